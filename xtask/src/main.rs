@@ -1,1 +1,60 @@
-fn main() {}
+//! Developer commands. Everything heavy lives in the other crates: this one only starts programs.
+
+mod ci;
+mod process;
+
+use std::process::ExitCode;
+
+use process::{Cargo, workspace};
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  self-play [OPTIONS]   run self-play on a real package (cargo xtask self-play --help)
+  guest                 make the Python guest of the sandbox, or check the one that is there
+  bench AREA [--json]   measure against peers in one run; AREA: sandbox
+  ci [--full]           every check that a change has to pass; --full adds the slow ones
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next();
+    let rest: Vec<String> = args.collect();
+    let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+    let result = match (command.as_deref(), rest.as_slice()) {
+        (Some("self-play"), rest) => program("self-play", rest),
+        (Some("guest"), rest) => program("guest", rest),
+        (Some("bench"), ["sandbox", rest @ ..]) => program("bench-sandbox", rest),
+        (Some("bench"), _) => return wrong("bench needs an area; there is: sandbox"),
+        (Some("ci"), []) => ci::run(ci::Extent::Usual),
+        (Some("ci"), ["--full"]) => ci::run(ci::Extent::Full),
+        (Some("ci"), _) => return wrong("ci takes --full and nothing else"),
+        (None | Some("help" | "--help" | "-h"), _) => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        (Some(other), _) => return wrong(&format!("there is no command {other:?}")),
+    };
+    match result {
+        Ok(code) => code,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn wrong(message: &str) -> ExitCode {
+    eprintln!("error: {message}\n\n{HELP}");
+    ExitCode::from(2)
+}
+
+/// Builds and starts one of the example programs in the caller's folder, and ends as it ends.
+fn program(name: &str, args: &[&str]) -> Result<ExitCode, String> {
+    let manifest = workspace().join("Cargo.toml");
+    Cargo::new(["run", "--quiet", "--package", "ssr-examples", "--bin", name, "--manifest-path"])
+        .arg(manifest)
+        .arg("--")
+        .args(args)
+        .exit_code()
+}

@@ -1,0 +1,105 @@
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use crate::process::{Cargo, target, workspace};
+
+/// How much of the checks to run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// What every change has to pass.
+    Usual,
+    /// The slow checks too.
+    Full,
+}
+
+const LIBRARIES: [&str; 6] =
+    ["ssr-core", "ssr-sandbox", "ssr-mutate", "ssr-policy", "ssr-rl", "ssr-eval"];
+
+/// Runs every check in turn and stops at the first that fails.
+pub fn run(extent: Extent) -> Result<ExitCode, String> {
+    let start = Instant::now();
+    step("format", || cargo(["fmt", "--all", "--check"]).check())?;
+    step("lints", || {
+        cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).check()
+    })?;
+    for library in LIBRARIES {
+        step(&format!("{library} alone"), || {
+            let lint = ["clippy", "--package", library, "--no-default-features", "--", "-D", "warnings"];
+            cargo(lint).check()
+        })?;
+    }
+    step("docs", || {
+        let doc = ["doc", "--workspace", "--no-deps", "--document-private-items"];
+        cargo(doc).env("RUSTDOCFLAGS", "-D warnings").check()
+    })?;
+    step("tests", || cargo(["test", "--workspace", "--all-targets"]).check())?;
+    step("documentation tests", || cargo(["test", "--workspace", "--doc"]).check())?;
+    step("packages", || {
+        let package = ["package", "--workspace", "--exclude", "xtask", "--exclude", "ssr-examples"];
+        cargo(package).args(["--no-verify", "--allow-dirty", "--quiet"]).check()
+    })?;
+    step("unused dependencies", machete)?;
+    if extent == Extent::Full {
+        step("fuzz targets for a minute each", fuzz)?;
+    }
+    println!("\nall checks passed in {} s", start.elapsed().as_secs());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn cargo<const N: usize>(args: [&str; N]) -> Cargo {
+    Cargo::new(args).in_workspace()
+}
+
+fn step(name: &str, check: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    println!("\n== {name}");
+    let start = Instant::now();
+    check().map_err(|error| format!("{name}: {error}"))?;
+    println!("== {name}: ok, {} s", start.elapsed().as_secs());
+    Ok(())
+}
+
+/// Runs cargo-machete, installed under the target folder where it is absent.
+fn machete() -> Result<(), String> {
+    let tools = target().join("tools");
+    let own = tools.join("bin").join("cargo-machete");
+    let found = |program: &std::ffi::OsStr| {
+        Command::new(program).arg("--version").output().is_ok_and(|out| out.status.success())
+    };
+    let program = if found("cargo-machete".as_ref()) {
+        "cargo-machete".into()
+    } else {
+        if !found(own.as_ref()) {
+            cargo(["install", "--locked", "--quiet", "cargo-machete", "--root"])
+                .arg(&tools)
+                .check()?;
+        }
+        own.into_os_string()
+    };
+    let status = Command::new(program).current_dir(workspace()).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("cargo-machete ended with {status}")),
+        Err(error) => Err(format!("cargo-machete cannot be started: {error}")),
+    }
+}
+
+/// Every fuzz target for a minute; needs a nightly toolchain and cargo-fuzz.
+fn fuzz() -> Result<(), String> {
+    for library in LIBRARIES {
+        let targets = workspace().join(library).join("fuzz").join("fuzz_targets");
+        let Ok(entries) = std::fs::read_dir(targets) else { continue };
+        for entry in entries.flatten() {
+            let name = entry.path().file_stem().map(|s| s.to_string_lossy().into_owned());
+            let name = name.unwrap_or_default();
+            let status = Command::new("cargo")
+                .args(["+nightly", "fuzz", "run", &name, "--", "-max_total_time=60"])
+                .current_dir(workspace().join(library))
+                .status()
+                .map_err(|error| format!("cargo fuzz cannot be started: {error}"))?;
+            if !status.success() {
+                return Err(format!("{library}: fuzz target {name} ended with {status}"));
+            }
+        }
+    }
+    Ok(())
+}

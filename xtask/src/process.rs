@@ -1,0 +1,74 @@
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// The root of the workspace.
+pub fn workspace() -> &'static Path {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask)
+}
+
+/// Where builds go.
+pub fn target() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => workspace().join(dir),
+        None => workspace().join("target"),
+    }
+}
+
+/// A call of cargo.
+pub struct Cargo {
+    command: Command,
+}
+
+impl Cargo {
+    pub fn new<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Self {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+        command.args(args);
+        if std::env::var_os("SSR_CACHE_DIR").is_none() {
+            command.env("SSR_CACHE_DIR", target().join("ssr-cache"));
+        }
+        Self { command }
+    }
+
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    pub fn env(mut self, key: &str, value: &str) -> Self {
+        self.command.env(key, value);
+        self
+    }
+
+    pub fn in_workspace(mut self) -> Self {
+        self.command.current_dir(workspace());
+        self
+    }
+
+    /// Runs it to its end; the exit code is cargo's.
+    pub fn exit_code(mut self) -> Result<ExitCode, String> {
+        let status = self.status()?;
+        let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+        Ok(ExitCode::from(code))
+    }
+
+    /// Runs it to its end; anything but success is an error that shows the call.
+    pub fn check(mut self) -> Result<(), String> {
+        let status = self.status()?;
+        if status.success() {
+            return Ok(());
+        }
+        let args = self.command.get_args().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>();
+        Err(format!("`cargo {}` ended with {status}", args.join(" ")))
+    }
+
+    fn status(&mut self) -> Result<std::process::ExitStatus, String> {
+        self.command.status().map_err(|error| format!("cargo cannot be started: {error}"))
+    }
+}
