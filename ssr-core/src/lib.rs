@@ -1,1 +1,50 @@
-//! Placeholder.
+//! Vocabulary and pure logic of Self-play SWE-RL (arXiv 2512.18552).
+//!
+//! Everything here is data and functions over data: a repository is an immutable [`Tree`],
+//! a step of self-play is a function from trees and patches to trees, reports and rewards, and
+//! everything with an effect sits behind two small traits, [`Sandbox`] and [`Policy`].
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod artifact;
+mod baseline;
+mod consistency;
+mod edit;
+mod error;
+mod line_index;
+mod patch;
+mod path;
+mod policy;
+mod pytest;
+mod report;
+mod reward;
+mod sandbox;
+mod seed;
+mod suite;
+mod trajectory;
+mod tree;
+
+pub use artifact::{BugArtifact, BugInstance, Provenance};
+pub use baseline::Baseline;
+pub use consistency::{
+    Check, ConsistencyReport, Judgement, Thresholds, Verdict, check_consistency, judge,
+};
+pub use edit::{Edit, EditRenderer, apply_edits, render_edits};
+pub use error::{Error, Result};
+pub use line_index::LineIndex;
+pub use patch::{FileChange, FileMode, FilePatch, Hunk, HunkLine, LineKind, Patch};
+pub use path::RepoPath;
+pub use policy::{
+    Completion, FinishReason, Message, Policy, PolicyError, Request, Sampling, Segment, Speaker,
+    Usage,
+};
+pub use pytest::{PYTEST_PARSER, pytest_script};
+pub use report::{Outcome, TestId, TestReport};
+pub use reward::{InjectorReward, SOLVER_FAILURE, SOLVER_SUCCESS, solver_reward};
+pub use sandbox::{
+    Command, Exit, Limits, Output, Program, Sandbox, SandboxError, TestSelection, Workspace,
+};
+pub use seed::Seed;
+pub use suite::{SuiteRun, Suites};
+pub use trajectory::{Episode, Role, Strategy, TokenTrace, Trajectory, Turn};
+pub use tree::{File, Tree, TreeHash};

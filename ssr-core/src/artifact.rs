@@ -1,0 +1,172 @@
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{Error, File, Patch, RepoPath, Result, Strategy, TestId, Tree};
+
+/// The five files of a formal bug (paper §2.2).
+///
+/// Scripts are text, patches are parsed, and the list of oracle test files holds checked paths, so
+/// an artifact in memory is well-formed; whether it is a *bug* is what the seven
+/// [consistency checks](crate::ConsistencyReport) decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BugArtifact {
+    /// `test_script.sh`: runs the suite.
+    pub test_script: String,
+    /// `test_files.txt`: the oracle test files, which are reset before every judgement.
+    pub test_files: BTreeSet<RepoPath>,
+    /// `test_parser.py`: turns the log on stdin into a JSON object of test id → `"passed"` or
+    /// `"failed"` on stdout.
+    pub test_parser: String,
+    /// `bug_inject.diff`: the bug, in code files only.
+    pub bug_inject: Patch,
+    /// `test_weaken.diff`: hides the bug, in test files only. Its reverse is the specification that
+    /// the solver sees.
+    pub test_weaken: Patch,
+}
+
+/// The paper's body text and its prompts use different names for three of the files.
+const NAMES: [[&str; 2]; 5] = [
+    ["test_script.sh", "test_script.sh"],
+    ["test_files.txt", "test_files.txt"],
+    ["test_parser.py", "parse_test_output.py"],
+    ["bug_inject.diff", "bug_patch.diff"],
+    ["test_weaken.diff", "test_patch.diff"],
+];
+
+impl BugArtifact {
+    /// Reads an artifact from a folder that holds the five files under either set of names. Other
+    /// files of the folder are ignored.
+    ///
+    /// # Errors
+    /// [`Error::Artifact`] names the file that is missing, given twice or not readable.
+    pub fn from_tree(folder: &Tree) -> Result<Self> {
+        let text = |index: usize| find(folder, NAMES[index]);
+        let patch = |index: usize| {
+            let parsed = Patch::parse(text(index)?.as_bytes());
+            parsed.map_err(|error| wrong(NAMES[index][0], error.to_string()))
+        };
+        Ok(Self {
+            test_script: text(0)?.to_owned(),
+            test_files: parse_test_files(text(1)?)?,
+            test_parser: text(2)?.to_owned(),
+            bug_inject: patch(3)?,
+            test_weaken: patch(4)?,
+        })
+    }
+
+    /// The five files under the names of the paper's body text.
+    pub fn to_tree(&self) -> Tree {
+        let list: String = self.test_files.iter().map(|path| format!("{path}\n")).collect();
+        let contents = [
+            self.test_script.clone().into_bytes(),
+            list.into_bytes(),
+            self.test_parser.clone().into_bytes(),
+            self.bug_inject.to_bytes(),
+            self.test_weaken.to_bytes(),
+        ];
+        let names = NAMES.iter().filter_map(|names| RepoPath::new(names[0]).ok());
+        Tree::from_files(names.zip(contents.map(File::new))).unwrap_or_default()
+    }
+
+    /// The hash that names the artifact: that of its folder.
+    pub fn hash(&self) -> String {
+        self.to_tree().hash().to_string()
+    }
+
+    /// What the solver is shown: the reverse of the weakening.
+    pub fn specification(&self) -> Patch {
+        self.test_weaken.reverse()
+    }
+}
+
+fn wrong(file: &'static str, problem: impl Into<String>) -> Error {
+    Error::Artifact { file, problem: problem.into() }
+}
+
+fn find<'a>(folder: &'a Tree, [name, alias]: [&'static str; 2]) -> Result<&'a str> {
+    let file = match (folder.get(name), folder.get(alias)) {
+        (Some(_), Some(_)) if name != alias => {
+            return Err(wrong(name, format!("also given as {alias}; keep one of the two")));
+        }
+        (Some(file), _) | (None, Some(file)) => file,
+        (None, None) if name == alias => return Err(wrong(name, "missing")),
+        (None, None) => return Err(wrong(name, format!("missing (also looked for {alias})"))),
+    };
+    file.text().ok_or_else(|| wrong(name, "is not UTF-8 text"))
+}
+
+fn parse_test_files(text: &str) -> Result<BTreeSet<RepoPath>> {
+    let mut files = BTreeSet::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let line = line.strip_prefix("./").unwrap_or(line);
+        let path = RepoPath::new(line).map_err(|e| wrong("test_files.txt", e.to_string()))?;
+        if !files.insert(path) {
+            return Err(wrong("test_files.txt", format!("{line} is listed twice")));
+        }
+    }
+    if files.is_empty() {
+        return Err(wrong("test_files.txt", "lists no file; one path a line is expected"));
+    }
+    Ok(files)
+}
+
+/// Where a bug comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// How it was made.
+    pub strategy: Strategy,
+    /// What exactly was done: operator and site, or the commits.
+    pub detail: String,
+}
+
+/// A bug that is ready to be solved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BugInstance {
+    /// The artifact that made it; a higher-order bug has its ancestor's.
+    pub artifact: BugArtifact,
+    /// What the solver starts from: broken code under weakened tests.
+    pub tree: Tree,
+    /// The oracle test files as they were before any weakening.
+    pub oracle: Tree,
+    /// Tests that fail because of the bug and must pass after the repair.
+    pub f2p: BTreeSet<TestId>,
+    /// Tests that passed all along and must still pass.
+    pub p2p: BTreeSet<TestId>,
+    /// 1 for an injected bug, 2 for a failed repair of it (paper §2.3).
+    pub order: u32,
+    /// The [id](Self::id) of the bug whose failed repair this is.
+    pub parent: Option<String>,
+    /// Where the first-order bug comes from.
+    pub provenance: Provenance,
+}
+
+impl BugInstance {
+    /// The name of the bug: the artifact's hash for a first-order bug; for a higher-order bug the
+    /// hash of its parent and its tree.
+    pub fn id(&self) -> String {
+        match &self.parent {
+            None => self.artifact.hash(),
+            Some(parent) => {
+                let digest = Sha256::digest(format!("{parent} {}", self.tree.hash()));
+                digest.iter().map(|byte| format!("{byte:02x}")).collect()
+            }
+        }
+    }
+
+    /// The bug that a failed repair makes of this one: its broken tree is the new start, tests and
+    /// artifact are inherited (paper §2.3, "higher-order bugs").
+    pub fn next_order(&self, failed: Tree) -> Self {
+        Self { tree: failed, order: self.order + 1, parent: Some(self.id()), ..self.clone() }
+    }
+
+    /// `tree` with every oracle test file as it was originally: what is judged.
+    ///
+    /// # Errors
+    /// [`Error::FileAndDirectory`] when the repair put a directory where an oracle file belongs or
+    /// a file above one.
+    pub fn restore_oracle(&self, tree: &Tree) -> Result<Tree> {
+        tree.with_all(self.oracle.files().map(|(path, file)| (path.clone(), Some(file.clone()))))
+    }
+}

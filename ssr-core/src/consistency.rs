@@ -1,0 +1,377 @@
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    BugArtifact, BugInstance, Exit, Patch, Provenance, RepoPath, Sandbox, SandboxError, SuiteRun,
+    Suites, TestId, Tree,
+};
+
+/// The seven consistency checks, in the paper's order (§2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    /// Every oracle test file exists originally, and the weakening touches no other file.
+    TestFiles,
+    /// The parser turns the log into a complete map of test id → status.
+    ParserValidity,
+    /// The script yields enough passing tests on the original code.
+    ScriptValidity,
+    /// The bug applies, changes enough files, and code files only.
+    BugScope,
+    /// Enough tests that passed originally fail with the bug.
+    BugValidity,
+    /// The weakening hides some of the failures.
+    WeakeningValidity,
+    /// Every file of the bug matters: restoring it alone makes some failing test pass.
+    InverseMutation,
+}
+
+impl Check {
+    /// All checks, in order.
+    pub const ALL: [Self; 7] = [
+        Self::TestFiles,
+        Self::ParserValidity,
+        Self::ScriptValidity,
+        Self::BugScope,
+        Self::BugValidity,
+        Self::WeakeningValidity,
+        Self::InverseMutation,
+    ];
+
+    /// The name in files and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TestFiles => "test_files",
+            Self::ParserValidity => "parser_validity",
+            Self::ScriptValidity => "script_validity",
+            Self::BugScope => "bug_scope",
+            Self::BugValidity => "bug_validity",
+            Self::WeakeningValidity => "weakening_validity",
+            Self::InverseMutation => "inverse_mutation",
+        }
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What one check found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The check.
+    pub check: Check,
+    /// Whether it held; `None` when an earlier check failed, so that it was not reached.
+    pub passed: Option<bool>,
+    /// What was seen, in one line.
+    pub evidence: String,
+}
+
+/// One verdict for each of the seven checks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsistencyReport {
+    /// The verdicts, in the order of [`Check::ALL`].
+    pub verdicts: Vec<Verdict>,
+    /// Tests that passed originally and fail with the bug, as far as the checks got.
+    pub f2p: BTreeSet<TestId>,
+    /// Tests that pass originally and with the bug.
+    pub p2p: BTreeSet<TestId>,
+}
+
+impl ConsistencyReport {
+    /// Whether all seven checks held: the artifact is a bug.
+    pub fn is_valid(&self) -> bool {
+        self.verdicts.len() == Check::ALL.len()
+            && self.verdicts.iter().all(|verdict| verdict.passed == Some(true))
+    }
+
+    /// The check that failed.
+    pub fn failure(&self) -> Option<&Verdict> {
+        self.verdicts.iter().find(|verdict| verdict.passed == Some(false))
+    }
+}
+
+/// The thresholds of the checks. The paper does not state its own; these follow public
+/// re-implementations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Tests that must pass originally, at least. Default: 10.
+    pub min_passing_tests: usize,
+    /// Files that the bug must change, at least. Default: 1.
+    pub min_changed_files: usize,
+    /// Originally passing tests that must fail with the bug, at least. Default: 1.
+    pub min_failing_tests: usize,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { min_passing_tests: 10, min_changed_files: 1, min_failing_tests: 1 }
+    }
+}
+
+/// Runs the seven checks on an artifact, stopping at the first that fails. Suites run up to
+/// 3 + the number of files in the bug times.
+///
+/// # Errors
+/// Only when the sandbox itself fails.
+pub fn check_consistency<S: Sandbox>(
+    suites: &Suites<S>,
+    original: &Tree,
+    artifact: &BugArtifact,
+    thresholds: &Thresholds,
+) -> Result<ConsistencyReport, SandboxError> {
+    let mut checker = Checker {
+        suites,
+        original,
+        artifact,
+        thresholds,
+        passing: BTreeSet::new(),
+        failing: BTreeSet::new(),
+        buggy: Tree::new(),
+    };
+    let mut verdicts = Vec::with_capacity(Check::ALL.len());
+    let mut failed = false;
+    for check in Check::ALL {
+        if failed {
+            let evidence = "not reached".to_owned();
+            verdicts.push(Verdict { check, passed: None, evidence });
+            continue;
+        }
+        let (passed, evidence) = match checker.run(check)? {
+            Ok(evidence) => (true, evidence),
+            Err(evidence) => (false, evidence),
+        };
+        failed = !passed;
+        verdicts.push(Verdict { check, passed: Some(passed), evidence });
+    }
+    let Checker { passing, failing, .. } = checker;
+    let p2p = passing.difference(&failing).cloned().collect();
+    Ok(ConsistencyReport { verdicts, f2p: failing, p2p })
+}
+
+/// Evidence for, or against.
+type Finding = Result<String, String>;
+
+struct Checker<'a, S> {
+    suites: &'a Suites<S>,
+    original: &'a Tree,
+    artifact: &'a BugArtifact,
+    thresholds: &'a Thresholds,
+    /// Tests that pass on the original.
+    passing: BTreeSet<TestId>,
+    /// Those of them that do not pass with the bug.
+    failing: BTreeSet<TestId>,
+    buggy: Tree,
+}
+
+impl<S: Sandbox> Checker<'_, S> {
+    fn run(&mut self, check: Check) -> Result<Finding, SandboxError> {
+        match check {
+            Check::TestFiles => Ok(self.test_files()),
+            Check::ParserValidity => self.parser_validity(),
+            Check::ScriptValidity => self.script_validity(),
+            Check::BugScope => Ok(self.bug_scope()),
+            Check::BugValidity => self.bug_validity(),
+            Check::WeakeningValidity => self.weakening_validity(),
+            Check::InverseMutation => self.inverse_mutation(),
+        }
+    }
+
+    fn test_files(&self) -> Finding {
+        let files = &self.artifact.test_files;
+        if let Some(path) = files.iter().find(|path| !self.original.contains(path.as_str())) {
+            return Err(format!("{path} is listed and is not in the repository"));
+        }
+        let touched = self.artifact.test_weaken.touched_paths();
+        match touched.iter().find(|path| !files.contains(*path)) {
+            Some(path) => Err(format!("the weakening touches {path}, which is not listed")),
+            None => Ok(format!("{} files listed, {} weakened", files.len(), touched.len())),
+        }
+    }
+
+    fn parser_validity(&self) -> Result<Finding, SandboxError> {
+        let run = self.suites.run(self.artifact, self.original)?;
+        if let Some(problem) = run.disagreement() {
+            return Ok(Err(problem));
+        }
+        let ids = run.parsed.as_ref().map_or(0, |map| map.len());
+        Ok(match (ids, &run.report) {
+            (0, _) => Err("the parser found no test in the log".to_owned()),
+            (ids, Some(_)) => Ok(format!("{ids} tests, as the runner reports them")),
+            (ids, None) => Ok(format!("{ids} tests")),
+        })
+    }
+
+    fn script_validity(&mut self) -> Result<Finding, SandboxError> {
+        let run = self.suites.run(self.artifact, self.original)?;
+        if let Some(breach) = breach(&run) {
+            return Ok(Err(breach));
+        }
+        self.passing = run.passed();
+        let (passing, wanted) = (self.passing.len(), self.thresholds.min_passing_tests);
+        Ok(if passing >= wanted {
+            Ok(format!("{passing} tests pass originally"))
+        } else {
+            Err(format!("{passing} tests pass originally, {wanted} are needed"))
+        })
+    }
+
+    fn bug_scope(&mut self) -> Finding {
+        let bug = &self.artifact.bug_inject;
+        let touched = bug.touched_paths();
+        if let Some(path) = touched.iter().find(|path| self.artifact.test_files.contains(*path)) {
+            return Err(format!("the bug touches {path}, which is an oracle test file"));
+        }
+        self.buggy =
+            self.original.apply(bug).map_err(|e| format!("the bug does not apply: {e}"))?;
+        let changed = self.original.changed_paths(&self.buggy).len();
+        if changed >= self.thresholds.min_changed_files {
+            Ok(format!("{changed} files changed"))
+        } else {
+            let wanted = self.thresholds.min_changed_files;
+            Err(format!("{changed} files changed, {wanted} are needed"))
+        }
+    }
+
+    fn bug_validity(&mut self) -> Result<Finding, SandboxError> {
+        let run = self.suites.run(self.artifact, &self.buggy)?;
+        let passed = run.passed();
+        let known = run.known();
+        self.failing = self.passing.difference(&passed).cloned().collect();
+        let silent = self.failing.iter().filter(|id| !known.contains(*id)).count();
+        let (failing, wanted) = (self.failing.len(), self.thresholds.min_failing_tests);
+        let how = match (breach(&run), silent) {
+            (Some(breach), _) => format!(" ({breach})"),
+            (None, 0) => String::new(),
+            (None, silent) => format!(" ({silent} no longer report)"),
+        };
+        Ok(if failing >= wanted {
+            Ok(format!("{failing} tests fail{how}"))
+        } else {
+            Err(format!("{failing} tests fail{how}, {wanted} are needed"))
+        })
+    }
+
+    /// A test that the weakening deletes counts as hidden: it no longer fails.
+    fn weakening_validity(&self) -> Result<Finding, SandboxError> {
+        let weakened = match self.buggy.apply(&self.artifact.test_weaken) {
+            Ok(tree) => tree,
+            Err(error) => return Ok(Err(format!("the weakening does not apply: {error}"))),
+        };
+        let run = self.suites.run(self.artifact, &weakened)?;
+        if let Some(breach) = breach(&run) {
+            return Ok(Err(breach));
+        }
+        let (passed, known) = (run.passed(), run.known());
+        let mut expected = self.suites.run(self.artifact, self.original)?.failed();
+        expected.extend(self.suites.run(self.artifact, &self.buggy)?.failed());
+        if let Some(id) = run.failed().difference(&expected).next() {
+            return Ok(Err(format!("the weakening breaks {id}, which the bug did not")));
+        }
+        let hidden =
+            self.failing.iter().filter(|id| passed.contains(*id) || !known.contains(*id)).count();
+        let failing = self.failing.len();
+        Ok(if hidden > 0 && !passed.is_empty() {
+            Ok(format!("{hidden} of {failing} failures are hidden"))
+        } else if hidden > 0 {
+            Err("nothing passes any more under the weakened tests".to_owned())
+        } else {
+            Err(format!("all {failing} failures still show"))
+        })
+    }
+
+    fn inverse_mutation(&self) -> Result<Finding, SandboxError> {
+        let files: BTreeSet<RepoPath> = self.original.changed_paths(&self.buggy);
+        for path in &files {
+            let original = self.original.get(path.as_str()).cloned();
+            let restored = match self.buggy.with_all([(path.clone(), original)]) {
+                Ok(tree) => tree,
+                Err(error) => return Ok(Err(format!("{path} cannot be restored alone: {error}"))),
+            };
+            let passed = self.suites.run(self.artifact, &restored)?.passed();
+            if self.failing.is_disjoint(&passed) {
+                return Ok(Err(format!("restoring {path} alone repairs no failing test")));
+            }
+        }
+        Ok(Ok(format!("each of {} files matters", files.len())))
+    }
+}
+
+/// The limit at which the suite was stopped.
+fn breach(run: &SuiteRun) -> Option<String> {
+    match &run.exit {
+        Exit::Code(_) => None,
+        Exit::Timeout => Some("the suite ran out of time".to_owned()),
+        Exit::OutOfMemory => Some("the suite ran out of memory".to_owned()),
+        Exit::Trapped(why) => Some(format!("the suite was stopped: {why}")),
+    }
+}
+
+impl BugInstance {
+    /// The bug that a valid artifact describes, ready to be solved.
+    ///
+    /// # Errors
+    /// When the artifact's patches do not apply to `original`, which the checks rule out.
+    pub fn first_order(
+        original: &Tree,
+        artifact: BugArtifact,
+        report: &ConsistencyReport,
+        provenance: Provenance,
+    ) -> crate::Result<Self> {
+        let tree = original.apply(&artifact.bug_inject)?.apply(&artifact.test_weaken)?;
+        let oracle = artifact.test_files.iter().filter_map(|path| {
+            original.get(path.as_str()).map(|file| (path.clone(), file.clone()))
+        });
+        let oracle = Tree::from_files(oracle)?;
+        let (f2p, p2p) = (report.f2p.clone(), report.p2p.clone());
+        Ok(Self { artifact, tree, oracle, f2p, p2p, order: 1, parent: None, provenance })
+    }
+}
+
+/// Whether a repair holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// Every test that must pass reported and passed.
+    pub solved: bool,
+    /// What was seen, in one line.
+    pub reason: String,
+    /// The repaired tree under the oracle tests; `None` when there is none.
+    pub tree: Option<Tree>,
+    /// Whether any test passed: a tree in which nothing runs makes a poor next bug.
+    pub runs: bool,
+}
+
+/// Judges a repair (paper Fig. 7): apply it to the bug, restore the oracle test files, run the
+/// suite. Every test of [`BugInstance::f2p`] and [`BugInstance::p2p`] must be reported and pass;
+/// a test that is missing has failed.
+///
+/// # Errors
+/// Only when the sandbox itself fails.
+pub fn judge<S: Sandbox>(
+    suites: &Suites<S>,
+    bug: &BugInstance,
+    pred_patch: &Patch,
+) -> Result<Judgement, SandboxError> {
+    let applied = bug.tree.apply(pred_patch).and_then(|tree| bug.restore_oracle(&tree));
+    let tree = match applied {
+        Ok(tree) => tree,
+        Err(error) => {
+            let reason = format!("the repair does not apply: {error}");
+            return Ok(Judgement { solved: false, reason, tree: None, runs: false });
+        }
+    };
+    let run = suites.run(&bug.artifact, &tree)?;
+    let passed = run.passed();
+    let wanted = bug.f2p.len() + bug.p2p.len();
+    let held = bug.f2p.iter().chain(&bug.p2p).filter(|id| passed.contains(*id)).count();
+    let reason = match breach(&run) {
+        Some(breach) => format!("{held} of {wanted} tests pass; {breach}"),
+        None => format!("{held} of {wanted} tests pass"),
+    };
+    Ok(Judgement { solved: held == wanted, reason, tree: Some(tree), runs: !passed.is_empty() })
+}

@@ -1,0 +1,186 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{Seed, TokenTrace};
+
+/// Completes conversations: a model in this process or behind a server.
+pub trait Policy: Send + Sync {
+    /// Completes every request; the answers are in the order of the requests. A batch is a hint:
+    /// how requests are grouped never changes an answer.
+    ///
+    /// # Errors
+    /// [`PolicyError`] when the infrastructure fails or a request cannot be served. What the model
+    /// says is never an error.
+    fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, PolicyError>;
+}
+
+/// A conversation to be continued by the assistant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// What was said so far.
+    pub messages: Vec<Message>,
+    /// The shape of the answer, part by part.
+    pub answer: Vec<Segment>,
+    /// How tokens are drawn.
+    pub sampling: Sampling,
+    /// Where the randomness comes from: equal seeds and weights give equal answers.
+    pub seed: Seed,
+}
+
+/// One message of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who speaks.
+    pub speaker: Speaker,
+    /// What is said.
+    pub text: String,
+}
+
+impl Message {
+    /// A message of the system.
+    pub fn system(text: impl Into<String>) -> Self {
+        Self { speaker: Speaker::System, text: text.into() }
+    }
+
+    /// A message of the user.
+    pub fn user(text: impl Into<String>) -> Self {
+        Self { speaker: Speaker::User, text: text.into() }
+    }
+
+    /// A message of the assistant.
+    pub fn assistant(text: impl Into<String>) -> Self {
+        Self { speaker: Speaker::Assistant, text: text.into() }
+    }
+}
+
+/// Who speaks in a [`Message`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Speaker {
+    /// The frame of the conversation.
+    System,
+    /// The one who asks.
+    User,
+    /// The model.
+    Assistant,
+    /// A tool that the model called.
+    Tool,
+}
+
+/// One part of an answer. The parts follow each other in one assistant message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Segment {
+    /// Text that is put into the model's mouth: not sampled, not trained on.
+    Forced(String),
+    /// Exactly one of these texts, drawn token by token from the model's own distribution
+    /// restricted to the tokenisations of the texts. They must be distinct and not empty, and no
+    /// tokenisation may be a prefix of another's.
+    Choice(Vec<String>),
+    /// Free text until a stop text (which is not part of the answer's text), the end of the message
+    /// or the limit.
+    Free {
+        /// The most tokens that are sampled.
+        max_tokens: usize,
+        /// Texts that end the segment.
+        stop: Vec<String>,
+    },
+}
+
+/// How tokens are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sampling {
+    /// Divides the logits; 0 takes the most likely token. Default: 1.
+    pub temperature: f32,
+    /// Keeps the smallest set of most likely tokens with at least this mass. Default: 1 (all).
+    pub top_p: f32,
+    /// Keeps this many most likely tokens; 0 keeps all. Default: 0.
+    pub top_k: usize,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { temperature: 1.0, top_p: 1.0, top_k: 0 }
+    }
+}
+
+/// The answer to a [`Request`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Completion {
+    /// The text of each segment of the request that was reached.
+    pub parts: Vec<String>,
+    /// The tokens of the rendered conversation, up to where the answer starts.
+    pub prompt: Vec<u32>,
+    /// The tokens of the answer; `None` where a server does not tell them.
+    pub trace: Option<TokenTrace>,
+    /// Why the answer ends.
+    pub finish: FinishReason,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+impl Completion {
+    /// The whole answer.
+    pub fn text(&self) -> String {
+        self.parts.concat()
+    }
+}
+
+/// Why an answer ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum FinishReason {
+    /// Every segment was completed, or the model ended its message.
+    Stop,
+    /// A token limit or the context window was reached first.
+    Length,
+}
+
+/// What an answer cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens of the conversation.
+    pub prompt_tokens: u64,
+    /// Tokens of the answer.
+    pub completion_tokens: u64,
+}
+
+impl std::ops::AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.prompt_tokens += other.prompt_tokens;
+        self.completion_tokens += other.completion_tokens;
+    }
+}
+
+/// A failure of the policy's infrastructure or a request that it cannot serve; never scored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// The request itself is wrong.
+    #[error("request {index} cannot be served: {problem}")]
+    Request {
+        /// The position in the batch.
+        index: usize,
+        /// What is wrong and what is expected.
+        problem: String,
+    },
+    /// The engine or the server broke.
+    #[error("policy failed while {doing}: {source}")]
+    Infrastructure {
+        /// What was being done.
+        doing: &'static str,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl PolicyError {
+    /// Wraps a cause with what was being done.
+    pub fn infrastructure(
+        doing: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Infrastructure { doing, source: source.into() }
+    }
+}

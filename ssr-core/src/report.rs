@@ -1,0 +1,217 @@
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// The name of one test as its runner prints it, for example
+/// `tests/test_a.py::TestA::test_b[x y]`. Any text is allowed: ids contain spaces and brackets.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct TestId(Arc<str>);
+
+impl TestId {
+    /// Takes the id as it is.
+    pub fn new(id: &str) -> Self {
+        Self(id.into())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The file of a pytest node id: what stands before the first `::`.
+    pub fn file(&self) -> &str {
+        self.0.split("::").next().unwrap_or(&self.0)
+    }
+}
+
+impl From<String> for TestId {
+    fn from(id: String) -> Self {
+        Self::new(&id)
+    }
+}
+
+impl From<&str> for TestId {
+    fn from(id: &str) -> Self {
+        Self::new(id)
+    }
+}
+
+impl From<TestId> for String {
+    fn from(id: TestId) -> Self {
+        id.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for TestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for TestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// How one test ended. The order is from best to worst: when an id reports twice (subtests, a
+/// failing teardown), the worst outcome wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It ran and held.
+    Passed,
+    /// It failed as it is marked to.
+    XFailed,
+    /// It was not run, by its own decision.
+    Skipped,
+    /// It is marked to fail and passed.
+    XPassed,
+    /// An assertion did not hold.
+    Failed,
+    /// Set-up, teardown or collection broke.
+    Error,
+    /// It ran past its time limit.
+    Timeout,
+    /// It was collected and never reported.
+    Missing,
+}
+
+impl Outcome {
+    /// Whether the test says that the code works: [`Outcome::Passed`] alone.
+    pub fn is_pass(self) -> bool {
+        self == Self::Passed
+    }
+
+    /// Whether the test says that something is broken; skips and expected failures do not.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::Error | Self::Timeout | Self::Missing)
+    }
+}
+
+/// The outcome of every test of one run.
+///
+/// ```
+/// use ssr_core::{Outcome, TestReport};
+///
+/// let mut report = TestReport::new();
+/// report.expect("a.py::test_x".into());
+/// report.expect("a.py::test_y".into());
+/// report.record("a.py::test_x".into(), Outcome::Passed);
+/// report.record("a.py::test_x".into(), Outcome::Error);
+/// assert_eq!(report.outcome(&"a.py::test_x".into()), Outcome::Error);
+/// assert_eq!(report.outcome(&"a.py::test_y".into()), Outcome::Missing);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestReport {
+    outcomes: BTreeMap<TestId, Outcome>,
+    /// Why the run as a whole did not end as it should: an aborted collection, a lost process.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<String>,
+}
+
+impl TestReport {
+    /// A report without tests.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Announces a collected id: it is [`Outcome::Missing`] until it reports.
+    pub fn expect(&mut self, id: TestId) {
+        self.outcomes.entry(id).or_insert(Outcome::Missing);
+    }
+
+    /// Records an outcome. The first replaces [`Outcome::Missing`]; after that the worst wins.
+    pub fn record(&mut self, id: TestId, outcome: Outcome) {
+        match self.outcomes.entry(id) {
+            Entry::Vacant(entry) => {
+                entry.insert(outcome);
+            }
+            Entry::Occupied(mut entry) => {
+                let known = *entry.get();
+                let worst = if known == Outcome::Missing { outcome } else { known.max(outcome) };
+                entry.insert(worst);
+            }
+        }
+    }
+
+    /// Notes why the run as a whole is not to be trusted as complete.
+    pub fn add_problem(&mut self, problem: impl Into<String>) {
+        self.problems.push(problem.into());
+    }
+
+    /// What went wrong with the run as a whole, in the order it was noticed.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    /// The outcome of `id`; an id that the run does not know is [`Outcome::Missing`].
+    pub fn outcome(&self, id: &TestId) -> Outcome {
+        self.outcomes.get(id).copied().unwrap_or(Outcome::Missing)
+    }
+
+    /// All ids with their outcomes, in byte order of the ids.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&TestId, Outcome)> {
+        self.outcomes.iter().map(|(id, outcome)| (id, *outcome))
+    }
+
+    /// The ids with an outcome that `wanted` accepts.
+    pub fn ids(&self, wanted: impl Fn(Outcome) -> bool) -> impl Iterator<Item = &TestId> {
+        self.outcomes.iter().filter(move |(_, outcome)| wanted(**outcome)).map(|(id, _)| id)
+    }
+
+    /// How many tests ended with `outcome`.
+    pub fn count(&self, outcome: Outcome) -> usize {
+        self.outcomes.values().filter(|known| **known == outcome).count()
+    }
+
+    /// The number of ids.
+    pub fn len(&self) -> usize {
+        self.outcomes.len()
+    }
+
+    /// Whether no id is known.
+    pub fn is_empty(&self) -> bool {
+        self.outcomes.is_empty()
+    }
+}
+
+impl FromIterator<(TestId, Outcome)> for TestReport {
+    fn from_iter<I: IntoIterator<Item = (TestId, Outcome)>>(outcomes: I) -> Self {
+        let mut report = Self::new();
+        for (id, outcome) in outcomes {
+            report.record(id, outcome);
+        }
+        report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_explicitly_missing_test_stays_missing_until_it_reports() {
+        let id = TestId::new("t");
+        let mut report = TestReport::new();
+        report.record(id.clone(), Outcome::Passed);
+        report.expect(id.clone());
+        assert_eq!(report.outcome(&id), Outcome::Passed);
+        report.record(id.clone(), Outcome::Failed);
+        report.record(id.clone(), Outcome::Passed);
+        assert_eq!(report.outcome(&id), Outcome::Failed);
+    }
+
+    #[test]
+    fn a_report_survives_json() {
+        let report: TestReport =
+            [(TestId::new("a b[c - d]"), Outcome::XFailed)].into_iter().collect();
+        let json = serde_json::to_string(&report).unwrap();
+        assert_eq!(json, r#"{"outcomes":{"a b[c - d]":"xfailed"}}"#);
+        assert_eq!(serde_json::from_str::<TestReport>(&json).unwrap(), report);
+    }
+}

@@ -1,0 +1,242 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    BugArtifact, Command, Exit, Limits, Outcome, Sandbox, SandboxError, TestId, TestReport, Tree,
+    Workspace,
+};
+
+/// How many runs [`Suites`] remembers.
+const REMEMBERED: usize = 256;
+
+/// Runs the test scripts of artifacts in a sandbox, and remembers the results: a sandbox is
+/// deterministic, so the same script on the same tree is not run again.
+pub struct Suites<S> {
+    sandbox: S,
+    limits: Limits,
+    runs: Mutex<Memory>,
+    cycles: AtomicU64,
+}
+
+#[derive(Default)]
+struct Memory {
+    runs: HashMap<[u8; 32], Arc<SuiteRun>>,
+    oldest: VecDeque<[u8; 32]>,
+}
+
+impl<S: Sandbox> Suites<S> {
+    /// Suites that run in `sandbox`, each run within `limits`.
+    pub fn new(sandbox: S, limits: Limits) -> Self {
+        Self { sandbox, limits, runs: Mutex::default(), cycles: AtomicU64::new(0) }
+    }
+
+    /// The sandbox.
+    pub fn sandbox(&self) -> &S {
+        &self.sandbox
+    }
+
+    /// How many suites have really been run so far.
+    pub fn cycles(&self) -> u64 {
+        self.cycles.load(Ordering::Relaxed)
+    }
+
+    /// Runs the artifact's test script on `tree` and its parser on the log. Script and parser are
+    /// not part of the tree, so nothing in the tree can change them.
+    ///
+    /// # Errors
+    /// Only when the sandbox itself fails.
+    pub fn run(&self, artifact: &BugArtifact, tree: &Tree) -> Result<Arc<SuiteRun>, SandboxError> {
+        let key = key(artifact, tree);
+        if let Some(run) = self.lock().runs.get(&key) {
+            return Ok(Arc::clone(run));
+        }
+        let run = Arc::new(self.run_afresh(artifact, tree)?);
+        let mut memory = self.lock();
+        if memory.runs.insert(key, Arc::clone(&run)).is_none() {
+            memory.oldest.push_back(key);
+        }
+        if memory.oldest.len() > REMEMBERED
+            && let Some(oldest) = memory.oldest.pop_front()
+        {
+            memory.runs.remove(&oldest);
+        }
+        Ok(run)
+    }
+
+    fn run_afresh(&self, artifact: &BugArtifact, tree: &Tree) -> Result<SuiteRun, SandboxError> {
+        let script = Command::shell(artifact.test_script.as_str()).with_limits(self.limits);
+        let output = self.sandbox.open(tree)?.run(&script)?;
+        self.cycles.fetch_add(1, Ordering::Relaxed);
+        let parser = Command::python(artifact.test_parser.as_str())
+            .with_limits(self.limits)
+            .with_stdin(output.log());
+        let parsed = self.sandbox.open(&Tree::new())?.run(&parser)?;
+        let parsed = if parsed.success() {
+            parse_map(&parsed.stdout)
+        } else {
+            Err(format!("it ended with {:?}: {}", parsed.exit, tail(&parsed.stderr_text(), 300)))
+        };
+        let log = String::from_utf8_lossy(&output.log()).into_owned();
+        Ok(SuiteRun {
+            exit: output.exit,
+            report: output.report,
+            parsed,
+            log_tail: tail(&log, 2000),
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn key(artifact: &BugArtifact, tree: &Tree) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for text in [&artifact.test_script, &artifact.test_parser] {
+        hasher.update((text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    }
+    hasher.update(tree.hash().as_bytes());
+    hasher.finalize().into()
+}
+
+fn parse_map(stdout: &[u8]) -> Result<BTreeMap<TestId, bool>, String> {
+    let map: BTreeMap<TestId, String> = serde_json::from_slice(stdout)
+        .map_err(|error| format!("it did not print one JSON object of strings: {error}"))?;
+    let status = |(id, status): (TestId, String)| match status.as_str() {
+        "passed" => Ok((id, true)),
+        "failed" => Ok((id, false)),
+        other => Err(format!("{id}: status {other:?} is neither \"passed\" nor \"failed\"")),
+    };
+    map.into_iter().map(status).collect()
+}
+
+/// The last `most` bytes or fewer, cut at a character.
+fn tail(text: &str, most: usize) -> String {
+    let start = (text.len().saturating_sub(most)..=text.len())
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(text.len());
+    text[start..].trim_end().to_owned()
+}
+
+/// What one run of a suite showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuiteRun {
+    /// How the script ended.
+    pub exit: Exit,
+    /// What the sandbox's own test runner reported, where it has a channel beside the output.
+    pub report: Option<TestReport>,
+    /// What the artifact's parser made of the log: test id → passed; or what is wrong with it.
+    pub parsed: Result<BTreeMap<TestId, bool>, String>,
+    /// The end of the log.
+    pub log_tail: String,
+}
+
+impl SuiteRun {
+    /// The tests that passed. The runner's own report decides where there is one, since text can be
+    /// forged by what is tested; the parser's map otherwise.
+    pub fn passed(&self) -> BTreeSet<TestId> {
+        match (&self.report, &self.parsed) {
+            (Some(report), _) => report.ids(Outcome::is_pass).cloned().collect(),
+            (None, Ok(map)) => {
+                map.iter().filter(|(_, passed)| **passed).map(|(id, _)| id.clone()).collect()
+            }
+            (None, Err(_)) => BTreeSet::new(),
+        }
+    }
+
+    /// The tests that failed, a module that could not be collected among them.
+    pub fn failed(&self) -> BTreeSet<TestId> {
+        match (&self.report, &self.parsed) {
+            (Some(report), _) => report.ids(Outcome::is_failure).cloned().collect(),
+            (None, Ok(map)) => {
+                map.iter().filter(|(_, passed)| !**passed).map(|(id, _)| id.clone()).collect()
+            }
+            (None, Err(_)) => BTreeSet::new(),
+        }
+    }
+
+    /// Tests that the run names, whatever their outcome.
+    pub fn known(&self) -> BTreeSet<TestId> {
+        match (&self.report, &self.parsed) {
+            (Some(report), _) => report.iter().map(|(id, _)| id.clone()).collect(),
+            (None, Ok(map)) => map.keys().cloned().collect(),
+            (None, Err(_)) => BTreeSet::new(),
+        }
+    }
+
+    /// Whether parser and runner tell the same: a map that knows every passed and failed test of
+    /// the report with its status, and no test that the report does not know. A sandbox without a
+    /// report cannot contradict.
+    pub fn disagreement(&self) -> Option<String> {
+        let map = match &self.parsed {
+            Err(problem) => return Some(problem.clone()),
+            Ok(map) => map,
+        };
+        let report = self.report.as_ref()?;
+        let wrong = report.iter().find_map(|(id, outcome)| {
+            let expected = match outcome {
+                Outcome::Passed => true,
+                outcome if outcome.is_failure() => false,
+                _ => return None,
+            };
+            match map.get(id) {
+                Some(passed) if *passed == expected => None,
+                Some(_) => Some(format!("{id}: the parser contradicts the runner's {outcome:?}")),
+                // A test that never reported cannot be in a log.
+                None if outcome == Outcome::Missing => None,
+                None => Some(format!("{id}: the runner reports {outcome:?}, the parser nothing")),
+            }
+        });
+        let known = |id: &TestId| report.iter().any(|(known, _)| known == id);
+        wrong.or_else(|| {
+            let invented =
+                map.keys().find(|id| report.outcome(id) == Outcome::Missing && !known(id));
+            invented.map(|id| format!("{id}: the parser reports a test that did not run"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(report: &[(&str, Outcome)], parsed: &[(&str, bool)]) -> SuiteRun {
+        SuiteRun {
+            exit: Exit::Code(0),
+            report: Some(report.iter().map(|(id, o)| (TestId::new(id), *o)).collect()),
+            parsed: Ok(parsed.iter().map(|(id, passed)| (TestId::new(id), *passed)).collect()),
+            log_tail: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_parser_must_tell_what_the_runner_tells() {
+        let report = [("a", Outcome::Passed), ("b", Outcome::Failed), ("c", Outcome::Skipped)];
+        assert_eq!(run(&report, &[("a", true), ("b", false)]).disagreement(), None);
+        for parsed in [
+            &[("a", true)][..],
+            &[("a", true), ("b", true)],
+            &[("a", true), ("b", false), ("d", true)],
+        ] {
+            assert!(run(&report, parsed).disagreement().is_some(), "{parsed:?}");
+        }
+    }
+
+    #[test]
+    fn the_parsers_output_is_a_map_to_passed_or_failed() {
+        assert!(parse_map(br#"{"a": "passed", "b": "failed"}"#).is_ok());
+        for wrong in [&b""[..], b"[]", br#"{"a": 1}"#, br#"{"a": "ok"}"#, b"\xff"] {
+            assert!(parse_map(wrong).is_err());
+        }
+    }
+
+    #[test]
+    fn a_tail_is_cut_at_a_character() {
+        assert_eq!(tail("aüb\n", 3), "b");
+        assert_eq!(tail("ab", 10), "ab");
+    }
+}
