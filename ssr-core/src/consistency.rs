@@ -267,14 +267,15 @@ impl<S: Sandbox> Checker<'_, S> {
         if let Some(breach) = breach(&run) {
             return Ok(Err(breach));
         }
-        let (passed, known) = (run.passed(), run.known());
+        let (passed, failed, known) = (run.passed(), run.failed(), run.known());
         let mut expected = self.suites.run(self.artifact, self.original)?.failed();
         expected.extend(self.suites.run(self.artifact, &self.buggy)?.failed());
-        if let Some(id) = run.failed().difference(&expected).next() {
+        if let Some(id) = failed.difference(&expected).next() {
             return Ok(Err(format!("the weakening breaks {id}, which the bug did not")));
         }
-        let hidden =
-            self.failing.iter().filter(|id| passed.contains(*id) || !known.contains(*id)).count();
+        // Gone counts as hidden, unless its whole module can no longer be collected.
+        let gone = |id: &TestId| !known.contains(id) && !failed.contains(&TestId::new(id.file()));
+        let hidden = self.failing.iter().filter(|id| passed.contains(*id) || gone(id)).count();
         let failing = self.failing.len();
         Ok(if hidden > 0 && !passed.is_empty() {
             Ok(format!("{hidden} of {failing} failures are hidden"))
