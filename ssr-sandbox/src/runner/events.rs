@@ -1,0 +1,293 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use ssr_core::{Outcome, TestId, TestReport};
+
+/// Problems that a report lists one by one; after that they are only counted.
+const LISTED_PROBLEMS: usize = 50;
+
+#[derive(Deserialize)]
+struct Line {
+    key: String,
+    n: u64,
+    #[serde(flatten)]
+    event: Event,
+}
+
+/// What `ssr_pytest.py` writes.
+#[derive(Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Event {
+    Collected { ids: Vec<String> },
+    Collection { id: String, outcome: PhaseOutcome, message: String },
+    Test { id: String, phase: Phase, outcome: PhaseOutcome, expected: bool },
+    Broken { message: String },
+    Finished { status: i32 },
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Phase {
+    Setup,
+    Call,
+    Teardown,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum PhaseOutcome {
+    Passed,
+    Failed,
+    Skipped,
+}
+
+/// Turns the event log of one pytest run into a report. Total: whatever the bytes are, there is a
+/// report, and what is wrong with them is among its problems.
+///
+/// `key` is the key of the run; lines with another one are not counted as results. `wanted` are
+/// ids that have to report, collected or not.
+pub(crate) fn read_events(log: &[u8], key: &str, wanted: &[TestId]) -> TestReport {
+    let mut reader = Reader::default();
+    for id in wanted {
+        reader.report.expect(id.clone());
+    }
+    for line in log.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        match serde_json::from_slice::<Line>(line) {
+            Ok(line) if line.key == key => reader.take(line),
+            Ok(_) => reader.problem("an event carries the key of another run"),
+            Err(_) => reader.problem("a line of the event log is not an event"),
+        }
+    }
+    reader.finish()
+}
+
+#[derive(Default)]
+struct Reader {
+    report: TestReport,
+    /// The ids of the collection, `None` before it ended.
+    collected: Option<BTreeSet<TestId>>,
+    /// Tests whose body passed and whose teardown has not reported yet.
+    tearing_down: BTreeMap<TestId, Outcome>,
+    last: u64,
+    finished: bool,
+    problems: usize,
+}
+
+impl Reader {
+    fn take(&mut self, line: Line) {
+        if line.n != self.last.wrapping_add(1) {
+            self.problem("the event log is out of order");
+        }
+        self.last = line.n;
+        if self.finished {
+            self.problem("the event log goes on after its end");
+        }
+        match line.event {
+            Event::Collected { ids } => {
+                let ids: BTreeSet<TestId> = ids.into_iter().map(TestId::from).collect();
+                for id in &ids {
+                    self.report.expect(id.clone());
+                }
+                self.collected.get_or_insert_default().extend(ids);
+            }
+            Event::Collection { id, outcome, message } => self.collection(id, outcome, &message),
+            Event::Test { id, phase, outcome, expected } => {
+                self.test(TestId::from(id), phase, outcome, expected);
+            }
+            Event::Broken { message } => {
+                self.problem(format!("pytest broke: {}", last_line(&message)));
+            }
+            Event::Finished { status } => {
+                self.finished = true;
+                if let Some(reason) = status_problem(status) {
+                    self.problem(reason);
+                }
+            }
+        }
+    }
+
+    fn collection(&mut self, id: String, outcome: PhaseOutcome, message: &str) {
+        let outcome = match outcome {
+            PhaseOutcome::Passed => return,
+            PhaseOutcome::Skipped => Outcome::Skipped,
+            PhaseOutcome::Failed => {
+                let name = if id.is_empty() { "the session" } else { &id };
+                self.problem(format!("cannot collect {name}: {}", last_line(message)));
+                Outcome::Error
+            }
+        };
+        if !id.is_empty() {
+            self.report.record(TestId::from(id), outcome);
+        }
+    }
+
+    fn test(&mut self, id: TestId, phase: Phase, outcome: PhaseOutcome, expected: bool) {
+        if !self.collected.as_ref().is_some_and(|collected| collected.contains(&id)) {
+            self.problem(format!("{id} reported and was not collected"));
+        }
+        let outcome = match (phase, outcome) {
+            (Phase::Call, PhaseOutcome::Failed) => Outcome::Failed,
+            (_, PhaseOutcome::Failed) => Outcome::Error,
+            (_, PhaseOutcome::Skipped) if expected => Outcome::XFailed,
+            (_, PhaseOutcome::Skipped) => Outcome::Skipped,
+            (Phase::Setup, PhaseOutcome::Passed) => return,
+            (Phase::Call, PhaseOutcome::Passed) => {
+                // A process that dies in the teardown must not leave a pass behind.
+                let outcome = if expected { Outcome::XPassed } else { Outcome::Passed };
+                self.tearing_down.insert(id, outcome);
+                return;
+            }
+            (Phase::Teardown, PhaseOutcome::Passed) => match self.tearing_down.remove(&id) {
+                Some(outcome) => outcome,
+                None => return,
+            },
+        };
+        self.report.record(id, outcome);
+    }
+
+    fn problem(&mut self, problem: impl Into<String>) {
+        self.problems += 1;
+        if self.problems <= LISTED_PROBLEMS {
+            self.report.add_problem(problem);
+        }
+    }
+
+    fn finish(mut self) -> TestReport {
+        if !self.finished {
+            self.problem("pytest did not end by itself: what had not reported is missing");
+        }
+        if let Some(more) = self.problems.checked_sub(LISTED_PROBLEMS).filter(|more| *more > 0) {
+            self.report.add_problem(format!("and {more} more problems"));
+        }
+        self.report
+    }
+}
+
+/// Why a run with this exit status of pytest is not complete.
+fn status_problem(status: i32) -> Option<String> {
+    let reason = match status {
+        0 | 1 => return None,
+        2 => "it was interrupted",
+        3 => "an internal error",
+        4 => "it refused its command line, configuration or a conftest.py",
+        5 => "no tests were collected",
+        _ => "an unknown status",
+    };
+    Some(format!("pytest ended with status {status}: {reason}"))
+}
+
+/// The line of a traceback that says what happened, without pytest's margin.
+fn last_line(text: &str) -> &str {
+    let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no reason given");
+    line.strip_prefix("E ").unwrap_or(line).trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const START: &str = r#"{"key":"k","n":1,"event":"collected","ids":["a.py::x","a.py::y [1 - 2]"]}"#;
+
+    fn read(lines: &[&str]) -> TestReport {
+        read_events(lines.join("\n").as_bytes(), "k", &[])
+    }
+
+    fn test(n: u64, id: &str, phase: &str, outcome: &str) -> String {
+        format!(
+            r#"{{"key":"k","n":{n},"event":"test","id":"{id}","phase":"{phase}","outcome":"{outcome}","expected":false}}"#
+        )
+    }
+
+    fn end(n: u64, status: i32) -> String {
+        format!(r#"{{"key":"k","n":{n},"event":"finished","status":{status}}}"#)
+    }
+
+    #[test]
+    fn a_test_passes_when_its_teardown_has_reported() {
+        let (call, teardown) = (test(2, "a.py::x", "call", "passed"), test(3, "a.py::x", "teardown", "passed"));
+        let id = TestId::new("a.py::x");
+        assert_eq!(read(&[START, &call]).outcome(&id), Outcome::Missing);
+        let report = read(&[START, &call, &teardown, &end(4, 0)]);
+        assert_eq!(report.outcome(&id), Outcome::Passed);
+        assert_eq!(report.outcome(&"a.py::y [1 - 2]".into()), Outcome::Missing);
+        assert_eq!(report.problems(), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn the_worst_phase_wins() {
+        let report = read(&[
+            START,
+            &test(2, "a.py::x", "call", "passed"),
+            &test(3, "a.py::x", "teardown", "failed"),
+            &test(4, "a.py::y [1 - 2]", "call", "failed"),
+            &test(5, "a.py::y [1 - 2]", "call", "passed"),
+            &test(6, "a.py::y [1 - 2]", "teardown", "passed"),
+            &end(7, 1),
+        ]);
+        assert_eq!(report.outcome(&"a.py::x".into()), Outcome::Error);
+        assert_eq!(report.outcome(&"a.py::y [1 - 2]".into()), Outcome::Failed);
+    }
+
+    #[test]
+    fn what_does_not_belong_is_a_problem_and_not_a_pass() {
+        let stranger = test(2, "a.py::z", "call", "passed");
+        let foreign = test(3, "a.py::x", "call", "passed").replace(r#""key":"k""#, r#""key":"j""#);
+        let report = read(&[START, &stranger, &foreign, "not json", &end(9, 0), &end(10, 2)]);
+        assert_eq!(report.outcome(&"a.py::x".into()), Outcome::Missing);
+        let expected = [
+            "a.py::z reported and was not collected",
+            "an event carries the key of another run",
+            "a line of the event log is not an event",
+            "the event log is out of order",
+            "the event log goes on after its end",
+            "pytest ended with status 2: it was interrupted",
+        ];
+        assert_eq!(report.problems(), expected);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_collected_is_an_error_with_a_reason() {
+        let line = r#"{"key":"k","n":1,"event":"collection","id":"a.py","outcome":"failed","message":"x\nE   ImportError: no b"}"#;
+        let report = read(&[line, &end(2, 2)]);
+        assert_eq!(report.outcome(&"a.py".into()), Outcome::Error);
+        assert_eq!(report.problems()[0], "cannot collect a.py: ImportError: no b");
+    }
+
+    #[test]
+    fn wanted_ids_are_missing_when_nothing_reports() {
+        let report = read_events(b"", "k", &["a.py::gone".into()]);
+        assert_eq!(report.len(), 1);
+        assert_eq!(report.problems().len(), 1);
+    }
+
+    #[test]
+    fn problems_are_bounded() {
+        let log = "x\n".repeat(1000);
+        assert_eq!(read_events(log.as_bytes(), "k", &[]).problems().len(), LISTED_PROBLEMS + 1);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_a_report(log in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let report = read_events(&log, "k", &[]);
+            prop_assert!(!report.problems().is_empty());
+        }
+
+        #[test]
+        fn no_damage_turns_a_failure_into_a_pass(at in 0usize..400, byte in any::<u8>()) {
+            let mut log = [
+                START.to_owned(),
+                test(2, "a.py::x", "call", "failed"),
+                test(3, "a.py::x", "teardown", "passed"),
+                end(4, 1),
+            ]
+            .join("\n")
+            .into_bytes();
+            let at = at % log.len();
+            log[at] = byte;
+            let report = read_events(&log, "k", &[]);
+            prop_assert!(!report.outcome(&"a.py::x".into()).is_pass());
+        }
+    }
+}

@@ -1,0 +1,98 @@
+"""Reports a pytest session as JSON lines on a file descriptor.
+
+The first line that matters lists the collected ids, so that a test that never reports is known to
+be missing; the last one says that pytest returned. Each line carries the key of the run and a
+number that goes up by one. This module is imported before any code of the repository, and what it
+needs later is bound in a closure: rebinding `os.write` or `json.dumps` afterwards does not reach it.
+"""
+
+import json
+import os
+import types
+
+import pytest
+
+
+def _text(value):
+    # An id may hold surrogates, which no UTF-8 reader accepts.
+    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _channel(fd, key, write=os.write, encode=json.JSONEncoder().encode):
+    number = 0
+
+    def emit(event, **fields):
+        nonlocal number
+        number += 1
+        line = encode({"key": key, "n": number, "event": event, **fields}) + "\n"
+        data = line.encode("ascii")
+        while data:
+            data = data[write(fd, data):]
+
+    return emit
+
+
+def _plugin(emit, wanted, text=_text):
+    silent = False
+
+    def pytest_configure(config):
+        # A worker of pytest-xdist reports to its controller, which reports here.
+        nonlocal silent
+        silent = hasattr(config, "workerinput")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(config, items):
+        if wanted is None:
+            return
+        left_out = [item for item in items if text(item.nodeid) not in wanted]
+        if left_out:
+            items[:] = [item for item in items if text(item.nodeid) in wanted]
+            config.hook.pytest_deselected(items=left_out)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(session):
+        if not silent:
+            emit("collected", ids=[text(item.nodeid) for item in session.items])
+
+    def pytest_collectreport(report):
+        if silent or report.passed:
+            return
+        lines = text(report.longrepr).strip().splitlines()
+        emit(
+            "collection",
+            id=text(report.nodeid),
+            outcome=report.outcome,
+            message=lines[-1][:1000] if lines else "",
+        )
+
+    def pytest_runtest_logreport(report):
+        if silent:
+            return
+        # A passed set-up or subtest says nothing yet about the test as a whole.
+        if report.passed and (hasattr(report, "context") or report.when == "setup"):
+            return
+        emit(
+            "test",
+            id=text(report.nodeid),
+            phase=report.when,
+            outcome=report.outcome,
+            expected=hasattr(report, "wasxfail"),
+        )
+
+    def pytest_internalerror(excrepr):
+        if not silent:
+            emit("broken", message=text(excrepr)[-1000:])
+
+    hooks = {name: hook for name, hook in locals().items() if name.startswith("pytest_")}
+    return types.SimpleNamespace(**hooks)
+
+
+def run(arguments, fd, key, wanted=None, main=pytest.main):
+    """Runs pytest with the given command line and returns its exit status.
+
+    `wanted` limits the session to these ids; `None` runs all that is collected.
+    """
+    emit = _channel(fd, key)
+    status = int(main(arguments, plugins=[_plugin(emit, wanted)]))
+    emit("finished", status=status)
+    return status

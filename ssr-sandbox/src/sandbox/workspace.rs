@@ -1,0 +1,215 @@
+use std::collections::BTreeSet;
+
+use ssr_core::{
+    Command, File, Output, Program, RepoPath, SandboxError, TestSelection, Tree, Workspace,
+};
+
+use crate::shell;
+use crate::vfs::{Vfs, VfsError};
+
+use super::bytecode::source_of;
+use super::layout::Layout;
+use super::process::{Finished, Invocation, Process};
+use super::{TESTBED, WasiSandbox, failed};
+
+/// Folders that tools make in a repository and nobody commits.
+const TOOL_CACHES: [&str; 3] = [".pytest_cache", ".mypy_cache", ".ruff_cache"];
+
+/// A repository at `/testbed` in a [`WasiSandbox`].
+///
+/// What Python programs and shell scripts do to the files stays, in the repository and outside of
+/// it; memory does not outlive a command. What [`Program::Tests`] does is discarded: judging a
+/// repository never changes it.
+pub struct WasiWorkspace {
+    sandbox: WasiSandbox,
+    base: Tree,
+    vfs: Vfs,
+    layout: Layout,
+}
+
+impl WasiWorkspace {
+    pub(super) fn open(sandbox: WasiSandbox, tree: &Tree) -> Result<Self, SandboxError> {
+        let layout = Layout::of(tree);
+        let vfs = sandbox.mount(tree, &layout)?;
+        Ok(Self::on(sandbox, tree, vfs, layout))
+    }
+
+    /// A workspace on a filesystem that has `tree` mounted.
+    pub(super) fn on(sandbox: WasiSandbox, tree: &Tree, vfs: Vfs, layout: Layout) -> Self {
+        Self { sandbox, base: tree.clone(), vfs, layout }
+    }
+
+    /// Runs the tests that `command` selects and returns the filesystem that they left.
+    pub(super) fn run_tests(
+        &self,
+        command: &Command,
+        write_bytecode: bool,
+    ) -> Result<(Output, Vfs), SandboxError> {
+        let all = TestSelection::All;
+        let selection = if let Program::Tests(selection) = &command.program { selection } else { &all };
+        let selected = self.select(selection);
+        let mut process = self.process(command, Invocation::Tests { wanted: selected.ids });
+        process.argv = ["pytest", "-q", "--tb=short", "--continue-on-collection-errors", "--"]
+            .into_iter()
+            .map(str::to_owned)
+            .chain(selected.files)
+            .collect();
+        process.write_bytecode = write_bytecode;
+        let mut finished = self.execute(&process)?;
+        if let Some(report) = &mut finished.report {
+            for file in selected.absent {
+                report.add_problem(format!("there is no test file {file}"));
+            }
+        }
+        Ok(split(finished))
+    }
+
+    fn run_python(
+        &mut self,
+        command: &Command,
+        source: &str,
+        args: &[String],
+    ) -> Result<Output, SandboxError> {
+        let invocation = Invocation::Code { source: source.to_owned() };
+        let mut process = self.process(command, invocation);
+        process.argv = std::iter::once("-c".to_owned()).chain(args.iter().cloned()).collect();
+        let (output, vfs) = split(self.execute(&process)?);
+        self.vfs = vfs;
+        Ok(output)
+    }
+
+    fn run_shell(&mut self, command: &Command, script: &str) -> Result<Output, SandboxError> {
+        let (output, vfs) =
+            shell::run(&self.sandbox, &self.layout, self.vfs.clone(), command, script)?;
+        self.vfs = vfs;
+        Ok(output)
+    }
+
+    fn process(&self, command: &Command, invocation: Invocation) -> Process {
+        Process {
+            invocation,
+            argv: Vec::new(),
+            env: command.env.clone(),
+            cwd: TESTBED.to_owned(),
+            stdin: command.stdin.clone(),
+            wall: command.limits.wall,
+            memory: command.limits.memory,
+            output: command.limits.output,
+            write_bytecode: false,
+        }
+    }
+
+    fn execute(&self, process: &Process) -> Result<Finished, SandboxError> {
+        self.sandbox
+            .execute(self.vfs.clone(), process, &self.layout)
+            .map_err(|error| failed("running Python", error))
+    }
+
+    fn select(&self, selection: &TestSelection) -> Selected {
+        let (files, ids) = match selection {
+            TestSelection::Files(files) => {
+                (files.iter().map(|file| file.as_str().to_owned()).collect(), None)
+            }
+            TestSelection::Ids(ids) => {
+                let file = |id: &String| id.split("::").next().unwrap_or(id).to_owned();
+                (ids.iter().map(file).collect(), Some(ids.clone()))
+            }
+            _ => (BTreeSet::new(), None),
+        };
+        let (present, absent): (BTreeSet<_>, BTreeSet<_>) =
+            files.into_iter().partition(|file| self.vfs.exists(&at(file)));
+        // Without any file pytest would run everything; let it refuse an absent one instead.
+        let files = if present.is_empty() { absent.clone() } else { present };
+        Selected { files, absent, ids }
+    }
+
+    fn change(&mut self, path: &RepoPath, file: Option<File>) -> Result<(), VfsError> {
+        let at = at(path.as_str());
+        let Some(file) = file else {
+            return if self.vfs.symlink_metadata(&at).is_ok() { self.vfs.remove_file(&at) } else { Ok(()) };
+        };
+        if let Some((parent, _)) = at.rsplit_once('/') {
+            self.vfs.create_dir_all(parent)?;
+        }
+        self.vfs.write(&at, file.shared_bytes())?;
+        self.vfs.set_executable(&at, file.executable())
+    }
+
+    /// Whether a file that is not of the base is one that a tool left behind.
+    fn is_left_behind(&self, path: &RepoPath) -> bool {
+        !self.base.contains(path.as_str())
+            && (source_of(path).is_some()
+                || path.components().any(|name| TOOL_CACHES.contains(&name)))
+    }
+}
+
+/// What a [`TestSelection`] means for this repository.
+struct Selected {
+    files: BTreeSet<String>,
+    absent: BTreeSet<String>,
+    ids: Option<Vec<String>>,
+}
+
+impl Workspace for WasiWorkspace {
+    fn read(&self, path: &RepoPath) -> Result<Option<File>, SandboxError> {
+        let at = at(path.as_str());
+        match self.vfs.metadata(&at) {
+            Ok(metadata) if metadata.is_file() => {
+                let bytes = self.vfs.read(&at).map_err(|error| failed("reading a file", error))?;
+                Ok(Some(File::new(bytes).with_executable(metadata.executable)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn write(&mut self, path: &RepoPath, file: Option<File>) -> Result<(), SandboxError> {
+        self.change(path, file).map_err(|error| SandboxError::Refused(error.to_string()))
+    }
+
+    fn run(&mut self, command: &Command) -> Result<Output, SandboxError> {
+        match &command.program {
+            Program::Shell { script } => self.run_shell(command, script),
+            Program::Python { source, args } => self.run_python(command, source, args),
+            Program::Tests(_) => Ok(self.run_tests(command, false)?.0),
+            other => Err(SandboxError::Refused(format!("{other:?} is not known here"))),
+        }
+    }
+
+    fn base(&self) -> &Tree {
+        &self.base
+    }
+
+    fn tree(&self) -> Result<Tree, SandboxError> {
+        let tree = self.vfs.tree(TESTBED);
+        if !tree.files().any(|(path, _)| self.is_left_behind(path)) {
+            return Ok(tree);
+        }
+        let files = tree.files().filter(|(path, _)| !self.is_left_behind(path));
+        Tree::from_files(files.map(|(path, file)| (path.clone(), file.clone())))
+            .map_err(|error| failed("reading the repository", error))
+    }
+
+    fn fork(&self) -> Result<Self, SandboxError> {
+        Ok(Self {
+            sandbox: self.sandbox.clone(),
+            base: self.base.clone(),
+            vfs: self.vfs.clone(),
+            layout: self.layout.clone(),
+        })
+    }
+}
+
+fn at(path: &str) -> String {
+    format!("{TESTBED}/{path}")
+}
+
+fn split(finished: Finished) -> (Output, Vfs) {
+    let output = Output {
+        exit: finished.exit,
+        truncated: finished.stdout.truncated || finished.stderr.truncated,
+        stdout: finished.stdout.bytes,
+        stderr: finished.stderr.bytes,
+        report: finished.report,
+    };
+    (output, finished.vfs)
+}

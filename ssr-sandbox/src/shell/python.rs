@@ -1,0 +1,197 @@
+use std::sync::Arc;
+
+use bashkit::{CommandContext, CommandStatus, async_trait};
+use ssr_core::Exit;
+
+use crate::sandbox::{Invocation, Process};
+
+use super::session::Session;
+
+/// What a signal number is added to in an exit status.
+const SIGNALLED: i32 = 128;
+const SIGABRT: i32 = 6;
+const SIGKILL: i32 = 9;
+
+/// Which program a command name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interpreter {
+    Python,
+    Pytest,
+}
+
+/// `python`, `python3` and `pytest` in the shell: the interpreter of the sandbox.
+pub(super) struct Python {
+    session: Arc<Session>,
+    interpreter: Interpreter,
+}
+
+impl Python {
+    pub(super) fn new(session: Arc<Session>, interpreter: Interpreter) -> Self {
+        Self { session, interpreter }
+    }
+}
+
+#[async_trait]
+impl bashkit::Command for Python {
+    async fn execute(&self, ctx: CommandContext<'_>) -> bashkit::Result<CommandStatus> {
+        let parsed = match self.interpreter {
+            Interpreter::Python => parse(ctx.args),
+            Interpreter::Pytest => Parsed::tests(ctx.args),
+        };
+        let (invocation, argv) = match parsed {
+            Parsed::Run(invocation, argv) => (invocation, argv),
+            Parsed::Print(text) => {
+                ctx.stdout.write_all(text.as_bytes()).await?;
+                return Ok(CommandStatus::success());
+            }
+            Parsed::Refuse(text) => {
+                ctx.stderr.write_all(text.as_bytes()).await?;
+                return Ok(CommandStatus::with_code(2));
+            }
+        };
+        let mut stdin = Vec::new();
+        while let Some(chunk) = ctx.stdin.read_chunk().await? {
+            stdin.extend_from_slice(&chunk);
+        }
+        let limits = self.session.limits;
+        let process = Process {
+            invocation,
+            argv,
+            env: ctx.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            cwd: ctx.cwd.to_string_lossy().into_owned(),
+            stdin,
+            wall: self.session.left(),
+            memory: limits.memory,
+            output: limits.output,
+            write_bytecode: false,
+        };
+        let session = &self.session;
+        let finished = session
+            .sandbox
+            .execute(session.fs.snapshot(), &process, &session.layout)
+            .map_err(|error| session.break_off(error))?;
+        session.fs.replace(finished.vfs);
+        if let Some(report) = &finished.report {
+            session.add_report(report);
+        }
+        if finished.stdout.truncated || finished.stderr.truncated {
+            session.truncated();
+        }
+        ctx.stdout.write_all(&finished.stdout.bytes).await?;
+        ctx.stderr.write_all(&finished.stderr.bytes).await?;
+        let code = match finished.exit {
+            Exit::Code(code) => code,
+            Exit::Timeout => return Err(session.time_out()),
+            Exit::OutOfMemory => {
+                ctx.stderr.write_all(b"Killed\n").await?;
+                SIGNALLED + SIGKILL
+            }
+            other => {
+                ctx.stderr.write_all(format!("python: aborted: {other:?}\n").as_bytes()).await?;
+                SIGNALLED + SIGABRT
+            }
+        };
+        Ok(CommandStatus::with_code(code))
+    }
+}
+
+/// What a command line of the interpreter asks for.
+#[derive(Debug)]
+enum Parsed {
+    Run(Invocation, Vec<String>),
+    Print(String),
+    Refuse(String),
+}
+
+impl Parsed {
+    fn tests(args: &[String]) -> Self {
+        let argv = std::iter::once("pytest").chain(args.iter().map(String::as_str));
+        Self::Run(Invocation::Tests { wanted: None }, argv.map(str::to_owned).collect())
+    }
+}
+
+/// Reads the command line as CPython does; options that change nothing here are passed over.
+fn parse(args: &[String]) -> Parsed {
+    let argv = |first: &str, rest: &[String]| {
+        std::iter::once(first.to_owned()).chain(rest.iter().cloned()).collect()
+    };
+    let mut rest = args;
+    while let Some((arg, after)) = rest.split_first() {
+        rest = after;
+        match arg.as_str() {
+            "-" => return Parsed::Run(Invocation::Stdin, argv("-", rest)),
+            "--version" => return version(),
+            "--help" => return help(),
+            _ => {}
+        }
+        let Some(options) = arg.strip_prefix('-') else {
+            return Parsed::Run(Invocation::File, argv(arg, rest));
+        };
+        for (at, option) in options.char_indices() {
+            let attached = &options[at + option.len_utf8()..];
+            match option {
+                'V' => return version(),
+                'h' | '?' => return help(),
+                'c' | 'm' | 'W' | 'X' => {}
+                'b' | 'B' | 'd' | 'E' | 'i' | 'I' | 'O' | 'P' | 'q' | 's' | 'S' | 'u' | 'v' | 'x' => {
+                    continue;
+                }
+                _ => return Parsed::Refuse(format!("Unknown option: -{option}\n{USAGE}")),
+            }
+            let value = if attached.is_empty() {
+                let Some((value, after)) = rest.split_first() else {
+                    let problem = format!("Argument expected for the -{option} option\n{USAGE}");
+                    return Parsed::Refuse(problem);
+                };
+                rest = after;
+                value.clone()
+            } else {
+                attached.to_owned()
+            };
+            match option {
+                'c' => return Parsed::Run(Invocation::Code { source: value }, argv("-c", rest)),
+                'm' if value == "pytest" => return Parsed::tests(rest),
+                'm' => return Parsed::Run(Invocation::Module { module: value }, argv("-m", rest)),
+                _ => break,
+            }
+        }
+    }
+    Parsed::Run(Invocation::Stdin, vec![String::new()])
+}
+
+const USAGE: &str = "usage: python [option] ... [-c cmd | -m mod | file | -] [arg] ...\n";
+
+fn version() -> Parsed {
+    let source = "import sys; print('Python', sys.version.split()[0])".to_owned();
+    Parsed::Run(Invocation::Code { source }, vec!["-c".to_owned()])
+}
+
+fn help() -> Parsed {
+    Parsed::Print(USAGE.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> String {
+        let args: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        match parse(&args) {
+            Parsed::Run(invocation, argv) => format!("{invocation:?} {argv:?}"),
+            Parsed::Print(text) | Parsed::Refuse(text) => text,
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_that_of_cpython() {
+        assert_eq!(parsed("-c pass a -b"), r#"Code { source: "pass" } ["-c", "a", "-b"]"#);
+        assert_eq!(parsed("-Bucpass a"), r#"Code { source: "pass" } ["-c", "a"]"#);
+        assert_eq!(parsed("-W error -Xdev -m unittest -v"), r#"Module { module: "unittest" } ["-m", "-v"]"#);
+        assert_eq!(parsed("-m pytest -x"), r#"Tests { wanted: None } ["pytest", "-x"]"#);
+        assert_eq!(parsed("a.py -c x"), r#"File ["a.py", "-c", "x"]"#);
+        assert_eq!(parsed("- x"), r#"Stdin ["-", "x"]"#);
+        assert!(parsed("-c").starts_with("Argument expected for the -c option"));
+        assert!(parsed("-Z").starts_with("Unknown option: -Z"));
+        assert!(matches!(parse(&[]), Parsed::Run(Invocation::Stdin, _)));
+    }
+}
