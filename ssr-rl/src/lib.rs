@@ -1,1 +1,34 @@
-//! Placeholder.
+//! Reinforcement learning for self-play on repositories (arXiv 2512.18552): GRPO as CWM does it, an
+//! optimiser whose state can be resumed, run folders that survive a kill, and the loop in which one
+//! policy breaks a repository and repairs it.
+//!
+//! The parts stand alone. [`advantages`], [`clipped_loss`] and [`policy_gradient`] need no
+//! repository, [`RunDir`] no model, and [`SelfPlay`] is generic over the sandbox, the injector, the
+//! learner and the way the solver is asked.
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod config;
+mod error;
+mod files;
+mod grpo;
+mod grpo_learner;
+mod learner;
+mod optim;
+mod play;
+mod run;
+
+pub use config::{Config, LineEditConfig, SolverKind};
+pub use error::{Error, Result};
+pub use grpo::{
+    Batch, Behaviour, Clip, ClippedLoss, GrpoConfig, LossToken, RewardBaseline, TargetScores,
+    TrainSequence, TrainTarget, TrainUse, UpdateMetrics, advantages, clipped_loss, policy_gradient,
+};
+pub use grpo_learner::{GrpoLearner, score};
+pub use learner::{Frozen, Learner};
+pub use optim::{AdamW, Gradients, OptimizerConfig, StepOutcome};
+pub use play::{
+    Candidate, Event, Injector, LineEdit, NumberedLines, Progress, Question, Repository, SelfPlay,
+    SolverProtocol, Start,
+};
+pub use run::{BugRecord, Checkpoint, Manifest, RunDir, StepMetrics, Summary, report_html};

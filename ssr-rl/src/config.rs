@@ -1,0 +1,189 @@
+use serde::{Deserialize, Serialize};
+use ssr_core::{InjectorReward, Sampling, Thresholds};
+
+use crate::{Error, GrpoConfig, OptimizerConfig, Result};
+
+/// The configuration of a self-play run. Every setting has a default; a file needs only those that
+/// differ.
+///
+/// ```
+/// let config = ssr_rl::Config::from_toml("steps = 10\n[grpo]\nclip_high = 0.3\n")?;
+/// assert_eq!((config.steps, config.group), (10, 8));
+/// assert!(ssr_rl::Config::from_toml("stepz = 10").is_err());
+/// # Ok::<(), ssr_rl::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where all randomness of the run comes from. Default: 0.
+    pub seed: u64,
+    /// Steps of the whole run; one may be resumed with more. Default: 3.
+    pub steps: u64,
+    /// Attempts at each bug (paper §2.3: G = 8). Default: 8.
+    pub group: usize,
+    /// Bugs proposed in each step, all from one prompt. Default: 8.
+    pub proposals: usize,
+    /// Sites among which the injector chooses. Default: 24.
+    pub candidates: usize,
+    /// Failed attempts of a step that become bugs of the next order; the paper does not state how
+    /// many do. Default: 1.
+    pub higher_order: usize,
+    /// The highest order of a bug (paper §2.3: 2). Default: 2.
+    pub max_order: u32,
+    /// α of the injector's reward (paper §2.3). Default: 0.8.
+    pub alpha: f64,
+    /// Who solves. Default: `policy`.
+    pub solver: SolverKind,
+    /// Checkpoints that are kept. Default: 3.
+    pub keep_checkpoints: usize,
+    /// How tokens are drawn. The trainer corrects for the weights, not for temperature or
+    /// truncation, so that a policy to be trained needs the defaults.
+    pub sampling: Sampling,
+    /// When an artifact counts as a bug.
+    pub thresholds: Thresholds,
+    /// What the solver is shown and may answer.
+    pub line_edit: LineEditConfig,
+    /// The policy update.
+    pub grpo: GrpoConfig,
+    /// The optimiser.
+    pub optimizer: OptimizerConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            steps: 3,
+            group: 8,
+            proposals: 8,
+            candidates: 24,
+            higher_order: 1,
+            max_order: 2,
+            alpha: 0.8,
+            solver: SolverKind::default(),
+            keep_checkpoints: 3,
+            sampling: Sampling::default(),
+            thresholds: Thresholds::default(),
+            line_edit: LineEditConfig::default(),
+            grpo: GrpoConfig::default(),
+            optimizer: OptimizerConfig::default(),
+        }
+    }
+}
+
+/// Who answers the solver's prompts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum SolverKind {
+    /// The policy.
+    #[default]
+    Policy,
+    /// The reversed bug. It exercises the pipeline, says nothing about the policy and is never
+    /// trained on.
+    Oracle,
+}
+
+impl SolverKind {
+    /// The label in files and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Oracle => "oracle",
+        }
+    }
+}
+
+/// The settings of [`LineEdit`](crate::LineEdit).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LineEditConfig {
+    /// Tokens of the specification (the reversed weakening) that are shown. Default: 256.
+    pub specification_tokens: usize,
+    /// Tokens of source that are shown. Default: 512.
+    pub source_tokens: usize,
+    /// Tokens of the replacement line. Default: 48.
+    pub answer_tokens: usize,
+}
+
+impl Default for LineEditConfig {
+    fn default() -> Self {
+        Self { specification_tokens: 256, source_tokens: 512, answer_tokens: 48 }
+    }
+}
+
+impl Config {
+    /// Reads and checks a configuration file.
+    ///
+    /// # Errors
+    /// [`Error::ConfigSyntax`] names the line, [`Error::Config`] the setting.
+    pub fn from_toml(text: &str) -> Result<Self> {
+        let config: Self =
+            toml::from_str(text).map_err(|error| Error::ConfigSyntax(error.to_string()))?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// The injector's reward with this configuration's α.
+    pub fn injector_reward(&self) -> InjectorReward {
+        InjectorReward::with_alpha(self.alpha)
+    }
+
+    /// # Errors
+    /// [`Error::Config`] for the first setting that is out of its range.
+    pub fn validate(&self) -> Result<()> {
+        let check = |key, ok: bool, expected: &str| {
+            if ok { Ok(()) } else { Err(Error::Config { key, problem: expected.to_owned() }) }
+        };
+        check("steps", self.steps >= 1, "must be 1 or more")?;
+        let pair = "must be 2 or more: rewards are compared within a group";
+        check("group", self.group >= 2, pair)?;
+        check("group", self.group <= 1024, "must be 1024 or less")?;
+        check("proposals", self.proposals >= 2, pair)?;
+        check("proposals", self.proposals <= 1024, "must be 1024 or less")?;
+        let sites = "must be in 2..=1000: the injector chooses among them";
+        check("candidates", (2..=1000).contains(&self.candidates), sites)?;
+        check("max_order", (1..=2).contains(&self.max_order), "must be 1 or 2")?;
+        check("alpha", (0.0..=1.0).contains(&self.alpha), "must be in 0..=1")?;
+        check("keep_checkpoints", self.keep_checkpoints >= 1, "must be 1 or more")?;
+        let Sampling { temperature, top_p, .. } = self.sampling;
+        let warm = temperature.is_finite() && temperature > 0.0;
+        check("sampling.temperature", warm, "must be more than 0: a group must differ")?;
+        check("sampling.top_p", top_p > 0.0 && top_p <= 1.0, "must be in 0..=1 and not 0")?;
+        let shown = self.line_edit;
+        check("line_edit.source_tokens", shown.source_tokens >= 16, "must be 16 or more")?;
+        check("line_edit.answer_tokens", shown.answer_tokens >= 1, "must be 1 or more")?;
+        self.grpo.validate()?;
+        self.optimizer.validate()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid_and_survive_toml() {
+        let text = toml::to_string(&Config::default()).unwrap();
+        assert_eq!(Config::from_toml(&text).unwrap(), Config::default());
+        assert_eq!(Config::from_toml("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        for (text, named) in [
+            ("group = 1", "group"),
+            ("alpha = 2.0", "alpha"),
+            ("steps = 0", "steps"),
+            ("steps = -1", "steps"),
+            ("[grpo]\nclip_low = 7.0", "grpo.clip_low"),
+            ("[optimizer]\nbeta1 = 1.0", "optimizer.beta1"),
+            ("[optimizer]\nbeta3 = 1.0", "beta3"),
+            ("[sampling]\ntemperature = 0.0", "sampling.temperature"),
+            ("solver = \"cheat\"", "cheat"),
+        ] {
+            let error = Config::from_toml(text).unwrap_err().to_string();
+            assert!(error.contains(named), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+use crate::{StepMetrics, Summary};
+
+/// Hears what a run is doing, for bars and logs. Closures over [`Event`] are observers, and `()` is
+/// one that does not listen.
+pub trait Progress: Sync {
+    /// Something happened. May be called from several threads at once.
+    fn event(&self, event: Event<'_>);
+}
+
+impl<F: Fn(Event<'_>) + Sync> Progress for F {
+    fn event(&self, event: Event<'_>) {
+        self(event);
+    }
+}
+
+impl Progress for () {
+    fn event(&self, _event: Event<'_>) {}
+}
+
+/// What a run is doing.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The run starts, or goes on after `finished` steps of an earlier process.
+    Started {
+        /// Steps that are finished already.
+        finished: u64,
+        /// Steps of the whole run.
+        steps: u64,
+    },
+    /// Something is not as it should be, and the run goes on.
+    Warning(&'a str),
+    /// A step starts.
+    StepStarted {
+        /// The step, from 1.
+        step: u64,
+    },
+    /// The injector is asked for bugs.
+    Proposing {
+        /// How many proposals are drawn.
+        proposals: usize,
+    },
+    /// The different proposals are being checked.
+    Checking {
+        /// How many there are.
+        bugs: usize,
+    },
+    /// One of them was checked.
+    Checked {
+        /// What was proposed.
+        proposal: &'a str,
+        /// The check that failed and its evidence; `None` for a valid bug.
+        rejection: Option<(&'a str, &'a str)>,
+    },
+    /// The solver is asked for repairs.
+    Attempting {
+        /// How many bugs.
+        bugs: usize,
+        /// How many attempts at all of them together.
+        attempts: usize,
+        /// The order of these bugs.
+        order: u32,
+    },
+    /// The different repairs are being judged.
+    Judging {
+        /// How many there are.
+        repairs: usize,
+    },
+    /// One of them was judged.
+    Judged {
+        /// Whether it holds.
+        solved: bool,
+        /// What was seen.
+        reason: &'a str,
+    },
+    /// The policy learns.
+    Learning {
+        /// From how many episodes.
+        episodes: usize,
+    },
+    /// A step is finished and safe on disk.
+    StepFinished(&'a StepMetrics),
+    /// The run is finished.
+    Finished(&'a Summary),
+}

@@ -1,0 +1,142 @@
+use ssr_core::{BugInstance, Completion, FinishReason, Message, RepoPath, Segment, Tree};
+
+use super::injector::labels;
+use super::retrieval::{Shown, relevant_lines};
+use crate::LineEditConfig;
+
+/// How the solver is asked and how its answer becomes a repaired tree.
+pub trait SolverProtocol: Send + Sync {
+    /// What of a bug the answer refers to.
+    type Context: Send + Sync;
+
+    /// The conversation, the shape of the answer, and what the answer is to be read with. Only the
+    /// buggy tree and the specification may flow into it. `tokens` counts the tokens of a text.
+    fn ask(&self, bug: &BugInstance, tokens: &dyn Fn(&str) -> usize) -> Question<Self::Context>;
+
+    /// The repaired tree.
+    ///
+    /// # Errors
+    /// Why the answer is none, in one line: the attempt has failed.
+    fn repair(
+        &self,
+        bug: &BugInstance,
+        context: &Self::Context,
+        answer: &Completion,
+    ) -> Result<Tree, String>;
+}
+
+/// A question to the solver.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question<C> {
+    /// The conversation.
+    pub messages: Vec<Message>,
+    /// The shape of the answer.
+    pub answer: Vec<Segment>,
+    /// What the answer is to be read with.
+    pub context: C,
+}
+
+/// A repair in a single line: the model chooses one of the numbered lines that it is shown and
+/// writes what takes its place.
+///
+/// It asks as the paper does (§2.3): the reversed weakening is the specification, there is no other
+/// description of the bug. The shown source is what the specification names, found in the buggy tree
+/// alone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LineEdit {
+    config: LineEditConfig,
+}
+
+impl LineEdit {
+    /// A protocol with other limits.
+    pub fn new(config: LineEditConfig) -> Self {
+        Self { config }
+    }
+}
+
+/// The lines among which the solver chooses, by label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumberedLines {
+    labels: Vec<String>,
+    /// Path and line number (from 0) of each label.
+    places: Vec<(RepoPath, usize)>,
+}
+
+impl SolverProtocol for LineEdit {
+    type Context = NumberedLines;
+
+    fn ask(&self, bug: &BugInstance, tokens: &dyn Fn(&str) -> usize) -> Question<NumberedLines> {
+        let specification = bug.artifact.specification().to_string();
+        let shown = relevant_lines(bug, &specification, self.config.source_tokens, tokens);
+        let labels = labels(shown.iter().map(|block| block.lines.len()).sum());
+        let mut places = Vec::with_capacity(labels.len());
+        let mut source = String::new();
+        for Shown { path, first, lines } in &shown {
+            source.push_str(&format!("# {path}\n"));
+            for (offset, line) in lines.iter().enumerate() {
+                source.push_str(&format!("{}: {line}\n", labels[places.len()]));
+                places.push((path.clone(), first + offset));
+            }
+        }
+        let specification = cut(&specification, self.config.specification_tokens, tokens);
+        let text = format!(
+            "I am improving the tests of this project with the change below, but the code as it \
+             is does not pass them. Repair the code, so that these tests and all that exist \
+             already pass.\n```diff\n{specification}```\nThe source that they concern:\n{source}\
+             Answer with the number of one line and what is to stand there instead.\n"
+        );
+        let mut answer = vec![Segment::Choice(labels.clone()), Segment::Forced(": ".to_owned())];
+        if labels.len() < 2 {
+            // There is nothing to choose from.
+            answer = vec![Segment::Forced(labels.first().cloned().unwrap_or_default() + ": ")];
+        }
+        let max_tokens = self.config.answer_tokens;
+        answer.push(Segment::Free { max_tokens, stop: vec!["\n".to_owned()] });
+        let system = "You repair code.";
+        let messages = vec![Message::system(system), Message::user(text)];
+        Question { messages, answer, context: NumberedLines { labels, places } }
+    }
+
+    fn repair(
+        &self,
+        bug: &BugInstance,
+        context: &NumberedLines,
+        answer: &Completion,
+    ) -> Result<Tree, String> {
+        if answer.finish == FinishReason::Length {
+            return Err("the answer was cut off".to_owned());
+        }
+        let text = answer.text();
+        let (label, line) = text.split_once(": ").ok_or("the answer has no line number")?;
+        let index = context.labels.iter().position(|known| known == label);
+        let index = index.ok_or_else(|| format!("the answer names no shown line: {label:?}"))?;
+        let (path, number) = &context.places[index];
+        let file = bug.tree.get(path.as_str()).ok_or_else(|| format!("{path} is gone"))?;
+        let before = file.text().ok_or_else(|| format!("{path} is not text"))?;
+        let mut after = String::with_capacity(before.len() + line.len());
+        for (at, old) in before.split_inclusive('\n').enumerate() {
+            if at == *number {
+                after.push_str(line);
+                after.push_str(&old[old.trim_end_matches(['\r', '\n']).len()..]);
+            } else {
+                after.push_str(old);
+            }
+        }
+        let file = ssr_core::File::new(after.into_bytes()).with_executable(file.executable());
+        bug.tree.with(path.clone(), file).map_err(|error| error.to_string())
+    }
+}
+
+/// The first lines of a text that fit into `limit` tokens, and a note when some do not.
+fn cut(text: &str, limit: usize, tokens: &dyn Fn(&str) -> usize) -> String {
+    let (mut kept, mut used) = (String::new(), 0);
+    for line in text.split_inclusive('\n') {
+        used += tokens(line);
+        if used > limit {
+            kept.push_str("[cut]\n");
+            break;
+        }
+        kept.push_str(line);
+    }
+    kept
+}

@@ -1,0 +1,52 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Config, Error, Result};
+
+/// `run.toml`: what a run is, so that it can be resumed or repeated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// What is played with, for example `toolz==0.12.1`.
+    pub package: String,
+    /// The hash of the original tree.
+    pub tree: String,
+    /// Who solves: `policy` or `oracle`.
+    pub solver: String,
+    /// Versions of what the results depend on.
+    pub versions: BTreeMap<String, String>,
+    /// The resolved configuration.
+    pub config: Config,
+}
+
+impl Manifest {
+    /// Whether a run with `wanted` can go on where one with `self` stopped: only the number of
+    /// steps and of kept checkpoints may differ.
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the first difference.
+    pub fn check_resume(&self, wanted: &Self) -> Result<()> {
+        let differs = |key, was: String, is: String| {
+            let problem = format!(
+                "the run was started with {was}, not {is}; resume it as it was or start another"
+            );
+            Err(Error::Config { key, problem })
+        };
+        if self.package != wanted.package {
+            return differs("package", self.package.clone(), wanted.package.clone());
+        }
+        if self.tree != wanted.tree {
+            return differs("tree", self.tree.clone(), wanted.tree.clone());
+        }
+        let neutral = |config: &Config| Config { steps: 0, keep_checkpoints: 0, ..config.clone() };
+        let (was, is) = (neutral(&self.config), neutral(&wanted.config));
+        if was == is {
+            return Ok(());
+        }
+        let lines = |config: &Config| toml::to_string(config).unwrap_or_default();
+        let (was, is) = (lines(&was), lines(&is));
+        let pair = was.lines().zip(is.lines()).find(|(was, is)| was != is);
+        let (was, is) = pair.unwrap_or(("another configuration", "this one"));
+        differs("config", format!("`{was}`"), format!("`{is}`"))
+    }
+}
