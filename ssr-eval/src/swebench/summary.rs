@@ -1,0 +1,127 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{InfraFailure, InstanceReport, Prediction, Tier, to_json};
+
+/// The official summary of a run, `schema_version` 2, as harness 5 writes it; that of harness 4 is
+/// read, too.
+///
+/// Every instance of the data set is in exactly one of `incomplete_ids` (no prediction),
+/// `empty_patch_ids`, `error_ids` (no report), `resolved_ids` and `unresolved_ids`. The published
+/// number is `resolved_instances / total_instances`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the counts of the lists below")]
+pub struct Summary {
+    /// The size of the data set.
+    pub total_instances: usize,
+    pub submitted_instances: usize,
+    pub completed_instances: usize,
+    pub resolved_instances: usize,
+    pub unresolved_instances: usize,
+    #[serde(default)]
+    pub infra_failure_instances: usize,
+    #[serde(default)]
+    pub ambiguous_failure_instances: usize,
+    pub empty_patch_instances: usize,
+    pub error_instances: usize,
+    /// With a report.
+    pub completed_ids: BTreeSet<String>,
+    /// Without a prediction.
+    #[serde(default)]
+    pub incomplete_ids: BTreeSet<String>,
+    /// With a prediction whose patch is empty or null.
+    pub empty_patch_ids: BTreeSet<String>,
+    /// With a prediction, in the data set or not.
+    pub submitted_ids: BTreeSet<String>,
+    /// Resolved in full.
+    pub resolved_ids: BTreeSet<String>,
+    /// Completed and not resolved.
+    pub unresolved_ids: BTreeSet<String>,
+    /// Not resolved, where the environment broke. Advisory.
+    #[serde(default)]
+    pub infra_failure_ids: BTreeSet<String>,
+    /// Not resolved, where the environment or the patch broke something. Advisory.
+    #[serde(default)]
+    pub ambiguous_failure_ids: BTreeSet<String>,
+    /// Why, for both of the lists above.
+    #[serde(default)]
+    pub failure_reasons: BTreeMap<String, String>,
+    /// With a patch and without a report.
+    pub error_ids: BTreeSet<String>,
+    /// Always 2.
+    pub schema_version: u32,
+}
+
+impl Summary {
+    /// Sums up `reports`, by instance id, over a data set. Of several predictions for an instance
+    /// the last counts; `failures` are taken into account where the instance was not resolved.
+    pub fn new<'a>(
+        instance_ids: impl IntoIterator<Item = &'a str>,
+        predictions: &[Prediction],
+        reports: &BTreeMap<String, InstanceReport>,
+        failures: &BTreeMap<String, InfraFailure>,
+    ) -> Self {
+        let predictions: BTreeMap<&str, &Prediction> =
+            predictions.iter().map(|p| (p.instance_id.as_str(), p)).collect();
+        let mut summary = Self {
+            submitted_ids: predictions.keys().map(|id| id.to_string()).collect(),
+            schema_version: 2,
+            ..Self::default()
+        };
+        for id in instance_ids {
+            summary.total_instances += 1;
+            let patch = predictions.get(id).map(|prediction| prediction.patch());
+            let report = reports.get(id);
+            let list = match (patch, report) {
+                (None, _) => &mut summary.incomplete_ids,
+                (Some(None), _) => &mut summary.empty_patch_ids,
+                (Some(Some(_)), None) => &mut summary.error_ids,
+                (Some(Some(_)), Some(report)) => {
+                    summary.completed_ids.insert(id.to_owned());
+                    match report.resolved {
+                        true => &mut summary.resolved_ids,
+                        false => &mut summary.unresolved_ids,
+                    }
+                }
+            };
+            list.insert(id.to_owned());
+        }
+        summary.explain(failures);
+        summary.count();
+        summary
+    }
+
+    fn explain(&mut self, failures: &BTreeMap<String, InfraFailure>) {
+        let unresolved = |id: &str| self.unresolved_ids.contains(id) || self.error_ids.contains(id);
+        for (id, failure) in failures.iter().filter(|(id, _)| unresolved(id)) {
+            self.failure_reasons.insert(id.clone(), failure.reason.clone());
+            let list = match failure.tier {
+                Tier::Environment => &mut self.infra_failure_ids,
+                Tier::Ambiguous => &mut self.ambiguous_failure_ids,
+            };
+            list.insert(id.clone());
+        }
+    }
+
+    fn count(&mut self) {
+        self.submitted_instances = self.submitted_ids.len();
+        self.completed_instances = self.completed_ids.len();
+        self.resolved_instances = self.resolved_ids.len();
+        self.unresolved_instances = self.unresolved_ids.len();
+        self.infra_failure_instances = self.infra_failure_ids.len();
+        self.ambiguous_failure_instances = self.ambiguous_failure_ids.len();
+        self.empty_patch_instances = self.empty_patch_ids.len();
+        self.error_instances = self.error_ids.len();
+    }
+
+    /// The name of the file that the harness writes: `<model>.<run id>.json`.
+    pub fn file_name(model_name_or_path: &str, run_id: &str) -> String {
+        format!("{}.{run_id}.json", model_name_or_path.replace('/', "__"))
+    }
+
+    /// The text of that file.
+    pub fn to_json(&self) -> String {
+        to_json(self) + "\n"
+    }
+}
