@@ -1,1 +1,20 @@
-//! Placeholder.
+//! Run untrusted Python repositories in WASI.
+#![deny(unsafe_code, missing_docs)]
+
+mod engine;
+mod error;
+mod folder;
+mod guest;
+mod runner;
+mod sandbox;
+mod shell;
+mod vfs;
+mod wasi;
+
+pub use engine::{ExecOutcome, Instance, Limits, Snapshot, on_guest_stack};
+pub use error::{Error, Result};
+pub use folder::{read_folder, write_folder};
+pub use guest::{Guest, GuestProgress, default_cache_dir};
+pub use sandbox::{WasiSandbox, WasiSandboxBuilder, WasiWorkspace};
+pub use vfs::{DirEntry, Errno, FileKind, Metadata, Vfs, VfsError, VfsLimits};
+pub use wasi::{Output, ProcExit, WasiBuilder, WasiCtx, WasiParts, add_to_linker};

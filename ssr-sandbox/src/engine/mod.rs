@@ -1,0 +1,18 @@
+//! Running the linked guest: limits, instances and snapshots.
+
+mod image;
+mod instance;
+mod limits;
+mod preview2;
+mod runtime;
+mod snapshot;
+mod stack;
+mod ticker;
+
+pub use instance::{ExecOutcome, Instance};
+pub use limits::Limits;
+pub use snapshot::Snapshot;
+pub use stack::on_guest_stack;
+
+pub(crate) use image::{MemoryImage, PAGE};
+pub(crate) use runtime::{Runtime, engine};
