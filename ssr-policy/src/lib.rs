@@ -1,1 +1,24 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod cache;
+mod chat;
+mod config;
+mod engine;
+mod error;
+mod files;
+mod local;
+mod model;
+mod ops;
+mod score;
+mod tokenizer;
+mod weights;
+
+pub use chat::{Rendered, render};
+pub use config::{ModelConfig, RopeParameters};
+pub use error::{Error, Result};
+pub use local::LocalPolicy;
+pub use model::Model;
+pub use score::{ScoredSequence, Scores, Target};
+pub use tokenizer::Tokenizer;

@@ -1,0 +1,185 @@
+use ssr_core::{FinishReason, Segment, TokenTrace};
+
+use super::choice::{Choice, Next};
+use super::sample::Drawn;
+use crate::tokenizer::Tokenizer;
+
+/// A segment of a request, tokenised.
+enum Part {
+    Forced { tokens: Vec<u32>, text: String },
+    Choice(Choice),
+    Free { max_tokens: usize, stop: Vec<Vec<u8>> },
+}
+
+/// An answer in the making: knows which tokens may come next and when it is finished. It draws
+/// nothing itself.
+pub(super) struct Answer<'a> {
+    tokenizer: &'a Tokenizer,
+    plan: Vec<Part>,
+    segment: usize,
+    /// Bytes and drawn tokens of the free segment that is being written.
+    text: Vec<u8>,
+    drawn: usize,
+    /// Tokens that still fit into the context window.
+    room: usize,
+    pub(super) trace: TokenTrace,
+    pub(super) parts: Vec<String>,
+    pub(super) finish: Option<FinishReason>,
+}
+
+/// What the next token may be.
+pub(super) enum Draw {
+    /// Any token.
+    Free,
+    /// One of these, ascending.
+    Among(Vec<u32>),
+}
+
+impl<'a> Answer<'a> {
+    pub(super) fn new(
+        tokenizer: &'a Tokenizer,
+        segments: &[Segment],
+        room: usize,
+    ) -> Result<Self, String> {
+        let part = |segment: &Segment| {
+            Ok(match segment {
+                Segment::Forced(text) => {
+                    let tokens = tokenizer.encode(text).map_err(|e| e.to_string())?;
+                    Part::Forced { tokens, text: text.clone() }
+                }
+                Segment::Choice(texts) => Part::Choice(Choice::new(tokenizer, texts)?),
+                Segment::Free { max_tokens, stop } => {
+                    if stop.iter().any(String::is_empty) {
+                        return Err("an empty stop text; leave it out".to_owned());
+                    }
+                    let stop = stop.iter().map(|text| text.clone().into_bytes()).collect();
+                    Part::Free { max_tokens: *max_tokens, stop }
+                }
+                other => return Err(format!("the segment {other:?} is not supported")),
+            })
+        };
+        Ok(Self {
+            tokenizer,
+            plan: segments.iter().map(part).collect::<Result<_, String>>()?,
+            segment: 0,
+            text: Vec::new(),
+            drawn: 0,
+            room,
+            trace: TokenTrace::default(),
+            parts: Vec::new(),
+            finish: None,
+        })
+    }
+
+    /// Writes everything that is not left to chance and says what has to be drawn next; `None` when
+    /// the answer is finished.
+    pub(super) fn next(&mut self, version: u64) -> Option<Draw> {
+        while self.finish.is_none() {
+            match self.plan.get_mut(self.segment) {
+                None => self.finish = Some(FinishReason::Stop),
+                Some(Part::Forced { tokens, text }) => {
+                    let (tokens, text) = (std::mem::take(tokens), std::mem::take(text));
+                    if tokens.len() > self.room {
+                        self.finish = Some(FinishReason::Length);
+                        break;
+                    }
+                    for token in tokens {
+                        self.push(token, None, version);
+                    }
+                    self.end_segment(text);
+                }
+                Some(Part::Choice(choice)) => match choice.next() {
+                    Next::Done(text) => self.end_segment(text),
+                    _ if self.room == 0 => self.finish = Some(FinishReason::Length),
+                    Next::Any(tokens) => return Some(Draw::Among(tokens)),
+                    Next::Only(token) => {
+                        choice.accept(token);
+                        self.push(token, None, version);
+                    }
+                },
+                Some(Part::Free { max_tokens, .. }) => {
+                    if self.drawn < *max_tokens && self.room > 0 {
+                        return Some(Draw::Free);
+                    }
+                    self.end_free_segment();
+                    self.finish = Some(FinishReason::Length);
+                }
+            }
+        }
+        None
+    }
+
+    /// Takes the token that was drawn as [`Self::next`] asked.
+    pub(super) fn accept(&mut self, drawn: Drawn, draw: Draw, version: u64) {
+        if let Draw::Among(allowed) = draw {
+            self.trace.allowed.insert(self.trace.len(), allowed);
+        }
+        self.push(drawn.token, Some(drawn), version);
+        match self.plan.get_mut(self.segment) {
+            Some(Part::Choice(choice)) => choice.accept(drawn.token),
+            Some(Part::Free { stop, .. }) => {
+                self.drawn += 1;
+                let tokenizer = self.tokenizer;
+                if drawn.token == tokenizer.end_of_message()
+                    || drawn.token == tokenizer.end_of_text()
+                {
+                    self.end_free_segment();
+                    self.finish = Some(FinishReason::Stop);
+                    return;
+                }
+                let bytes = tokenizer.token_bytes(drawn.token);
+                let fresh = self.text.len();
+                self.text.extend_from_slice(bytes);
+                if let Some(end) = first_stop(&self.text, fresh, stop) {
+                    self.text.truncate(end);
+                    self.end_free_segment();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn push(&mut self, token: u32, drawn: Option<Drawn>, version: u64) {
+        self.trace.ids.push(token);
+        self.trace.logprobs.push(drawn.map_or(0.0, |drawn| drawn.logprob));
+        self.trace.model_logprobs.push(drawn.map_or(0.0, |drawn| drawn.model_logprob));
+        self.trace.sampled.push(drawn.is_some());
+        self.trace.versions.push(version);
+        self.room = self.room.saturating_sub(1);
+    }
+
+    fn end_segment(&mut self, text: String) {
+        self.parts.push(text);
+        self.segment += 1;
+    }
+
+    fn end_free_segment(&mut self) {
+        let text = String::from_utf8_lossy(&self.text).into_owned();
+        self.text.clear();
+        self.drawn = 0;
+        self.end_segment(text);
+    }
+}
+
+/// Where the earliest stop text begins that ends in the bytes from `fresh` on.
+fn first_stop(text: &[u8], fresh: usize, stop: &[Vec<u8>]) -> Option<usize> {
+    let find = |stop: &Vec<u8>| {
+        let from = (fresh + 1).saturating_sub(stop.len());
+        text[from..].windows(stop.len()).position(|window| window == stop).map(|at| from + at)
+    };
+    stop.iter().filter_map(find).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_earliest_stop_text_wins_wherever_tokens_are_cut() {
+        let stop = [b"END".to_vec(), b"\n\n".to_vec()];
+        assert_eq!(first_stop(b"ab\n\nEND", 0, &stop), Some(2));
+        assert_eq!(first_stop(b"abEND", 4, &stop), Some(2));
+        assert_eq!(first_stop(b"abEN", 3, &stop), None);
+        assert_eq!(first_stop(b"x", 0, &stop), None);
+    }
+}

@@ -1,0 +1,43 @@
+//! Differentiable operations on `f32` CPU tensors.
+//!
+//! candle's own fused normalisation, softmax and RoPE have no backward pass, and their composed
+//! forms allocate a tensor per step. These are fused in both directions. They also run on detached
+//! tensors, so that generation and training execute the same instructions: every output row depends
+//! on its own input row only and is reduced in one fixed order, whatever else is in the batch.
+
+mod attention;
+mod gemm;
+mod linear;
+mod logprob;
+mod math;
+mod norm;
+mod swiglu;
+
+pub(crate) use attention::{
+    Attending, AttentionShape, BLOCK, KvBlock, Spans, attend, causal_attention,
+};
+pub(crate) use linear::linear;
+pub(crate) use logprob::{Scored, log_normaliser, token_logprobs};
+pub(crate) use math::exp;
+pub(crate) use norm::{Rotation, head_norm_rope, rms_norm};
+pub(crate) use swiglu::swiglu;
+
+use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
+
+/// The elements of a contiguous `f32` storage.
+fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&storage.as_slice::<f32>()?[start..end]),
+        None => bail!("expected a contiguous tensor, got strides {:?}", layout.stride()),
+    }
+}
+
+/// Calls `read` with the elements of a tensor, made contiguous.
+pub(crate) fn with_slice<T>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> Result<T>) -> Result<T> {
+    let tensor = tensor.contiguous()?;
+    let (storage, layout) = tensor.storage_and_layout();
+    match &*storage {
+        Storage::Cpu(storage) => read(contiguous(storage, layout)?),
+        _ => bail!("expected a tensor on the CPU"),
+    }
+}

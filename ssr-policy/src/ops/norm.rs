@@ -1,0 +1,195 @@
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+
+use super::math::{dot, sum_of_squares};
+use super::{contiguous, with_slice};
+
+/// Rows per task.
+const ROWS: usize = 32;
+
+/// Root-mean-square normalisation of the rows of `x` [N, width], scaled by `weight` [width].
+pub(crate) fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
+    x.contiguous()?.apply_op2(weight, Norm { eps: eps as f32, rotation: None })
+}
+
+/// RMS normalisation of every head of `x` [N, heads * dim], scaled by `weight` [dim], then rotated
+/// by the angles of the row's position.
+pub(crate) fn head_norm_rope(
+    x: &Tensor,
+    weight: &Tensor,
+    eps: f64,
+    rotation: &Arc<Rotation>,
+) -> Result<Tensor> {
+    let rotation = Some(Arc::clone(rotation));
+    x.contiguous()?.apply_op2(weight, Norm { eps: eps as f32, rotation })
+}
+
+/// The rotary angles of a sequence of positions: cosines and sines, each [N, dim / 2].
+pub(crate) struct Rotation {
+    cos: Vec<f32>,
+    sin: Vec<f32>,
+    pairs: usize,
+}
+
+impl Rotation {
+    /// Angles `position / theta^(2i / dim)`, computed in `f32` as Hugging Face does.
+    pub(crate) fn new(positions: &[usize], dim: usize, theta: f64) -> Arc<Self> {
+        let frequencies: Vec<f32> =
+            (0..dim).step_by(2).map(|i| 1.0 / theta.powf(i as f64 / dim as f64) as f32).collect();
+        let angles = positions
+            .iter()
+            .flat_map(|&position| frequencies.iter().map(move |f| position as f32 * f));
+        let (sin, cos) = angles.map(f32::sin_cos).unzip();
+        Arc::new(Self { cos, sin, pairs: frequencies.len() })
+    }
+
+    /// Rotates one head of row `row`; `direction` is −1 for the transposed rotation.
+    #[inline]
+    fn rotate(&self, head: &mut [f32], row: usize, direction: f32) {
+        let angles = row * self.pairs..(row + 1) * self.pairs;
+        let (first, second) = head.split_at_mut(self.pairs);
+        let values = first.iter_mut().zip(second);
+        for ((a, b), (cos, sin)) in
+            values.zip(self.cos[angles.clone()].iter().zip(&self.sin[angles]))
+        {
+            let sin = sin * direction;
+            (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+        }
+    }
+}
+
+struct Norm {
+    eps: f32,
+    rotation: Option<Arc<Rotation>>,
+}
+
+impl Norm {
+    fn inverse_rms(&self, x: &[f32]) -> f32 {
+        1.0 / (sum_of_squares(x) / x.len() as f32 + self.eps).sqrt()
+    }
+
+    /// How many normalised groups a row of `columns` elements has.
+    fn groups(&self, rows: usize, columns: usize, width: usize) -> Result<usize> {
+        if width == 0 || !columns.is_multiple_of(width) {
+            bail!("cannot normalise rows of {columns} elements in groups of {width}");
+        }
+        let rotated = |r: &Rotation| r.pairs * 2 == width && r.cos.len() == rows * r.pairs;
+        if self.rotation.as_deref().is_some_and(|rotation| !rotated(rotation)) {
+            bail!("the rotation is not for {rows} rows of heads of {width} elements");
+        }
+        Ok(columns / width)
+    }
+
+    fn backward(
+        &self,
+        x: &[f32],
+        weight: &[f32],
+        grad: &[f32],
+        groups: usize,
+    ) -> (Vec<f32>, Vec<f32>) {
+        let width = weight.len();
+        let mut x_grad = vec![0.0; x.len()];
+        let task = ROWS * groups * width;
+        let tasks = x_grad.par_chunks_mut(task).zip(x.par_chunks(task)).zip(grad.par_chunks(task));
+        let weight_grads: Vec<Vec<f32>> = tasks
+            .enumerate()
+            .map(|(index, ((x_grad, x), grad))| {
+                let mut weight_grad = vec![0.0; width];
+                let mut g = vec![0.0; width];
+                let groups_of =
+                    x_grad.chunks_mut(width).zip(x.chunks(width)).zip(grad.chunks(width));
+                for (group, ((x_grad, x), grad)) in groups_of.enumerate() {
+                    g.copy_from_slice(grad);
+                    if let Some(rotation) = &self.rotation {
+                        rotation.rotate(&mut g, index * ROWS + group / groups, -1.0);
+                    }
+                    self.group_backward(x, weight, &mut g, x_grad, &mut weight_grad);
+                }
+                weight_grad
+            })
+            .collect();
+        let mut weight_grad = vec![0.0; width];
+        for part in weight_grads {
+            for (sum, value) in weight_grad.iter_mut().zip(part) {
+                *sum += value;
+            }
+        }
+        (x_grad, weight_grad)
+    }
+
+    /// For y = w · x / rms(x): dw = g · x̂ and dx = (w·g − x̂ · mean(w·g·x̂)) / rms(x).
+    fn group_backward(
+        &self,
+        x: &[f32],
+        weight: &[f32],
+        g: &mut [f32],
+        x_grad: &mut [f32],
+        weight_grad: &mut [f32],
+    ) {
+        let inverse = self.inverse_rms(x);
+        for (((g, w), x), sum) in g.iter_mut().zip(weight).zip(x).zip(weight_grad) {
+            *sum += *g * x * inverse;
+            *g *= w;
+        }
+        let mean = dot(g, x) * inverse * inverse / x.len() as f32;
+        for ((x_grad, g), x) in x_grad.iter_mut().zip(g).zip(x) {
+            *x_grad = (*g - x * mean) * inverse;
+        }
+    }
+}
+
+impl CustomOp2 for Norm {
+    fn name(&self) -> &'static str {
+        "rms-norm"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (rows, columns) = x_layout.shape().dims2()?;
+        let x = contiguous(x, x_layout)?;
+        let weight = contiguous(weight, weight_layout)?;
+        let width = weight.len();
+        let groups = self.groups(rows, columns, width)?;
+        let mut out = vec![0.0; x.len()];
+        let task = ROWS * columns;
+        let tasks = out.par_chunks_mut(task).zip(x.par_chunks(task)).enumerate();
+        tasks.for_each(|(index, (out, x))| {
+            for (group, (out, x)) in out.chunks_mut(width).zip(x.chunks(width)).enumerate() {
+                let inverse = self.inverse_rms(x);
+                for ((out, x), w) in out.iter_mut().zip(x).zip(weight) {
+                    *out = x * inverse * w;
+                }
+                if let Some(rotation) = &self.rotation {
+                    rotation.rotate(out, index * ROWS + group / groups, 1.0);
+                }
+            }
+        });
+        Ok((CpuStorage::F32(out), x_layout.shape().clone()))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        _y: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let (rows, columns) = x.dims2()?;
+        let groups = self.groups(rows, columns, weight.dim(0)?)?;
+        let (x_grad, weight_grad) = with_slice(x, |x| {
+            with_slice(weight, |weight| {
+                with_slice(grad, |grad| Ok(self.backward(x, weight, grad, groups)))
+            })
+        })?;
+        let x_grad = Tensor::from_vec(x_grad, x.shape(), x.device())?;
+        let weight_grad = Tensor::from_vec(weight_grad, weight.shape(), weight.device())?;
+        Ok((Some(x_grad), Some(weight_grad)))
+    }
+}
