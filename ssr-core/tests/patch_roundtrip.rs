@@ -9,9 +9,9 @@ use ssr_core::{File, FileChange, FileMode, LineKind, Patch, RepoPath, Tree};
 
 fn tree(files: &[(&str, &[u8], bool)]) -> Tree {
     let file = |bytes: &[u8], executable| File::new(bytes).with_executable(executable);
-    let files = files.iter().map(|(path, bytes, executable)| {
-        (RepoPath::new(path).unwrap(), file(bytes, *executable))
-    });
+    let files = files
+        .iter()
+        .map(|(path, bytes, executable)| (RepoPath::new(path).unwrap(), file(bytes, *executable)));
     Tree::from_files(files).unwrap()
 }
 
@@ -121,9 +121,9 @@ fn what_diff_prints_applies() {
     let (before, after) = (without_odd_names(&before), without_odd_names(&after));
     let folder = Git::new(&Tree::new());
     for (name, tree) in [("old", &before), ("new", &after)] {
-        let inside = tree.files().map(|(path, file)| {
-            (RepoPath::new(&format!("{name}/{path}")).unwrap(), file.clone())
-        });
+        let inside = tree
+            .files()
+            .map(|(path, file)| (RepoPath::new(&format!("{name}/{path}")).unwrap(), file.clone()));
         for (path, file) in inside {
             let path = folder.path().join(path.as_str());
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -174,7 +174,10 @@ fn a_patch_shows_what_it_does() {
     let file = |path: &str| patch.files().iter().find(|file| file.path().as_str() == path).unwrap();
 
     let mode = file("mode");
-    assert_eq!((mode.old_mode(), mode.new_mode()), (Some(FileMode::Regular), Some(FileMode::Executable)));
+    assert_eq!(
+        (mode.old_mode(), mode.new_mode()),
+        (Some(FileMode::Regular), Some(FileMode::Executable))
+    );
     assert!(mode.hunks().is_empty());
 
     let created = file("created");
@@ -187,7 +190,8 @@ fn a_patch_shows_what_it_does() {
     assert_eq!((last.kind, last.bytes), (LineKind::Added, &b"lines"[..]));
 
     assert_eq!(file("deleted").new_path(), None);
-    let changed: Patch = patch.files().iter().filter(|f| f.path().as_str() == "changed.py").cloned().collect();
+    let changed: Patch =
+        patch.files().iter().filter(|f| f.path().as_str() == "changed.py").cloned().collect();
     assert_eq!(changed.line_counts(), (2, 2));
     assert_eq!(changed.files()[0].hunks().len(), 2);
 }

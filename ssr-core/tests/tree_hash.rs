@@ -9,9 +9,9 @@ use ssr_core::{File, RepoPath, Tree};
 
 fn tree(files: &[(&str, &[u8], bool)]) -> Tree {
     let file = |bytes: &[u8], executable| File::new(bytes).with_executable(executable);
-    let files = files.iter().map(|(path, bytes, executable)| {
-        (RepoPath::new(path).unwrap(), file(bytes, *executable))
-    });
+    let files = files
+        .iter()
+        .map(|(path, bytes, executable)| (RepoPath::new(path).unwrap(), file(bytes, *executable)));
     Tree::from_files(files).unwrap()
 }
 
@@ -45,7 +45,12 @@ fn the_hash_is_that_of_git_write_tree() {
             ("a/b/c-d", b"6\n", false),
             ("z", b"\0\xff\r\n", false),
         ],
-        &[("Z", b"Z", false), ("a", b"a", false), ("\u{fc}/\u{e9}", b"u", false), ("é", b"e", true)],
+        &[
+            ("Z", b"Z", false),
+            ("a", b"a", false),
+            ("\u{fc}/\u{e9}", b"u", false),
+            ("é", b"e", true),
+        ],
     ];
     for files in trees {
         let tree = tree(files);

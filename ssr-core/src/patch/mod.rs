@@ -75,9 +75,7 @@ impl Patch {
     /// text between the files; other patches come back in git's spelling.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        for file in &self.files {
-            print::push_file(&mut out, file);
-        }
+        print::push_files(&mut out, &self.files);
         out
     }
 

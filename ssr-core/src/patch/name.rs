@@ -16,44 +16,37 @@ pub(super) fn push_git_names(
     out.push(b'\n');
 }
 
-/// Appends a `--- ` or `+++ ` line. A name with a space gets a tab after it, so that other tools
-/// do not take the end of the name for a date.
-pub(super) fn push_label(
-    out: &mut Vec<u8>,
-    marker: &[u8],
-    name: Option<[&str; 2]>,
-    quote_non_ascii: bool,
-) {
-    out.extend_from_slice(marker);
-    match name {
-        None => out.extend_from_slice(b"/dev/null"),
-        Some(name) => {
-            push_quoted(out, name, quote_non_ascii);
-            if name.iter().any(|part| part.contains(' ')) {
-                out.push(b'\t');
-            }
-        }
+/// Appends what follows `--- ` or `+++ `. A name with a space gets a tab after it, so that other
+/// tools do not take the end of the name for a date.
+pub(super) fn push_label(out: &mut Vec<u8>, name: Option<[&str; 2]>, quote_non_ascii: bool) {
+    let Some(name) = name else {
+        out.extend_from_slice(b"/dev/null");
+        return;
+    };
+    push_quoted(out, name, quote_non_ascii);
+    if name.iter().any(|part| part.contains(' ')) {
+        out.push(b'\t');
     }
-    out.push(b'\n');
 }
 
 /// Appends prefix and name the way git's `core.quotePath` asks for.
 pub(super) fn push_quoted(out: &mut Vec<u8>, name: [&str; 2], quote_non_ascii: bool) {
-    let special = |byte: u8| {
-        byte < 0x20 || matches!(byte, b'"' | b'\\' | 0x7f) || (quote_non_ascii && byte >= 0x80)
+    let name = name.map(str::as_bytes);
+    let special = |byte: &u8| {
+        *byte < 0x20 || matches!(*byte, b'"' | b'\\' | 0x7f) || (quote_non_ascii && *byte >= 0x80)
     };
-    if !name.iter().any(|part| part.bytes().any(special)) {
-        name.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+    if !name.iter().copied().flatten().any(special) {
+        name.iter().for_each(|part| out.extend_from_slice(part));
         return;
     }
     out.push(b'"');
-    for byte in name.iter().flat_map(|part| part.bytes()) {
+    for byte in name.iter().copied().flatten() {
         if !special(byte) {
-            out.push(byte);
+            out.push(*byte);
             continue;
         }
         out.push(b'\\');
-        match ESCAPES.iter().find(|(_, raw)| *raw == byte) {
+        match ESCAPES.iter().find(|(_, raw)| raw == byte) {
             Some((letter, _)) => out.push(*letter),
             None => out.extend([byte >> 6, (byte >> 3) & 7, byte & 7].map(|digit| b'0' + digit)),
         }

@@ -3,7 +3,19 @@ use super::name::{push_git_names, push_label, push_quoted};
 use super::{FileChange, FilePatch};
 use crate::RepoPath;
 
-pub(super) fn push_file(out: &mut Vec<u8>, file: &FilePatch) {
+pub(super) fn push_files(out: &mut Vec<u8>, files: &[FilePatch]) {
+    let mut open_header = false;
+    for file in files {
+        if open_header && matches!(file.header, Header::Plain { .. }) {
+            // Its labels would continue the header before it.
+            out.push(b'\n');
+        }
+        open_header = file.hunks.is_empty();
+        push_file(out, file);
+    }
+}
+
+fn push_file(out: &mut Vec<u8>, file: &FilePatch) {
     match &file.header {
         Header::Git(header) => push_git_header(out, file, header),
         Header::Plain { old, new } => {
@@ -54,8 +66,9 @@ fn push_git_header(out: &mut Vec<u8>, file: &FilePatch, header: &GitHeader) {
         out.push(b'\n');
     }
     if !file.hunks.is_empty() {
-        push_label(out, b"--- ", file.old_path().map(|_| [&*header.old_prefix, old]), quote);
-        push_label(out, b"+++ ", file.new_path().map(|_| [&*header.new_prefix, new]), quote);
+        let old = file.old_path().map(|_| [&*header.old_prefix, old]);
+        let new = file.new_path().map(|_| [&*header.new_prefix, new]);
+        push_labels(out, old, new, quote);
     }
 }
 
@@ -75,11 +88,23 @@ fn push_modes(out: &mut Vec<u8>, file: &FilePatch) {
     }
 }
 
+fn push_labels(
+    out: &mut Vec<u8>,
+    old: Option<[&str; 2]>,
+    new: Option<[&str; 2]>,
+    quote_non_ascii: bool,
+) {
+    out.extend_from_slice(b"--- ");
+    push_label(out, old, quote_non_ascii);
+    out.extend_from_slice(b"\n+++ ");
+    push_label(out, new, quote_non_ascii);
+    out.push(b'\n');
+}
+
 /// Appends the header of a modification, up to the first hunk.
 pub(crate) fn push_file_header(out: &mut Vec<u8>, path: &RepoPath) {
     let header = GitHeader::default();
     let (old, new) = ([&*header.old_prefix, path.as_str()], [&*header.new_prefix, path.as_str()]);
     push_git_names(out, old, new, header.quote_non_ascii);
-    push_label(out, b"--- ", Some(old), header.quote_non_ascii);
-    push_label(out, b"+++ ", Some(new), header.quote_non_ascii);
+    push_labels(out, Some(old), Some(new), header.quote_non_ascii);
 }
