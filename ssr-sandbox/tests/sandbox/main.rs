@@ -1,0 +1,9 @@
+//! The sandbox as its users see it: repositories, tests, programs and scripts in a real guest.
+
+mod support;
+
+mod isolation;
+mod limits;
+mod outcomes;
+mod python;
+mod shell;
