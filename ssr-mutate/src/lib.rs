@@ -1,1 +1,43 @@
-//! Placeholder.
+//! Bug operators for training and mutation testing.
+//!
+//! A source file goes in, [`Site`]s come out: each is one place where one [`Operator`] can make
+//! one [`Edit`](ssr_core::Edit), which renders straight to a patch. A file is parsed once and
+//! walked once for all operators. The other half, [`weaken`], removes from the test files exactly
+//! the tests that a bug breaks.
+//!
+//! Nothing here runs code.
+//!
+//! # Which files
+//! [`Mutator::sites`] leaves tests, build scripts, documentation, generated and vendored files
+//! alone: see [`is_source_file`] and [`is_test_file`].
+//!
+//! # Features
+#![doc = document_features::document_features!()]
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod catalogue;
+mod error;
+mod finds;
+mod language;
+mod mutator;
+mod operator;
+#[cfg(feature = "python")]
+mod python;
+mod sample;
+mod site;
+mod syntax;
+mod weaken;
+
+pub use catalogue::catalogue;
+pub use error::{Error, NotFound, Result};
+pub use language::{Language, languages, operators};
+pub use mutator::{Caps, Mutator, MutatorBuilder, is_source_file, is_test_file, sites};
+pub use operator::{Difficulty, Family, Operator};
+pub use sample::sample;
+pub use site::{Site, SiteId};
+pub use weaken::{Style, weaken};
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;

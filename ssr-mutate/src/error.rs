@@ -1,0 +1,59 @@
+use ssr_core::{RepoPath, TestId};
+
+/// What `ssr-mutate` returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can be wrong with a request to mutate or to weaken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An operator id that no compiled-in language has.
+    #[error("no operator is called {id:?}; the operators of this build are {known}")]
+    UnknownOperator {
+        /// The id as given.
+        id: String,
+        /// The ids that exist, separated by commas.
+        known: String,
+    },
+    /// Tests whose definition could not be found, so that nothing was weakened.
+    #[error("{}; leave these ids out or delete the tests by hand", list(missing))]
+    TestsNotFound {
+        /// Each id with the reason, in the order of the ids.
+        missing: Vec<(TestId, NotFound)>,
+    },
+    /// A weakened file would have more syntax errors than before.
+    #[error("weakening {path} would break its syntax; delete its tests by hand")]
+    WeakenedSyntax {
+        /// The test file.
+        path: RepoPath,
+    },
+    /// The edits do not make a patch.
+    #[error(transparent)]
+    Core(#[from] ssr_core::Error),
+}
+
+/// Why a test id leads to no definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotFound {
+    /// The id is not of the form `path::test` or `path::Class::test`, or names no Python file.
+    #[error("is not the id of a Python test function")]
+    NotAFunction,
+    /// The tree has no such file, or it is not UTF-8.
+    #[error("names a file that the tree lacks or that is not UTF-8")]
+    File,
+    /// The file has no such class.
+    #[error("names a class that its file does not define")]
+    Class,
+    /// The file has no such function: it is generated, a doctest, or imported.
+    #[error("names a function that its file does not define (generated, imported or a doctest)")]
+    Function,
+    /// The class is there and the method is not: a base class defines it.
+    #[error("names a method that its class inherits instead of defining it")]
+    Inherited,
+}
+
+fn list(missing: &[(TestId, NotFound)]) -> String {
+    let each: Vec<_> = missing.iter().map(|(id, reason)| format!("{id} {reason}")).collect();
+    each.join("; ")
+}

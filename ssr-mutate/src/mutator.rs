@@ -1,0 +1,232 @@
+use std::collections::HashMap;
+
+use ssr_core::{RepoPath, Seed, Tree};
+
+use crate::finds::Finds;
+use crate::language::{Language, language_of, languages, operators};
+use crate::sample::in_drawing_order;
+use crate::site::Source;
+use crate::{Error, Result, Site};
+
+/// A longer file is data, not a program to break.
+const MAX_FILE_BYTES: usize = 4 << 20;
+
+/// Every site in `source`, in document order, with all operators and without caps. The language
+/// follows from the extension of `path`; no site is found in a file of an unknown language.
+///
+/// ```
+/// use ssr_core::RepoPath;
+///
+/// let source = "def first(items, n):\n    return items[:n] if n < 3 else items\n";
+/// let sites = ssr_mutate::sites(&RepoPath::new("a.py")?, source);
+/// let boundary = sites.iter().find(|site| site.operator().id == "RBR").unwrap();
+/// assert_eq!(boundary.describe(), "a.py:2 in first: RBR `<` → `<=`");
+/// assert!(boundary.mutated().contains("n <= 3"));
+/// # Ok::<(), ssr_core::Error>(())
+/// ```
+pub fn sites(path: &RepoPath, source: &str) -> Vec<Site> {
+    let enabled = |_: &str| true;
+    language_of(path).map_or_else(Vec::new, |language| scan(language, path, source, enabled))
+}
+
+fn scan(
+    language: &dyn Language,
+    path: &RepoPath,
+    text: &str,
+    enabled: impl Fn(&str) -> bool,
+) -> Vec<Site> {
+    if text.len() > MAX_FILE_BYTES {
+        return Vec::new();
+    }
+    let source = Source::new(path, text);
+    let enabled: Vec<_> = language.operators().iter().map(|o| enabled(o.id)).collect();
+    let mut finds = Finds::default();
+    language.scan(&source, &enabled, &mut finds);
+    finds.into_sites(&source, language.operators())
+}
+
+/// How many sites [`Mutator`] keeps, so that a table of constants or one long function does not
+/// crowd out the rest. Where there are more, those with the lowest ids stay: a choice that is
+/// uniform and needs no seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Caps {
+    /// Sites on one line; 8 by default.
+    pub per_line: usize,
+    /// Sites in one function; 64 by default. Code outside functions counts as one function.
+    pub per_function: usize,
+    /// Length of a line in bytes above which nothing on it is mutated; 400 by default.
+    pub line_bytes: usize,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self { per_line: 8, per_function: 64, line_bytes: 400 }
+    }
+}
+
+/// Finds the sites of a whole repository.
+///
+/// ```
+/// use ssr_core::{File, RepoPath, Seed, Tree};
+/// use ssr_mutate::Mutator;
+///
+/// let code = File::new(*b"def last(items):\n    return items[len(items) - 1]\n");
+/// let test = File::new(*b"def test_last():\n    assert last([1, 2]) == 2\n");
+/// let tree = Tree::from_files([
+///     (RepoPath::new("pkg/last.py")?, code),
+///     (RepoPath::new("tests/test_last.py")?, test),
+/// ])?;
+/// let mutator = Mutator::builder().operators(["CRP", "RTV"])?.build();
+/// let sites = mutator.sites(&tree);
+/// assert!(sites.iter().all(|site| site.path().as_str() == "pkg/last.py"));
+/// assert_eq!(mutator.sample(&sites, 2, Seed::new(7)).len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Mutator {
+    /// The ids of the enabled operators; `None` enables all.
+    operators: Option<Vec<&'static str>>,
+    caps: Caps,
+}
+
+impl Mutator {
+    /// All operators and the default [`Caps`].
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Starts from [`Mutator::new`].
+    pub fn builder() -> MutatorBuilder {
+        MutatorBuilder(Self::new())
+    }
+
+    /// The sites in all source files of the tree, in the order of their paths and then of the
+    /// document. Which files are sources, each language says: see [`is_source_file`].
+    pub fn sites(&self, tree: &Tree) -> Vec<Site> {
+        let mut sites = Vec::new();
+        for (path, file) in tree.files() {
+            if let (true, Some(text)) = (is_source_file(path), file.text())
+                && !is_generated(text)
+            {
+                sites.extend(self.sites_in(path, text));
+            }
+        }
+        sites
+    }
+
+    /// The sites in one file, whatever its path says about it.
+    pub fn sites_in(&self, path: &RepoPath, source: &str) -> Vec<Site> {
+        let Some(language) = language_of(path) else { return Vec::new() };
+        let enabled = |id: &str| self.operators.as_ref().is_none_or(|ids| ids.contains(&id));
+        let mut sites = scan(language, path, source, enabled);
+        self.cap(&mut sites, source);
+        sites
+    }
+
+    fn cap(&self, sites: &mut Vec<Site>, source: &str) {
+        let long_line = |line: &str| line.len() > self.caps.line_bytes;
+        let long: Vec<bool> = source.lines().map(long_line).collect();
+        sites.retain(|site| !long.get(site.line() - 1).copied().unwrap_or(false));
+
+        let mut by_id: Vec<usize> = (0..sites.len()).collect();
+        by_id.sort_by_key(|&index| sites[index].id());
+        let mut keep = vec![false; sites.len()];
+        let mut lines: HashMap<u32, usize> = HashMap::new();
+        let mut functions: HashMap<Option<&str>, usize> = HashMap::new();
+        for index in by_id {
+            let site = &sites[index];
+            let on_line = lines.entry(site.line).or_default();
+            let in_function = functions.entry(site.function()).or_default();
+            if *on_line < self.caps.per_line && *in_function < self.caps.per_function {
+                (*on_line, *in_function) = (*on_line + 1, *in_function + 1);
+                keep[index] = true;
+            }
+        }
+        let mut keep = keep.into_iter();
+        sites.retain(|_| keep.next().unwrap_or(false));
+    }
+
+    /// Whether the edit leaves the file with no more syntax errors than before. Parses the file
+    /// twice, so ask it about chosen sites, not about all; edits of operators that are not
+    /// [structural](crate::Operator::structural) hold by construction and are not parsed.
+    pub fn is_well_formed(&self, site: &Site) -> bool {
+        if !site.operator().structural {
+            return true;
+        }
+        language_of(site.path()).is_some_and(|language| {
+            language.syntax_errors(&site.mutated()) <= language.syntax_errors(site.source())
+        })
+    }
+
+    /// As [`sample`](crate::sample), with sites that are not
+    /// [well formed](Mutator::is_well_formed) passed over.
+    pub fn sample(&self, sites: &[Site], n: usize, seed: Seed) -> Vec<Site> {
+        let drawn = in_drawing_order(sites, seed).into_iter();
+        drawn.filter(|site| self.is_well_formed(site)).take(n).cloned().collect()
+    }
+}
+
+/// Settings of a [`Mutator`].
+#[derive(Debug, Clone)]
+pub struct MutatorBuilder(Mutator);
+
+impl MutatorBuilder {
+    /// Enables these operators only, by their ids.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOperator`] for an id that no language of this build has.
+    pub fn operators<I>(mut self, ids: I) -> Result<Self>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let mut enabled = Vec::new();
+        for id in ids {
+            let known = operators().find(|operator| operator.id == id.as_ref());
+            enabled.push(known.ok_or_else(|| unknown(id.as_ref()))?.id);
+        }
+        self.0.operators = Some(enabled);
+        Ok(self)
+    }
+
+    /// Replaces the default caps.
+    pub fn caps(mut self, caps: Caps) -> Self {
+        self.0.caps = caps;
+        self
+    }
+
+    /// The mutator.
+    pub fn build(self) -> Mutator {
+        self.0
+    }
+}
+
+fn unknown(id: &str) -> Error {
+    let mut known: Vec<_> = operators().map(|operator| operator.id).collect();
+    known.sort_unstable();
+    known.dedup();
+    Error::UnknownOperator { id: id.to_owned(), known: known.join(", ") }
+}
+
+/// Whether the path names a test file of some language of this build: what a
+/// [`weaken`](crate::weaken()) may touch and a bug may not.
+pub fn is_test_file(path: &RepoPath) -> bool {
+    languages().iter().any(|language| language.is_test_file(path))
+}
+
+/// Whether the path names a file that [`Mutator::sites`] looks into: code of the project's own.
+pub fn is_source_file(path: &RepoPath) -> bool {
+    languages().iter().any(|language| language.is_source_file(path))
+}
+
+/// Whether the first lines say that a program wrote the file.
+fn is_generated(text: &str) -> bool {
+    let head = text.lines().take(12).filter(|line| line.len() < 200);
+    head.map(str::to_ascii_lowercase).any(|line| {
+        ["do not edit", "@generated", "generated by", "autogenerated", "auto-generated"]
+            .iter()
+            .any(|mark| line.contains(mark))
+            && ["#", "//", "/*", "*", "\"\"\""].iter().any(|c| line.trim_start().starts_with(c))
+    })
+}

@@ -1,0 +1,77 @@
+//! Python: grammar, walk, guards and operators.
+
+mod files;
+mod grammar;
+mod guards;
+mod names;
+mod operators;
+mod scope;
+mod statements;
+mod values;
+mod walk;
+mod weaken;
+
+use std::sync::{Arc, LazyLock};
+
+use ssr_core::RepoPath;
+use tree_sitter::Node;
+
+use crate::finds::Finds;
+use crate::language::{Engine, Language};
+use crate::site::Source;
+use crate::weaken::{Request, Weakened};
+use crate::{Operator, syntax};
+use grammar::{GRAMMAR, Kind};
+use walk::Walk;
+
+/// Python 3.
+pub struct Python;
+
+/// An operator together with the code that finds its sites.
+struct Rule {
+    operator: Operator,
+    /// The kinds of node that `find` is called with.
+    kinds: &'static [Kind],
+    find: for<'t> fn(&mut Walk<'t, '_>, Node<'t>),
+}
+
+static OPERATORS: LazyLock<Vec<&'static Operator>> =
+    LazyLock::new(|| operators::rules().map(|rule| &rule.operator).collect());
+
+impl Language for Python {
+    fn name(&self) -> &'static str {
+        "python"
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["py"]
+    }
+
+    fn operators(&self) -> &'static [&'static Operator] {
+        &OPERATORS
+    }
+
+    fn is_test_file(&self, path: &RepoPath) -> bool {
+        files::is_test(path)
+    }
+
+    fn is_source_file(&self, path: &RepoPath) -> bool {
+        files::is_source(path)
+    }
+}
+
+impl Engine for Python {
+    fn scan(&self, source: &Arc<Source>, enabled: &[bool], finds: &mut Finds) {
+        if let Some(tree) = GRAMMAR.parse(&source.text) {
+            Walk::new(&source.text, enabled, finds).run(&tree);
+        }
+    }
+
+    fn weaken(&self, text: &str, requests: &[Request<'_>]) -> Weakened {
+        weaken::weaken(text, requests)
+    }
+
+    fn syntax_errors(&self, text: &str) -> usize {
+        GRAMMAR.parse(text).map_or(usize::MAX, |tree| syntax::errors(&tree))
+    }
+}

@@ -1,0 +1,131 @@
+//! Guesses at what an expression holds. A wrong guess costs a mutant of little use, never an
+//! invalid one.
+
+use tree_sitter::Node;
+
+use super::grammar::{Field, GRAMMAR, Kind, children};
+use super::scope::Value;
+use super::walk::Walk;
+
+/// What the expression seems to evaluate to.
+pub(super) fn of<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Value {
+    match GRAMMAR.kind(node) {
+        Kind::Integer => Value::Integer,
+        Kind::Float => Value::Float,
+        Kind::String | Kind::ConcatenatedString => Value::Text,
+        Kind::True | Kind::False | Kind::ComparisonOperator | Kind::NotOperator => Value::Bool,
+        Kind::None => Value::Nothing,
+        Kind::List | Kind::Tuple | Kind::ListComprehension | Kind::ExpressionList => {
+            Value::Sequence
+        }
+        Kind::Set | Kind::SetComprehension => Value::Unknown,
+        Kind::Dictionary | Kind::DictionaryComprehension => Value::Mapping,
+        Kind::Lambda => Value::Function,
+        Kind::Identifier => match walk.scope().binding(walk.text(node)) {
+            Some(binding) => binding.value,
+            None => of_name(walk.text(node)),
+        },
+        Kind::UnaryOperator | Kind::ParenthesizedExpression => {
+            children(node).first().map_or(Value::Unknown, |inner| of(walk, *inner))
+        }
+        Kind::BinaryOperator => of_arithmetic(walk, node),
+        Kind::Call => of_call(walk, node),
+        _ => Value::Unknown,
+    }
+}
+
+fn of_arithmetic<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Value {
+    let operator = walk.field(node, Field::Operator).map_or("", |token| walk.text(token));
+    let side = |field| walk.field(node, field).map_or(Value::Unknown, |side| of(walk, side));
+    match (side(Field::Left), operator, side(Field::Right)) {
+        (Value::Text, "%", _) => Value::Text,
+        (Value::Float, _, _) | (_, _, Value::Float) => Value::Float,
+        (Value::Integer, "/", _) => Value::Float,
+        (Value::Text | Value::Sequence, _, _) | (_, _, Value::Text | Value::Sequence) => {
+            Value::Sequence
+        }
+        (Value::Integer, _, _) | (_, "+" | "-" | "//" | "%", Value::Integer) => Value::Integer,
+        _ => Value::Unknown,
+    }
+}
+
+fn of_call<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Value {
+    let Some(function) = walk.field(node, Field::Function) else { return Value::Unknown };
+    let name = match GRAMMAR.kind(function) {
+        Kind::Identifier => walk.text(function),
+        Kind::Attribute => match walk.field(function, Field::Attribute).map(|a| walk.text(a)) {
+            Some("count" | "index" | "find" | "rfind" | "bit_length") => "int",
+            Some("join" | "strip" | "lower" | "upper" | "replace" | "format") => "str",
+            Some("split" | "splitlines") => "list",
+            _ => "",
+        },
+        _ => "",
+    };
+    match name {
+        "len" | "int" | "ord" | "hash" | "id" => Value::Integer,
+        "float" => Value::Float,
+        "str" | "repr" | "chr" => Value::Text,
+        "list" | "tuple" | "sorted" => Value::Sequence,
+        "dict" | "defaultdict" | "OrderedDict" | "Counter" => Value::Mapping,
+        "bool" | "isinstance" | "all" | "any" | "callable" | "hasattr" => Value::Bool,
+        "partial" => Value::Function,
+        _ => Value::Unknown,
+    }
+}
+
+/// What iterating over an expression gives.
+pub(super) struct Items {
+    /// What the item, or the first part of each pair, holds.
+    pub(super) first: Value,
+    /// Whether each item is a pair.
+    pub(super) pairs: bool,
+}
+
+pub(super) fn of_items<'t>(walk: &Walk<'t, '_>, iterable: Node<'t>) -> Items {
+    let function = walk.field(iterable, Field::Function).map_or("", |f| walk.text(f));
+    match function {
+        "range" => Items { first: Value::Integer, pairs: false },
+        "enumerate" => Items { first: Value::Integer, pairs: true },
+        _ => Items { first: Value::Unknown, pairs: false },
+    }
+}
+
+/// What an annotation promises.
+pub(super) fn of_type(annotation: &str) -> Value {
+    let head = annotation.split(['[', '|', ' ']).next().unwrap_or("");
+    match head.rsplit('.').next().unwrap_or(head) {
+        "int" => Value::Integer,
+        "float" => Value::Float,
+        "bool" => Value::Bool,
+        "str" => Value::Text,
+        "list" | "List" | "tuple" | "Tuple" | "Sequence" => Value::Sequence,
+        "dict" | "Dict" | "Mapping" | "MutableMapping" => Value::Mapping,
+        "Callable" => Value::Function,
+        _ => Value::Unknown,
+    }
+}
+
+/// What a name promises by custom.
+pub(super) fn of_name(name: &str) -> Value {
+    match name {
+        "func" | "fn" | "f" | "g" | "function" | "callback" | "predicate" | "pred" | "binop"
+        | "op" | "key" | "factory" => Value::Function,
+        "i" | "j" | "k" | "n" | "m" | "idx" | "index" | "pos" | "position" | "start" | "stop"
+        | "end" | "step" | "size" | "count" | "length" | "depth" | "offset" | "width"
+        | "height" | "lo" | "hi" | "low" | "high" | "total" | "limit" | "r" => Value::Integer,
+        _ if is_numbered(name) => Value::Integer,
+        _ => Value::Unknown,
+    }
+}
+
+fn is_numbered(name: &str) -> bool {
+    const SUFFIXES: &[&str] =
+        &["_index", "_idx", "_count", "_len", "_length", "_size", "_pos", "_depth"];
+    name.starts_with("n_") || name.starts_with("num_") || SUFFIXES.iter().any(|s| name.ends_with(s))
+}
+
+/// Whether the name is one that positions have, as opposed to keys of a dictionary.
+pub(super) fn is_position(name: &str) -> bool {
+    matches!(name, "i" | "j" | "idx" | "index" | "pos" | "position" | "start" | "offset")
+        || ["_index", "_idx", "_pos"].iter().any(|suffix| name.ends_with(suffix))
+}

@@ -1,0 +1,274 @@
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use tree_sitter::{Node, Tree, TreeCursor};
+
+use super::grammar::{Field, GRAMMAR, Kind};
+use super::scope::{Scope, ScopeKind};
+use super::{Rule, guards, names, operators};
+use crate::finds::{Find, Finds};
+
+/// The rules by the kind of node they look at, each with its number.
+static DISPATCH: LazyLock<Vec<Vec<(usize, &'static Rule)>>> = LazyLock::new(|| {
+    let mut dispatch = vec![Vec::new(); Kind::COUNT];
+    for (number, rule) in operators::rules().enumerate() {
+        for kind in rule.kinds {
+            dispatch[*kind as usize].push((number, rule));
+        }
+    }
+    dispatch
+});
+
+/// One walk over the syntax tree of a file: every node is entered once, shown to the rules of its
+/// kind, and left once. Along the way it keeps the ancestors and the names in scope.
+pub(super) struct Walk<'t, 'f> {
+    pub(super) text: &'t str,
+    enabled: &'f [bool],
+    finds: &'f mut Finds,
+    ancestors: Vec<(Node<'t>, Kind)>,
+    module: Scope<'t>,
+    /// The open classes and functions, outermost first.
+    scopes: Vec<Scope<'t>>,
+    /// The number of statements in each open block.
+    blocks: Vec<usize>,
+    /// The rule that is looking.
+    rule: usize,
+    /// What the last identifier is to its parent.
+    role: names::Role,
+}
+
+impl<'t, 'f> Walk<'t, 'f> {
+    pub(super) fn new(text: &'t str, enabled: &'f [bool], finds: &'f mut Finds) -> Self {
+        Self {
+            text,
+            enabled,
+            finds,
+            ancestors: Vec::new(),
+            module: Scope::module(),
+            scopes: Vec::new(),
+            blocks: Vec::new(),
+            rule: 0,
+            role: names::Role::Other,
+        }
+    }
+
+    pub(super) fn run(mut self, tree: &'t Tree) {
+        let damaged = tree.root_node().has_error();
+        let mut cursor = tree.walk();
+        loop {
+            let node = cursor.node();
+            if node.is_named() && self.enter(node, &cursor, damaged) {
+                if cursor.goto_first_child() {
+                    continue;
+                }
+                self.leave();
+            }
+            while !cursor.goto_next_sibling() {
+                if !cursor.goto_parent() {
+                    return;
+                }
+                self.leave();
+            }
+        }
+    }
+
+    /// Whether to go on with the children; if so, [`Walk::leave`] follows.
+    fn enter(&mut self, node: Node<'t>, cursor: &TreeCursor<'t>, damaged: bool) -> bool {
+        let kind = GRAMMAR.kind(node);
+        if node.is_error() || guards::is_arid(self, node, kind) {
+            return false;
+        }
+        if kind == Kind::Identifier {
+            self.role = names::role(self, cursor.field_id());
+            if self.role.reads() {
+                self.read(node);
+            }
+        }
+        // In damaged code only what parsed in full is mutated.
+        if !(damaged && node.has_error()) {
+            for (number, rule) in &DISPATCH[kind as usize] {
+                if self.enabled[*number] {
+                    self.rule = *number;
+                    (rule.find)(self, node);
+                }
+            }
+        }
+        self.ancestors.push((node, kind));
+        self.open(node, kind);
+        true
+    }
+
+    fn open(&mut self, node: Node<'t>, kind: Kind) {
+        match kind {
+            Kind::FunctionDefinition => self.open_scope(node, ScopeKind::Function),
+            Kind::ClassDefinition => self.open_scope(node, ScopeKind::Class),
+            Kind::Block => {
+                self.blocks.push(statements(node));
+                if self.is_branch(1) {
+                    self.scope_mut().enter_branch();
+                }
+                names::bind_for_block(self);
+            }
+            Kind::ExceptClause | Kind::CaseClause => self.scope_mut().enter_branch(),
+            Kind::ForStatement | Kind::WhileStatement => {
+                let start = node.start_byte();
+                self.scope_mut().loops.push(start);
+            }
+            _ => {}
+        }
+    }
+
+    fn leave(&mut self) {
+        let Some(&(node, kind)) = self.ancestors.last() else { return };
+        match kind {
+            Kind::FunctionDefinition | Kind::ClassDefinition => self.close_scope(node),
+            Kind::Block => {
+                self.blocks.pop();
+                if self.is_branch(1) {
+                    self.scope_mut().leave_branch();
+                }
+            }
+            Kind::ExceptClause | Kind::CaseClause => self.scope_mut().leave_branch(),
+            Kind::ForStatement | Kind::WhileStatement => {
+                self.scope_mut().loops.pop();
+            }
+            _ => names::bind_after(self, node, kind),
+        }
+        self.ancestors.pop();
+    }
+
+    fn open_scope(&mut self, node: Node<'t>, kind: ScopeKind) {
+        let name = GRAMMAR.field(node, Field::Name).map_or("", |name| self.text(name));
+        let scope = self.scope().nested(kind, name);
+        self.scopes.push(scope);
+    }
+
+    fn close_scope(&mut self, node: Node<'t>) {
+        if let Some(scope) = self.scopes.pop() {
+            scope.felt().for_each(|find| self.finds.push(find));
+        }
+        if let Some(name) = GRAMMAR.field(node, Field::Name) {
+            names::bind_definition(self, name);
+        }
+    }
+
+    /// Whether the `depth`-th innermost ancestor, a block, may not run: the body of a branch, a
+    /// loop or a `try`.
+    fn is_branch(&self, depth: usize) -> bool {
+        !matches!(
+            self.ancestor(depth),
+            Kind::FunctionDefinition | Kind::ClassDefinition | Kind::WithStatement | Kind::Module
+        )
+    }
+
+    fn read(&mut self, node: Node<'t>) {
+        let (name, at) = (self.text(node), node.start_byte());
+        // An inner function may read what an outer one assigned.
+        self.scopes.iter_mut().for_each(|scope| scope.read(name, at));
+    }
+
+    /// The text of the node.
+    pub(super) fn text(&self, node: Node<'_>) -> &'t str {
+        &self.text[node.byte_range()]
+    }
+
+    /// The child of the node in that field.
+    pub(super) fn field(&self, node: Node<'t>, field: Field) -> Option<Node<'t>> {
+        GRAMMAR.field(node, field)
+    }
+
+    /// The kind of the parent of the node being entered.
+    pub(super) fn parent_kind(&self) -> Kind {
+        self.ancestor(0)
+    }
+
+    /// The parent of the node being entered.
+    pub(super) fn parent(&self) -> Option<Node<'t>> {
+        self.ancestors.last().map(|(node, _)| *node)
+    }
+
+    /// The kind of the parent (0), its parent (1) and so on.
+    pub(super) fn ancestor(&self, depth: usize) -> Kind {
+        self.ancestor_node(depth).map_or(Kind::Other, |(_, kind)| kind)
+    }
+
+    pub(super) fn ancestor_node(&self, depth: usize) -> Option<(Node<'t>, Kind)> {
+        self.ancestors.iter().rev().nth(depth).copied()
+    }
+
+    /// What the identifier being entered is to its parent.
+    pub(super) fn role(&self) -> names::Role {
+        self.role
+    }
+
+    /// The innermost scope.
+    pub(super) fn scope(&self) -> &Scope<'t> {
+        self.scopes.last().unwrap_or(&self.module)
+    }
+
+    pub(super) fn scope_mut(&mut self) -> &mut Scope<'t> {
+        self.scopes.last_mut().unwrap_or(&mut self.module)
+    }
+
+    /// The statements in the innermost open block, comments not counted.
+    pub(super) fn siblings(&self) -> usize {
+        self.blocks.last().copied().unwrap_or(usize::MAX)
+    }
+
+    /// Proposes to replace the whole node.
+    pub(super) fn replace(&mut self, node: Node<'t>, replacement: impl Into<Cow<'static, str>>) {
+        let (mut replacement, range) = (replacement.into(), node.byte_range());
+        // `return(x)` must not become `returnNone`.
+        let word =
+            |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+        let (text, new) = (self.text.as_bytes(), replacement.as_bytes());
+        let before = word(text[..range.start].last()) && word(new.first());
+        let after = word(text.get(range.end)) && word(new.last());
+        if before {
+            replacement = format!(" {replacement}").into();
+        }
+        if after {
+            replacement.to_mut().push(' ');
+        }
+        self.propose(node, range, replacement);
+    }
+
+    /// Proposes to replace `range`, which belongs to the node.
+    pub(super) fn propose(
+        &mut self,
+        node: Node<'t>,
+        range: Range<usize>,
+        replacement: impl Into<Cow<'static, str>>,
+    ) {
+        let find = self.find(node, range, replacement.into());
+        self.finds.push(find);
+    }
+
+    /// Proposes it only if `name` turns out to be read after the node.
+    pub(super) fn propose_if_read(
+        &mut self,
+        name: &'t str,
+        node: Node<'t>,
+        range: Range<usize>,
+        replacement: &'static str,
+    ) {
+        let find = self.find(node, range, replacement.into());
+        self.scope_mut().suspend(name, node.end_byte(), find);
+    }
+
+    fn find(&self, node: Node<'t>, range: Range<usize>, replacement: Cow<'static, str>) -> Find {
+        Find {
+            operator: self.rule,
+            range,
+            replacement,
+            line: node.start_position().row as u32 + 1,
+            function: self.scope().function.clone(),
+        }
+    }
+}
+
+fn statements(block: Node<'_>) -> usize {
+    let mut cursor = block.walk();
+    block.named_children(&mut cursor).filter(|child| !child.is_extra()).count()
+}

@@ -1,0 +1,106 @@
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use tree_sitter::Node;
+
+use crate::python::grammar::{GRAMMAR, Kind, children};
+
+/// Collects statements to delete and deletes them as whole lines, so that what remains reads as if
+/// they had never been there.
+pub(super) struct Lines<'t> {
+    text: &'t str,
+    /// The bytes of each line with its ending.
+    lines: Vec<Range<usize>>,
+    /// The statements to delete, by position.
+    deleted: BTreeMap<usize, Node<'t>>,
+}
+
+impl<'t> Lines<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        let mut start = 0;
+        let lines = text.split_inclusive('\n').map(|line| {
+            start += line.len();
+            start - line.len()..start
+        });
+        Self { text, lines: lines.collect(), deleted: BTreeMap::new() }
+    }
+
+    /// Marks a statement that shares its lines with no other.
+    pub(super) fn delete(&mut self, statement: Node<'t>) {
+        self.deleted.insert(statement.start_byte(), statement);
+    }
+
+    /// The edits, ascending and apart.
+    pub(super) fn into_edits(self) -> Vec<(Range<usize>, String)> {
+        let mut gone = vec![false; self.lines.len()];
+        let mut filler: BTreeMap<usize, String> = BTreeMap::new();
+        for statement in self.deleted.values() {
+            let Some(block) = statement.parent() else { continue };
+            let siblings = children(block);
+            let stays = |sibling: &&Node<'t>| !self.deleted.contains_key(&sibling.start_byte());
+            let rows = self.rows(*statement);
+            gone[rows.clone()].fill(true);
+            let blank = |row: &usize| self.line(*row).trim().is_empty();
+            let before = (0..rows.start).rev().take_while(blank);
+            let after = (rows.end..self.lines.len()).take_while(blank);
+            let follows = |sibling: &&Node<'t>| sibling.start_byte() > statement.start_byte();
+            if GRAMMAR.kind(block) == Kind::Block && !siblings.iter().any(|s| stays(&s)) {
+                if siblings.first() == Some(statement) {
+                    filler.insert(rows.start, self.pass(*statement));
+                } else {
+                    before.for_each(|row| gone[row] = true);
+                }
+            } else if siblings.iter().filter(follows).any(|s| stays(&s)) {
+                after.for_each(|row| gone[row] = true);
+            } else {
+                before.for_each(|row| gone[row] = true);
+            }
+        }
+        self.runs(&gone, &filler)
+    }
+
+    /// The rows of the statement and of the comments after it that are indented as its body is.
+    fn rows(&self, statement: Node<'t>) -> Range<usize> {
+        let (start, column) = (statement.start_position().row, statement.start_position().column);
+        // A statement that ends at the very start of a line ends on the line before.
+        let end_position = statement.end_position();
+        let mut end = end_position.row + usize::from(end_position.column > 0);
+        for row in end..self.lines.len() {
+            let line = self.line(row);
+            let body = line.trim_start();
+            if !body.trim().is_empty() {
+                if !body.starts_with('#') || line.len() - body.len() <= column {
+                    break;
+                }
+                end = row + 1;
+            }
+        }
+        start.min(self.lines.len())..end.clamp(start, self.lines.len())
+    }
+
+    fn line(&self, row: usize) -> &'t str {
+        self.lines.get(row).map_or("", |line| &self.text[line.clone()])
+    }
+
+    fn pass(&self, statement: Node<'t>) -> String {
+        let line = self.line(statement.start_position().row);
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let ending = if self.text.contains("\r\n") { "\r\n" } else { "\n" };
+        format!("{indent}pass{ending}")
+    }
+
+    fn runs(&self, gone: &[bool], filler: &BTreeMap<usize, String>) -> Vec<(Range<usize>, String)> {
+        let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+        for (row, line) in self.lines.iter().enumerate().filter(|(row, _)| gone[*row]) {
+            let new = filler.get(&row).map_or("", String::as_str);
+            match edits.last_mut() {
+                Some((range, text)) if range.end == line.start => {
+                    range.end = line.end;
+                    text.push_str(new);
+                }
+                _ => edits.push((line.clone(), new.to_owned())),
+            }
+        }
+        edits
+    }
+}

@@ -1,0 +1,50 @@
+//! Taking tests out of pytest and unittest files.
+
+mod assertions;
+mod cases;
+mod definitions;
+mod lines;
+
+use crate::NotFound;
+use crate::weaken::{Request, Weakened};
+
+use super::grammar::GRAMMAR;
+use definitions::Definitions;
+use lines::Lines;
+
+pub(super) fn weaken(text: &str, requests: &[Request<'_>]) -> Weakened {
+    let lost = |reason| (0..requests.len()).map(|index| (index, reason)).collect();
+    let Some(tree) = GRAMMAR.parse(text) else { return Err(lost(NotFound::Function)) };
+    let definitions = Definitions::of(&tree, text);
+    let mut lines = Lines::new(text);
+    let mut edits = Vec::new();
+    let mut missing = Vec::new();
+    for (index, request) in requests.iter().enumerate() {
+        let found = match definitions.find(&request.classes, request.function) {
+            Ok(found) => found,
+            Err(reason) => {
+                missing.push((index, reason));
+                continue;
+            }
+        };
+        // Of several definitions the last one counts, and deleting it would revive the one before.
+        if let ([only], Some(wanted)) = (found, &request.cases)
+            && let Some(dropped) = cases::dropping(text, *only, wanted)
+        {
+            edits.extend(dropped);
+            continue;
+        }
+        if let ([only], true) = (found, request.assertions)
+            && assertions::delete(text, *only, &mut lines)
+        {
+            continue;
+        }
+        found.iter().for_each(|definition| lines.delete(*definition));
+    }
+    if !missing.is_empty() {
+        return Err(missing);
+    }
+    edits.extend(lines.into_edits());
+    edits.sort_by_key(|(range, _)| range.start);
+    Ok(edits)
+}
