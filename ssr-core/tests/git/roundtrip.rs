@@ -1,11 +1,8 @@
 //! What git prints comes back byte for byte and does what git says it does.
-#![cfg(unix)]
-#![allow(dead_code, reason = "the oracle is shared between tests")]
 
-mod git;
-
-use git::Git;
 use ssr_core::{File, FileChange, FileMode, LineKind, Patch, RepoPath, Tree};
+
+use crate::oracle::Git;
 
 fn tree(files: &[(&str, &[u8], bool)]) -> Tree {
     let file = |bytes: &[u8], executable| File::new(bytes).with_executable(executable);

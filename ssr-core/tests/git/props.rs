@@ -1,19 +1,16 @@
 //! Properties of patches and edits over random trees and bytes, with git as a witness.
-#![cfg(unix)]
-#![allow(dead_code, reason = "the oracle is shared between tests")]
-
-mod git;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use git::Git;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use ssr_core::{
     Edit, EditRenderer, File, LineIndex, Patch, RepoPath, Tree, apply_edits, render_edits,
 };
+
+use crate::oracle::Git;
 
 /// Few different lines, so that diffs find many of them again, and all that is hard about lines.
 fn line() -> impl Strategy<Value = Vec<u8>> {
@@ -200,8 +197,10 @@ proptest! {
         if let Ok(patch) = Patch::parse(&bytes) {
             let again = Patch::parse(&patch.to_bytes());
             prop_assert_eq!(again.as_ref(), Ok(&patch), "{}", String::from_utf8_lossy(&bytes));
+            let reversed = patch.reverse();
+            prop_assert_eq!(Patch::parse(&reversed.to_bytes()), Ok(reversed.clone()));
             if let Ok(changed) = before.apply(&patch) {
-                changed.apply(&patch.reverse()).ok();
+                changed.apply(&reversed).ok();
             }
         }
     }

@@ -1,11 +1,8 @@
 //! `Tree::hash` is what `git write-tree` prints in a repository with SHA-256.
-#![cfg(unix)]
-#![allow(dead_code, reason = "the oracle is shared between tests")]
 
-mod git;
-
-use git::Git;
 use ssr_core::{File, RepoPath, Tree};
+
+use crate::oracle::Git;
 
 fn tree(files: &[(&str, &[u8], bool)]) -> Tree {
     let file = |bytes: &[u8], executable| File::new(bytes).with_executable(executable);
