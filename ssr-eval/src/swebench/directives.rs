@@ -8,9 +8,9 @@ impl Instance {
     /// What harness 4 passes to the test command: the files of [`Instance::test_patch`] in its
     /// order, without data files; Django's runner wants modules (`i18n.tests`) instead of paths.
     ///
-    /// Test patches of the data set hold binary changes and other things that a
-    /// [`Patch`](ssr_core::Patch) refuses, so this reads the `diff --git` lines alone, by the
-    /// harness's own rule; quoted names are skipped, as there.
+    /// It reads the `diff --git` lines alone, by the harness's own rule: a test patch may hold what
+    /// a [`Patch`](ssr_core::Patch) refuses, such as binary files. Quoted names are skipped, as
+    /// there.
     pub fn test_directives(&self) -> Vec<String> {
         if self.repo == "swe-bench/humaneval" {
             return vec!["test.py".to_owned()];

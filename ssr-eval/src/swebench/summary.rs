@@ -11,19 +11,26 @@ use super::{InfraFailure, InstanceReport, Prediction, Tier, to_json};
 /// `empty_patch_ids`, `error_ids` (no report), `resolved_ids` and `unresolved_ids`. The published
 /// number is `resolved_instances / total_instances`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the counts of the lists below")]
 pub struct Summary {
     /// The size of the data set.
     pub total_instances: usize,
+    /// The size of `submitted_ids`.
     pub submitted_instances: usize,
+    /// The size of `completed_ids`.
     pub completed_instances: usize,
+    /// The size of `resolved_ids`.
     pub resolved_instances: usize,
+    /// The size of `unresolved_ids`.
     pub unresolved_instances: usize,
+    /// The size of `infra_failure_ids`.
     #[serde(default)]
     pub infra_failure_instances: usize,
+    /// The size of `ambiguous_failure_ids`.
     #[serde(default)]
     pub ambiguous_failure_instances: usize,
+    /// The size of `empty_patch_ids`.
     pub empty_patch_instances: usize,
+    /// The size of `error_ids`.
     pub error_instances: usize,
     /// With a report.
     pub completed_ids: BTreeSet<String>,
