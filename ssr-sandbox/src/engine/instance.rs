@@ -40,6 +40,9 @@ pub enum ExecOutcome {
     },
 }
 
+/// Exported name of the global that holds the guest's own stack pointer.
+pub(crate) const STACK_POINTER: &str = "__stack_pointer";
+
 /// What the host functions see.
 pub(crate) struct State {
     pub ctx: WasiCtx,
@@ -117,7 +120,7 @@ impl Instance {
                 ExecOutcome::OutOfMemory
             }
             Ok(status) => ExecOutcome::Finished { status },
-            Err(error) => ended(&error),
+            Err(error) => self.ended(&error),
         };
         if !matches!(outcome, ExecOutcome::Finished { .. }) {
             self.spent = Some(outcome.clone());
@@ -213,6 +216,27 @@ impl Instance {
         Ok(address)
     }
 
+    fn ended(&mut self, error: &wasmtime::Error) -> ExecOutcome {
+        if let Some(ProcExit(code)) = error.downcast_ref::<ProcExit>() {
+            return ExecOutcome::Exited { code: *code };
+        }
+        match error.downcast_ref::<Trap>() {
+            Some(Trap::Interrupt) => ExecOutcome::Timeout,
+            Some(Trap::StackOverflow) => ExecOutcome::StackOverflow,
+            Some(Trap::MemoryOutOfBounds) if self.own_stack_overflowed() => {
+                ExecOutcome::StackOverflow
+            }
+            _ => ExecOutcome::Trap { reason: format!("{error:#}") },
+        }
+    }
+
+    /// Whether the guest's stack in linear memory, which grows down from its start, left it.
+    fn own_stack_overflowed(&mut self) -> bool {
+        let pointer = self.guest.get_global(&mut self.store, STACK_POINTER);
+        let pointer = pointer.and_then(|global| global.get(&mut self.store).i32());
+        pointer.is_some_and(|address| address <= 0)
+    }
+
     /// Flushes `sys.stdout`, whatever the program put there.
     fn flush(&mut self) -> wasmtime::Result<()> {
         let (name, method) = (self.c_string("stdout")?, self.c_string("flush")?);
@@ -251,15 +275,4 @@ fn is_exit_or_timeout<T>(result: &wasmtime::Result<T>) -> bool {
     let Err(error) = result else { return false };
     error.downcast_ref::<ProcExit>().is_some()
         || matches!(error.downcast_ref::<Trap>(), Some(Trap::Interrupt))
-}
-
-fn ended(error: &wasmtime::Error) -> ExecOutcome {
-    if let Some(ProcExit(code)) = error.downcast_ref::<ProcExit>() {
-        return ExecOutcome::Exited { code: *code };
-    }
-    match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => ExecOutcome::Timeout,
-        Some(Trap::StackOverflow) => ExecOutcome::StackOverflow,
-        _ => ExecOutcome::Trap { reason: format!("{error:#}") },
-    }
 }

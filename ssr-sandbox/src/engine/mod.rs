@@ -15,4 +15,5 @@ pub use snapshot::Snapshot;
 pub use stack::on_guest_stack;
 
 pub(crate) use image::{MemoryImage, PAGE};
+pub(crate) use instance::STACK_POINTER;
 pub(crate) use runtime::{Runtime, engine};

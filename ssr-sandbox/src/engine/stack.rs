@@ -3,7 +3,7 @@
 use std::{cell::Cell, panic, thread};
 
 /// How much native stack guest code may use before it traps.
-pub(super) const GUEST_STACK: usize = 16 << 20;
+pub(super) const GUEST_STACK: usize = 64 << 20;
 
 /// Stack of the threads that run guests: the guest's share and plenty for the host functions it
 /// calls. Only touched pages cost memory.

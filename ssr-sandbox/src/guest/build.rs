@@ -32,7 +32,7 @@ pub(super) fn prepare(
     progress: &dyn Fn(GuestProgress),
 ) -> Result<Parts> {
     let key = source_key();
-    let cache = Cache::open(&directory.join(format!("cpython-3.14-{}", &key[..16])))?;
+    let cache = Cache::open(&directory.join(id()))?;
     let builder = Builder { cache, key, engine, progress };
     if let Some(parts) = builder.load()? {
         return Ok(parts);
@@ -154,6 +154,11 @@ fn deserialize(engine: &Engine, machine_code: &[u8]) -> Option<Module> {
     unsafe { Module::deserialize(engine, machine_code) }.ok()
 }
 
+/// The interpreter and its version, with the start of the hash of everything that it is made from.
+pub(super) fn id() -> String {
+    format!("cpython-3.14-{}", &source_key()[..16])
+}
+
 /// Identifies what the guest is made from.
 fn source_key() -> String {
     let mut hasher = Sha256::new();
@@ -204,7 +209,47 @@ fn decode_image(bytes: &[u8]) -> Option<MemoryImage> {
 
 #[cfg(test)]
 mod tests {
+    use std::{cell::RefCell, fs};
+
     use super::*;
+
+    /// A cache with all parts but the machine code, of a guest that compiles at once.
+    fn small_guest(directory: &Path) -> Cache {
+        let cache = Cache::open(directory).unwrap();
+        let image = MemoryImage { offset: 4096, bytes: vec![1, 2, 3], pages: 2 };
+        cache.store(CODE, "key", b"\0asm\x01\0\0\0").unwrap();
+        cache.store(IMAGE, "key", &encode_image(&image)).unwrap();
+        cache.store(STDLIB_ENTRY, "key", &zstd::encode_all(&b"tar"[..], 1).unwrap()).unwrap();
+        cache
+    }
+
+    #[test]
+    fn damaged_machine_code_is_noticed_and_compiled_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let steps = RefCell::new(Vec::new());
+        let builder = Builder {
+            cache: small_guest(directory.path()),
+            key: "key".to_owned(),
+            engine: &crate::engine::engine().unwrap(),
+            progress: &|step| steps.borrow_mut().push(step),
+        };
+        assert!(builder.load().unwrap().is_none(), "there is no machine code yet");
+        builder.make().unwrap();
+        assert_eq!(steps.take(), [GuestProgress::Compiling]);
+        assert!(builder.load().unwrap().is_some());
+
+        let path = directory.path().join(builder.machine_code_entry());
+        let good = fs::read(&path).unwrap();
+        let flipped: Vec<u8> = good.iter().map(|byte| byte ^ 0x55).collect();
+        let foreign = b"what another program wrote".repeat(100);
+        for bad in [&good[..good.len() - 1], &good[..10], b"", &flipped, &foreign] {
+            fs::write(&path, bad).unwrap();
+            assert!(builder.load().unwrap().is_none());
+            builder.make().unwrap();
+            assert_eq!(steps.take(), [GuestProgress::Compiling]);
+            assert!(builder.load().unwrap().is_some());
+        }
+    }
 
     #[test]
     fn images_survive_the_cache() {

@@ -14,6 +14,7 @@ mod stdlib;
 use std::{
     env,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use crate::{
@@ -33,6 +34,7 @@ pub struct Guest {
     /// The interpreter before its first instruction.
     cold: Snapshot,
     base: Vfs,
+    id: Arc<str>,
 }
 
 impl Guest {
@@ -60,7 +62,13 @@ impl Guest {
         let ctx = WasiCtx::builder().vfs(base).build();
         let cold = Snapshot::new(&runtime, &parts.image, ctx)?;
         progress(GuestProgress::Ready);
-        Ok(Self { base: cold.vfs().clone(), cold })
+        Ok(Self { base: cold.vfs().clone(), cold, id: build::id().into() })
+    }
+
+    /// Names this interpreter: guests with equal ids run equal programs equally. Also the name of
+    /// its folder in the cache.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// A filesystem with the standard library and an empty `/tmp`.
