@@ -160,10 +160,8 @@ impl Vfs {
     /// The node to change, copied into the overlay first.
     pub(super) fn node_mut(&mut self, ino: Ino) -> Result<&mut Node, Errno> {
         let base = &self.base;
-        let slot = self
-            .overlay
-            .entry(ino)
-            .or_insert_with(|| base.get(ino.index()).cloned().flatten());
+        let slot =
+            self.overlay.entry(ino).or_insert_with(|| base.get(ino.index()).cloned().flatten());
         slot.as_mut().ok_or(Errno::NotPermitted)
     }
 

@@ -16,5 +16,5 @@ pub use inodes::Vfs;
 pub use limits::VfsLimits;
 pub use node::{DirEntry, FileKind, Metadata};
 
-pub(crate) use node::{Device, Ino, Kind, Node};
+pub(crate) use node::{Device, Ino, Kind};
 pub(crate) use resolve::Resolved;

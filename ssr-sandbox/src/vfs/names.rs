@@ -9,9 +9,6 @@ const MAX_TARGET: usize = 4095;
 /// symbolic link at the end.
 impl Vfs {
     pub(crate) fn create_file(&mut self, at: &Resolved<'_>) -> Result<Ino, Errno> {
-        if at.slash {
-            return Err(if at.target.is_some() { Errno::NotDirectory } else { Errno::IsDirectory });
-        }
         let empty = Content::Owned(Default::default());
         self.create(at, |time| Node::file(empty, false, time))
     }
@@ -97,14 +94,12 @@ impl Vfs {
     pub(crate) fn remove_directory(&mut self, at: &Resolved<'_>) -> Result<(), Errno> {
         let ino = at.found()?;
         let Some(entries) = self.node(ino).entries() else { return Err(Errno::NotDirectory) };
-        if ino == Ino::ROOT || ino == Ino::DEV_FD {
-            return Err(Errno::Busy);
-        }
-        if !entries.is_empty() {
-            return Err(Errno::NotEmpty);
-        }
-        if at.name.is_empty() {
-            return Err(Errno::Invalid);
+        match &*at.name {
+            "." => return Err(Errno::Invalid),
+            ".." => return Err(Errno::NotEmpty),
+            _ if ino == Ino::ROOT || ino == Ino::DEV_FD => return Err(Errno::Busy),
+            _ if !entries.is_empty() => return Err(Errno::NotEmpty),
+            _ => {}
         }
         let time = self.clock.stamp(at.parent);
         self.remove_name(at.parent, &at.name, time)?;
@@ -115,11 +110,15 @@ impl Vfs {
     }
 
     /// Moves a name, replacing what POSIX allows to replace.
-    pub(crate) fn rename_entry(&mut self, from: &Resolved<'_>, to: &Resolved<'_>) -> Result<(), Errno> {
-        let ino = from.found()?;
-        if from.name.is_empty() || to.name.is_empty() {
+    pub(crate) fn rename_entry(
+        &mut self,
+        from: &Resolved<'_>,
+        to: &Resolved<'_>,
+    ) -> Result<(), Errno> {
+        if from.is_nameless() || to.is_nameless() {
             return Err(Errno::Busy);
         }
+        let ino = from.found()?;
         let directory = self.node(ino).is_directory();
         if !directory && (from.slash || to.slash) {
             return Err(Errno::NotDirectory);
@@ -134,6 +133,7 @@ impl Vfs {
                 return Ok(());
             }
             match (directory, self.node(old).entries()) {
+                (_, Some(_)) if self.is_below(from.parent, old) => return Err(Errno::NotEmpty),
                 (true, None) => return Err(Errno::NotDirectory),
                 (false, Some(_)) => return Err(Errno::IsDirectory),
                 (true, Some(entries)) if !entries.is_empty() => return Err(Errno::NotEmpty),
@@ -178,13 +178,14 @@ impl Vfs {
         if !self.node(top).is_directory() {
             return self.unlink(at);
         }
-        if at.name.is_empty() || top == Ino::DEV_FD {
+        if at.is_nameless() || top == Ino::DEV_FD {
             return Err(Errno::Busy);
         }
         let mut pending = vec![(top, at.parent, at.name.to_string())];
         while let Some((ino, parent, name)) = pending.pop() {
             let entries = self.node(ino).entries().cloned().unwrap_or_default();
-            let step = |parent, name, ino| Resolved { parent, name, target: Some(ino), slash: false };
+            let step =
+                |parent, name, ino| Resolved { parent, name, target: Some(ino), slash: false };
             let mut directories = Vec::new();
             for (name, &child) in entries.iter() {
                 if self.node(child).is_directory() {

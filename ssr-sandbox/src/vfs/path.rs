@@ -37,12 +37,8 @@ impl Vfs {
     }
 
     fn open_or_create(&mut self, path: &str) -> Result<Ino, Errno> {
-        let at = self.resolve(Ino::ROOT, path, true)?;
-        match at.target {
-            Some(_) if at.slash => Err(Errno::NotDirectory),
-            Some(ino) => Ok(ino),
-            None => self.create_file(&at),
-        }
+        let at = self.resolve_new_file(Ino::ROOT, path, true)?;
+        at.target.map_or_else(|| self.create_file(&at), Ok)
     }
 
     /// Creates a directory; its parent must exist.
@@ -57,11 +53,14 @@ impl Vfs {
             let mut ends: Vec<usize> = path.match_indices('/').map(|(at, _)| at).collect();
             ends.push(path.len());
             for end in ends.into_iter().filter(|&end| end > 0) {
-                let at = vfs.resolve(Ino::ROOT, &path[..end], true)?;
-                match at.target {
-                    Some(ino) if vfs.node(ino).is_directory() => {}
-                    Some(_) => return Err(Errno::NotDirectory),
-                    None => drop(vfs.create_directory(&at)?),
+                match vfs.lookup(Ino::ROOT, &path[..end], true) {
+                    Ok(ino) if vfs.node(ino).is_directory() => {}
+                    Ok(_) => return Err(Errno::NotDirectory),
+                    Err(Errno::NotFound) => {
+                        let at = vfs.resolve(Ino::ROOT, &path[..end], false)?;
+                        vfs.create_directory(&at)?;
+                    }
+                    Err(errno) => return Err(errno),
                 }
             }
             Ok(())
@@ -102,7 +101,8 @@ impl Vfs {
 
     /// Gives the file at `from` a second name; a symbolic link is not followed.
     pub fn hard_link(&mut self, from: &str, to: &str) -> Result<(), VfsError> {
-        let from = self.at(from)?.found().map_err(|errno| VfsError::new(errno, from))?;
+        let ino = self.lookup(Ino::ROOT, from, false);
+        let from = ino.map_err(|errno| VfsError::new(errno, from))?;
         let at = self.at(to)?;
         self.link(from, &at).map_err(|errno| VfsError::new(errno, to))
     }

@@ -13,8 +13,8 @@ const MAX_LINKS: u32 = 40;
 pub(crate) struct Resolved<'p> {
     /// The directory of the last component.
     pub(crate) parent: Ino,
-    /// The last component; empty when the path ends in `/`, `.` or `..` components only, and
-    /// `target` is then that directory.
+    /// The last component. When it is `.` or `..`, or empty for the root, then `parent` and
+    /// `target` are both the directory that the path leads to.
     pub(crate) name: Cow<'p, str>,
     /// What is there, if anything.
     pub(crate) target: Option<Ino>,
@@ -26,18 +26,27 @@ impl Resolved<'_> {
     pub(crate) fn found(&self) -> Result<Ino, Errno> {
         self.target.ok_or(Errno::NotFound)
     }
+
+    /// Whether the path leads to a directory without giving its name.
+    pub(super) fn is_nameless(&self) -> bool {
+        matches!(&*self.name, "" | "." | "..")
+    }
 }
 
 /// Where the walk along one path string ended.
 enum Walk<'p> {
     End(Resolved<'p>),
     /// At a symbolic link in `directory`; `rest` follows it.
-    Link { directory: Ino, link: Ino, rest: &'p str },
+    Link {
+        directory: Ino,
+        link: Ino,
+        rest: &'p str,
+    },
 }
 
 impl Vfs {
     /// Walks `path` from the directory `start`. A symbolic link at the end is followed when
-    /// `follow` says so, or when a slash comes after it.
+    /// `follow` says so; otherwise it is what was found, even with a slash after it.
     pub(crate) fn resolve<'p>(
         &self,
         start: Ino,
@@ -57,7 +66,7 @@ impl Vfs {
             Walk::End(resolved) => return Ok(resolved),
             Walk::Link { directory, link, rest } => (directory, self.expand(link, rest)?),
         };
-        for _ in 1..MAX_LINKS {
+        for _ in 0..MAX_LINKS {
             (start, expanded) = match self.walk(start, &expanded, follow)? {
                 Walk::Link { directory, link, rest } => (directory, self.expand(link, rest)?),
                 Walk::End(Resolved { parent, name, target, slash }) => {
@@ -69,14 +78,25 @@ impl Vfs {
         Err(Errno::Loop)
     }
 
-    /// Follows `path` to what exists there.
+    /// Follows `path` to what exists there; a slash at its end follows a symbolic link, too.
     pub(crate) fn lookup(&self, start: Ino, path: &str, follow: bool) -> Result<Ino, Errno> {
-        let resolved = self.resolve(start, path, follow)?;
+        let resolved = self.resolve(start, path, follow || path.ends_with('/'))?;
         let ino = resolved.found()?;
         if resolved.slash && !self.node(ino).is_directory() {
             return Err(Errno::NotDirectory);
         }
         Ok(ino)
+    }
+
+    /// Resolves `path` for a call that may create a file there, which no slash may follow.
+    pub(crate) fn resolve_new_file<'p>(
+        &self,
+        start: Ino,
+        path: &'p str,
+        follow: bool,
+    ) -> Result<Resolved<'p>, Errno> {
+        let at = self.resolve(start, path, follow && !path.ends_with('/'))?;
+        if at.slash { Err(Errno::IsDirectory) } else { Ok(at) }
     }
 
     /// The entry `name` of a directory.
@@ -115,7 +135,7 @@ impl Vfs {
                         directory = parent;
                     }
                     if last {
-                        let name = Cow::Borrowed("");
+                        let name = Cow::Borrowed(name);
                         let target = Some(directory);
                         let parent = directory;
                         return Ok(Walk::End(Resolved { parent, name, target, slash: false }));
@@ -125,7 +145,7 @@ impl Vfs {
                     let target = self.child(directory, name);
                     let slash = !after.is_empty();
                     if let Some(link) = target
-                        && (!last || follow || slash)
+                        && (!last || follow)
                         && matches!(self.node(link).kind, Kind::Symlink(_))
                     {
                         return Ok(Walk::Link { directory, link, rest: after });

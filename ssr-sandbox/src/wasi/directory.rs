@@ -101,9 +101,9 @@ impl WasiCtx {
         let Some(entries) = self.vfs.node(directory).entries() else {
             return Err(Errno::NotDirectory);
         };
-        let known = cookie.checked_sub(last.first).and_then(|index| {
-            usize::try_from(index).ok().and_then(|index| last.names.get(index))
-        });
+        let known = cookie
+            .checked_sub(last.first)
+            .and_then(|index| usize::try_from(index).ok().and_then(|index| last.names.get(index)));
         let (after, skip) = match known {
             Some(name) => (Bound::Excluded(&**name), 0),
             None => (Bound::Unbounded, cookie.saturating_sub(2)),

@@ -178,7 +178,11 @@ impl WasiCtx {
                 }
                 None => {
                     let buffer = memory.slice_mut(at, len)?;
-                    if zero { buffer.fill(0) } else { self.random.fill_bytes(buffer) }
+                    if zero {
+                        buffer.fill(0)
+                    } else {
+                        self.random.fill_bytes(buffer)
+                    }
                     len
                 }
             };

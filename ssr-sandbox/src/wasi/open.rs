@@ -7,10 +7,6 @@ use super::types::{
     FDFLAGS, LOOKUP_FOLLOW, OFLAG_CREAT, OFLAG_DIRECTORY, OFLAG_EXCL, OFLAG_TRUNC, rights,
 };
 
-const READ: u64 = rights::FD_READ | rights::FD_READDIR;
-const WRITE: u64 =
-    rights::FD_WRITE | rights::FD_DATASYNC | rights::FD_ALLOCATE | rights::FD_FILESTAT_SET_SIZE;
-
 /// The settings of one `path_open`.
 #[derive(Clone, Copy)]
 struct Open {
@@ -71,6 +67,8 @@ impl WasiCtx {
     }
 
     fn open_path(&mut self, directory: Ino, path: &str, open: Open) -> Result<u32, Errno> {
+        // A full table must not leave a new file behind.
+        self.table.lowest_free()?;
         if self.is_events(directory, path) {
             return self.open_events(open);
         }
@@ -78,7 +76,11 @@ impl WasiCtx {
             return Err(Errno::Invalid);
         }
         let exclusive = open.has(OFLAG_CREAT) && open.has(OFLAG_EXCL);
-        let at = self.vfs.resolve(directory, path, open.follow && !exclusive)?;
+        let at = if open.has(OFLAG_CREAT) {
+            self.vfs.resolve_new_file(directory, path, open.follow && !exclusive)?
+        } else {
+            self.vfs.resolve(directory, path, open.follow || path.ends_with('/'))?
+        };
         let Some(ino) = at.target else {
             if !open.has(OFLAG_CREAT) {
                 return Err(Errno::NotFound);
@@ -119,7 +121,7 @@ impl WasiCtx {
     }
 
     fn open_directory(&mut self, ino: Ino, open: Open) -> Result<u32, Errno> {
-        if open.writes() && open.base & rights::FD_READDIR == 0 {
+        if open.writes() {
             return Err(Errno::IsDirectory);
         }
         let base = open.base & rights::DIRECTORY;
@@ -137,7 +139,7 @@ impl WasiCtx {
         if !open.writes() {
             return Err(Errno::NotPermitted);
         }
-        self.open(Object::Events, open.flags, open.base & (rights::PIPE_OUT | WRITE), 0)
+        self.open(Object::Events, open.flags, open.base & rights::PIPE_OUT, 0)
     }
 
     /// Whether `path` names the event channel, which is no part of the filesystem.

@@ -178,13 +178,7 @@ impl WasiCtx {
         Ok(self.object_stat(self.table.file(descriptor)?.object))
     }
 
-    pub(super) fn set_times(
-        &mut self,
-        ino: Ino,
-        accessed: u64,
-        modified: u64,
-        flags: u32,
-    ) -> Done {
+    pub(super) fn set_times(&mut self, ino: Ino, accessed: u64, modified: u64, flags: u32) -> Done {
         let both = |a: u32, b: u32| flags & a != 0 && flags & b != 0;
         if flags > 15
             || both(FSTFLAG_ATIM, FSTFLAG_ATIM_NOW)

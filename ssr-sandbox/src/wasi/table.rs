@@ -144,7 +144,7 @@ impl Table {
         (0..).zip(&self.descriptors).filter_map(|(fd, slot)| slot.as_ref().map(|_| fd))
     }
 
-    fn lowest_free(&self) -> Result<u32, Errno> {
+    pub(super) fn lowest_free(&self) -> Result<u32, Errno> {
         let free = self.descriptors.iter().position(Option::is_none);
         let fd = free.unwrap_or(self.descriptors.len()) as u32;
         if fd < MAX_DESCRIPTORS { Ok(fd) } else { Err(Errno::TooManyOpen) }
