@@ -32,3 +32,8 @@ pub use play::{
     SolverProtocol, Start,
 };
 pub use run::{BugRecord, Checkpoint, Manifest, RunDir, StepMetrics, Summary, report_html};
+
+/// Keeps the examples of the README working.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,212 @@
+//! GRPO on a real, small transformer.
+
+mod toy;
+
+use std::path::Path;
+
+use ssr_core::{
+    Completion, Episode, Message, Request, Role, Sampling, Seed, Segment, Suites, Trajectory, Turn,
+};
+use ssr_policy::{LocalPolicy, Model, ModelConfig, Tokenizer};
+use ssr_rl::{
+    Batch, Config, GrpoConfig, GrpoLearner, Learner, LineEditConfig, OptimizerConfig, SelfPlay,
+    Start, UpdateMetrics, score,
+};
+use toy::{ToyInjector, ToySandbox, contents};
+
+fn policy() -> LocalPolicy {
+    let text = "Choose one: 00 01 02 03 04 05 06 07\nalpha = 1\nbeta = 2\nexpect gamma 3\n";
+    let tokenizer = Tokenizer::train([text], 300).unwrap();
+    let config = ModelConfig {
+        hidden_size: 32,
+        intermediate_size: 64,
+        num_hidden_layers: 2,
+        num_attention_heads: 2,
+        num_key_value_heads: 1,
+        head_dim: 16,
+        ..ModelConfig::tiny(tokenizer.vocab_size())
+    };
+    LocalPolicy::new(Model::new(config, Seed::new(1)).unwrap(), tokenizer).unwrap()
+}
+
+fn learner() -> GrpoLearner {
+    let optimizer =
+        OptimizerConfig { learning_rate: 1e-2, warmup_steps: 0, ..OptimizerConfig::default() };
+    let grpo = GrpoConfig { loss_constant: 8.0, ..GrpoConfig::default() };
+    GrpoLearner::new(policy(), grpo, optimizer).unwrap()
+}
+
+fn request(seed: Seed, free: bool) -> Request {
+    let labels = (0..8).map(|label| format!("{label:02}")).collect();
+    let mut answer = vec![Segment::Choice(labels)];
+    if free {
+        answer.push(Segment::Forced(": ".into()));
+        answer.push(Segment::Free { max_tokens: 6, stop: vec!["\n".into()] });
+    }
+    Request {
+        messages: vec![Message::user("Choose one.")],
+        answer,
+        sampling: Sampling::default(),
+        seed,
+    }
+}
+
+fn episode(step: u64, index: usize, completion: &Completion, reward: f64) -> Episode {
+    let text = completion.text();
+    let answer = completion.trace.clone().unwrap();
+    let turns = vec![Turn { context: completion.prompt.clone(), answer, text }];
+    Episode {
+        role: Role::Solver,
+        step,
+        group: "group".into(),
+        index,
+        trajectory: Trajectory { turns },
+        reward,
+        verdict: String::new(),
+        bug: None,
+    }
+}
+
+/// A group of episodes that are rewarded for choosing 05.
+fn group(learner: &GrpoLearner, step: u64, free: bool) -> Vec<Episode> {
+    let requests: Vec<Request> =
+        (0..24).map(|index| request(Seed::new(step).index(index), free)).collect();
+    let completions = learner.policy().complete(&requests).unwrap();
+    let reward = |completion: &Completion| if completion.parts[0] == "05" { 1.0 } else { -1.0 };
+    let each = completions.iter().enumerate();
+    each.map(|(index, c)| episode(step, index, c, reward(c))).collect()
+}
+
+/// The probability of the answer of `episode` under the current weights.
+fn probability(learner: &GrpoLearner, episode: &Episode) -> f32 {
+    let pair = [episode.clone(), Episode { reward: episode.reward + 1.0, ..episode.clone() }];
+    let batch = Batch::new(&pair, 0, &GrpoConfig::default()).unwrap();
+    let scored = learner.local_policy().with_model(|model| score(model, &batch.sequences));
+    let logprobs: Vec<f32> = scored.unwrap().logprobs.to_vec1().unwrap();
+    logprobs.iter().sum::<f32>().exp()
+}
+
+#[test]
+fn rewarding_a_choice_makes_it_likely() {
+    let mut learner = learner();
+    let start = group(&learner, 0, false);
+    let good = start.iter().find(|episode| episode.reward == 1.0).unwrap().clone();
+    let before = probability(&learner, &good);
+    for step in 0..10 {
+        let episodes = group(&learner, step, false);
+        let metrics = learner.learn(&episodes).unwrap();
+        assert!(metrics.updated && metrics.grad_norm > 0.0 && metrics.entropy > 0.0);
+    }
+    let after = probability(&learner, &good);
+    assert!(before < 0.3 && after > 0.8, "from {before} to {after}");
+    assert_eq!(learner.weight_version(), 10);
+}
+
+#[test]
+fn trainer_and_sampler_agree_exactly_while_the_weights_are_the_same() {
+    let mut learner = learner();
+    let episodes = group(&learner, 1, true);
+    let UpdateMetrics {
+        mean_ratio, approx_kl, logprob_gap_max, clip_fraction, train_tokens, ..
+    } = learner.learn(&episodes).unwrap();
+    assert!(train_tokens > episodes.len());
+    assert_eq!((mean_ratio, approx_kl, logprob_gap_max, clip_fraction), (1.0, 0.0, 0.0, 0.0));
+    // The same episodes are one version old now, and no longer exactly on policy.
+    let metrics = learner.learn(&episodes).unwrap();
+    assert!(metrics.mean_ratio != 1.0 && metrics.approx_kl > 0.0);
+    assert_eq!(metrics.logprob_gap_max, 0.0);
+}
+
+#[test]
+fn a_group_without_contrast_costs_nothing_and_changes_nothing() {
+    let mut learner = learner();
+    let mut episodes = group(&learner, 1, false);
+    episodes.iter_mut().for_each(|episode| episode.reward = -1.0);
+    let metrics = learner.learn(&episodes).unwrap();
+    assert_eq!((metrics.updated, metrics.skipped_episodes, metrics.train_tokens), (false, 24, 0));
+    assert_eq!((learner.weight_version(), learner.optimizer().updates()), (0, 0));
+}
+
+#[test]
+fn a_restored_learner_goes_on_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let saved = |learner: &GrpoLearner, name: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir(&path).unwrap();
+        learner.save(&path).unwrap();
+        path
+    };
+    let mut straight = learner();
+    let first = group(&straight, 1, true);
+    straight.learn(&first).unwrap();
+    let checkpoint = saved(&straight, "checkpoint");
+    let second = group(&straight, 2, true);
+    straight.learn(&second).unwrap();
+
+    let mut resumed = learner();
+    resumed.restore(&checkpoint, 1).unwrap();
+    assert_eq!(group(&resumed, 2, true), second);
+    resumed.learn(&second).unwrap();
+    let [a, b] = [saved(&straight, "a"), saved(&resumed, "b")];
+    assert!(contents(&a) == contents(&b));
+
+    std::fs::write(checkpoint.join("model.safetensors"), "damaged").unwrap();
+    let error = resumed.restore(&checkpoint, 1).unwrap_err();
+    assert!(matches!(error, ssr_rl::Error::Checkpoint { .. }), "{error}");
+}
+
+#[test]
+fn the_micro_batch_does_not_matter() {
+    let learner = learner();
+    let episodes = group(&learner, 1, true);
+    let gradients = |micro_batch_tokens| {
+        let config = GrpoConfig { micro_batch_tokens, ..GrpoConfig::default() };
+        let batch = Batch::new(&episodes, 0, &config).unwrap();
+        learner.local_policy().with_model(|model| {
+            let score = |some: &[_]| score(model, some);
+            let vars = model.vars();
+            let (gradients, metrics) =
+                ssr_rl::policy_gradient(&batch, &config, vars, score).unwrap();
+            let flat: Vec<f32> =
+                (0..vars.len()).flat_map(|at| gradients.get(at).unwrap().to_vec()).collect();
+            (flat, metrics.policy_loss)
+        })
+    };
+    let ((one, loss_one), (many, loss_many)) = (gradients(usize::MAX), gradients(1));
+    assert_eq!(loss_one, loss_many);
+    let scale = one.iter().fold(0f32, |most, x| most.max(x.abs()));
+    assert!(scale > 0.0);
+    for (a, b) in one.iter().zip(&many) {
+        assert!((a - b).abs() <= 1e-5 * scale, "{a} and {b} at a scale of {scale}");
+    }
+}
+
+#[test]
+fn the_whole_loop_runs_with_a_real_model_and_resumes_bit_for_bit() {
+    let config = |steps| Config {
+        steps,
+        group: 2,
+        proposals: 4,
+        thresholds: ssr_core::Thresholds { min_passing_tests: 1, ..Default::default() },
+        line_edit: LineEditConfig { answer_tokens: 6, ..LineEditConfig::default() },
+        ..Config::default()
+    };
+    let play = |path: &Path, steps, start| {
+        let suites = Suites::new(ToySandbox, ssr_core::Limits::default());
+        let injector = ToyInjector::default();
+        let learner = learner();
+        SelfPlay::new(toy::repository(), suites, injector, learner, config(steps))
+            .unwrap()
+            .run(path, start, &())
+            .unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let [straight, resumed] = ["straight", "resumed"].map(|name| folder.path().join(name));
+    let summary = play(&straight, 2, Start::Fresh);
+    assert!(summary.tokens_generated > 0 && summary.bugs_valid > 0);
+    play(&resumed, 1, Start::Fresh);
+    play(&resumed, 2, Start::Resume);
+    for name in ["bugs", "episodes", "checkpoints"] {
+        assert!(contents(&straight.join(name)) == contents(&resumed.join(name)), "{name}");
+    }
+}
