@@ -223,7 +223,7 @@ impl ModelConfig {
         let mut tensors =
             vec![("model.embed_tokens.weight".to_owned(), vec![self.vocab_size, hidden])];
         for layer in 0..self.num_hidden_layers {
-            let layer_tensors: [(&str, Vec<usize>); LAYER_TENSORS] = [
+            let layer_tensors = [
                 ("input_layernorm", vec![hidden]),
                 ("self_attn.q_proj", vec![queries, hidden]),
                 ("self_attn.k_proj", vec![keys, hidden]),
@@ -248,9 +248,6 @@ impl ModelConfig {
         tensors
     }
 }
-
-/// Number of tensors of one decoder layer.
-pub(crate) const LAYER_TENSORS: usize = 11;
 
 fn config_error<T>(field: &'static str, problem: String) -> Result<T> {
     Err(Error::Config { field, problem })

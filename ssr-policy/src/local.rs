@@ -1,11 +1,12 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use ssr_core::{Completion, Policy, PolicyError, Request};
 
 use crate::engine::{self, Failure};
 use crate::error::{Error, Result};
+use crate::generator::Generator;
 use crate::model::Model;
 use crate::tokenizer::Tokenizer;
 
@@ -14,11 +15,33 @@ use crate::tokenizer::Tokenizer;
 /// Completions share the weights; [`LocalPolicy::update`] waits for them and has the weights for
 /// itself. Equal seeds, weights and requests give equal answers, whatever the batch, the number of
 /// threads and the moment.
-#[derive(Debug)]
 pub struct LocalPolicy {
-    model: RwLock<Model>,
+    weights: RwLock<Weights>,
     tokenizer: Tokenizer,
     version: AtomicU64,
+}
+
+impl std::fmt::Debug for LocalPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalPolicy").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// A model and what generation uses of it.
+struct Weights {
+    model: Model,
+    /// Packed when the first completion after an update asks for it.
+    generator: OnceLock<Generator>,
+}
+
+impl Weights {
+    fn generator(&self) -> Result<&Generator> {
+        if let Some(generator) = self.generator.get() {
+            return Ok(generator);
+        }
+        let generator = Generator::new(&self.model)?;
+        Ok(self.generator.get_or_init(|| generator))
+    }
 }
 
 impl LocalPolicy {
@@ -32,7 +55,8 @@ impl LocalPolicy {
             let problem = format!("the tokenizer has {ids} tokens, the model has {logits} logits");
             return Err(Error::Input { problem });
         }
-        Ok(Self { model: RwLock::new(model), tokenizer, version: AtomicU64::new(0) })
+        let weights = RwLock::new(Weights { model, generator: OnceLock::new() });
+        Ok(Self { weights, tokenizer, version: AtomicU64::new(0) })
     }
 
     /// Reads `config.json`, `model.safetensors` and `tokenizer.json` from a folder.
@@ -67,29 +91,40 @@ impl LocalPolicy {
         self.version.store(version, Ordering::Release);
     }
 
-    /// Looks at the weights; completions may run meanwhile.
+    /// Looks at the weights; completions may run meanwhile. Weights that are changed here instead of
+    /// in [`Self::update`] are not seen by completions.
     pub fn with_model<T>(&self, read: impl FnOnce(&Model) -> T) -> T {
-        read(&self.model.read().unwrap_or_else(PoisonError::into_inner))
+        read(&self.read().model)
     }
 
     /// Changes the weights while no completion runs, and counts the version up if that succeeds.
     ///
     /// # Errors
-    /// Those of `change`.
+    /// Those of `change`; what it changed before failing stays changed.
     pub fn update<T, E>(&self, change: impl FnOnce(&mut Model) -> Result<T, E>) -> Result<T, E> {
-        let mut model = self.model.write().unwrap_or_else(PoisonError::into_inner);
-        let result = change(&mut model)?;
-        self.version.fetch_add(1, Ordering::AcqRel);
-        Ok(result)
+        let mut weights = self.weights.write().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut weights.model);
+        weights.generator = OnceLock::new();
+        if result.is_ok() {
+            self.version.fetch_add(1, Ordering::AcqRel);
+        }
+        result
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Weights> {
+        self.weights.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Policy for LocalPolicy {
     fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, PolicyError> {
         // The version is read under the lock, so it belongs to the weights.
-        let completed = self.with_model(|model| {
-            engine::complete(model, &self.tokenizer, requests, self.weight_version())
-        });
+        let weights = self.read();
+        let version = self.weight_version();
+        let completed = weights
+            .generator()
+            .map_err(Failure::Model)
+            .and_then(|generator| engine::complete(generator, &self.tokenizer, requests, version));
         completed.map_err(|failure| match failure {
             Failure::Request(index, problem) => PolicyError::Request { index, problem },
             Failure::Model(error) => PolicyError::infrastructure("generating", error),

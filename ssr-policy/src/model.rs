@@ -1,29 +1,24 @@
 use std::path::Path;
-use std::sync::Arc;
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Tensor, Var};
 use ssr_core::Seed;
 
-use crate::cache::Cache;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
-use crate::ops::{
-    AttentionShape, Rotation, Scored, Spans, causal_attention, head_norm_rope, linear, rms_norm,
-    swiglu, token_logprobs,
-};
-use crate::weights::{LayerWeights, Weights, random_vars};
+use crate::network::Network;
+use crate::ops::{Scored, Spans, causal_attention, token_logprobs};
+use crate::weights::random_vars;
 use crate::{files, score};
 
 /// A Qwen3 language model in `f32` on the CPU.
 ///
-/// One set of variables serves two executors: *train* builds candle's autograd graph, *infer* runs
-/// the same operations on detached views of the same memory with a cache of keys and values. Both
-/// give the same log-probabilities to the last bit.
+/// One definition serves two executors: *train* builds candle's autograd graph over the variables,
+/// *infer* runs the same operations on a packed snapshot of them with a cache of keys and values.
+/// Both give the same log-probabilities to the last bit.
 pub struct Model {
     config: ModelConfig,
     vars: Vec<(String, Var)>,
-    train: Weights,
-    infer: Weights,
+    network: Network,
 }
 
 impl std::fmt::Debug for Model {
@@ -92,9 +87,8 @@ impl Model {
     }
 
     fn from_vars(config: ModelConfig, vars: Vec<(String, Var)>) -> Result<Self> {
-        let train = Weights::arrange(&config, &vars, |var| var.as_tensor().clone())?;
-        let infer = Weights::arrange(&config, &vars, Var::as_detached_tensor)?;
-        Ok(Self { config, vars, train, infer })
+        let network = Network::train(&config, &vars)?;
+        Ok(Self { config, vars, network })
     }
 
     /// The shape of the model.
@@ -120,116 +114,33 @@ impl Model {
     /// When the tokens are none, too many or outside the vocabulary.
     pub fn logits(&self, tokens: &[u32]) -> Result<Tensor> {
         score::check_tokens(&self.config, tokens)?;
-        let hidden = self.train_hidden(&[tokens])?;
-        let hidden = rms_norm(&hidden, &self.train.norm, self.config.rms_norm_eps)?;
-        Ok(linear(&hidden, &self.train.head)?)
+        let residual = self.residual(&[tokens])?;
+        let hidden = self.network.hidden(&residual, (0..tokens.len() as u32).collect())?;
+        self.network.logits(&hidden)
     }
 
-    /// Log-probabilities of chosen tokens, with gradients.
-    pub(crate) fn train_logprobs(
+    /// Log-probabilities of the scored tokens, each by a row of the packed sequences, with
+    /// gradients, and the entropies of their distributions.
+    pub(crate) fn token_logprobs(
         &self,
         sequences: &[&[u32]],
         rows: Vec<u32>,
         scored: Vec<Scored>,
     ) -> Result<(Tensor, Vec<f32>)> {
-        let hidden = self.train_hidden(sequences)?;
-        let rows = Tensor::new(rows, &Device::Cpu)?;
-        let hidden = hidden.index_select(&rows, 0)?;
-        let hidden = rms_norm(&hidden, &self.train.norm, self.config.rms_norm_eps)?;
-        Ok(token_logprobs(&hidden, &self.train.head, scored)?)
+        let hidden = self.network.hidden(&self.residual(sequences)?, rows)?;
+        let head =
+            if self.config.tie_word_embeddings { self.vars.first() } else { self.vars.last() };
+        let (_, head) = head.ok_or_else(|| Error::input("the model has no weights"))?;
+        Ok(token_logprobs(&hidden, head, scored)?)
     }
 
-    /// The residual stream [N, hidden] after the last layer, of sequences packed one after another.
-    fn train_hidden(&self, sequences: &[&[u32]]) -> Result<Tensor> {
+    /// The residual stream [N, hidden] of sequences packed one after another.
+    fn residual(&self, sequences: &[&[u32]]) -> Result<Tensor> {
         let spans: Spans = sequences.iter().map(|tokens| tokens.len()).collect();
         let positions: Vec<usize> = sequences.iter().flat_map(|tokens| 0..tokens.len()).collect();
-        let shape = self.attention_shape();
-        self.forward(&self.train, &sequences.concat(), &positions, |_, queries, keys, values| {
+        let shape = self.network.attention_shape();
+        self.network.residual(&sequences.concat(), &positions, |_, queries, keys, values| {
             Ok(causal_attention(queries, keys, values, shape, &spans)?)
         })
-    }
-
-    /// Feeds every sequence its next tokens and returns the logits [B, vocabulary] of what follows
-    /// the last of them. Neither the batch nor the cutting into steps changes a bit of a row.
-    pub(crate) fn infer_logits(&self, batch: &mut [(&mut Cache, &[u32])]) -> Result<Tensor> {
-        let hidden = self.infer_hidden(batch)?;
-        let mut end = 0;
-        let last = batch.iter().map(|(_, tokens)| {
-            end += tokens.len() as u32;
-            end - 1
-        });
-        let last = Tensor::new(last.collect::<Vec<u32>>(), &Device::Cpu)?;
-        let hidden = hidden.index_select(&last, 0)?;
-        let hidden = rms_norm(&hidden, &self.infer.norm, self.config.rms_norm_eps)?;
-        Ok(linear(&hidden, &self.infer.head)?)
-    }
-
-    /// Feeds tokens to the caches and returns the residual stream after the last layer.
-    pub(crate) fn infer_hidden(&self, batch: &mut [(&mut Cache, &[u32])]) -> Result<Tensor> {
-        let shape = self.attention_shape();
-        let tokens: Vec<u32> =
-            batch.iter().flat_map(|(_, tokens)| tokens.iter().copied()).collect();
-        let after =
-            |(cache, tokens): &(&mut Cache, &[u32])| cache.len()..cache.len() + tokens.len();
-        let positions: Vec<usize> = batch.iter().flat_map(after).collect();
-        let hidden =
-            self.forward(&self.infer, &tokens, &positions, |layer, queries, keys, values| {
-                Cache::attend(batch, layer, shape, queries, keys, values)
-            })?;
-        for (cache, tokens) in batch {
-            cache.advance(tokens.len());
-        }
-        Ok(hidden)
-    }
-
-    /// The decoder layers over rows of tokens; `attention` is what the executors do differently.
-    fn forward(
-        &self,
-        weights: &Weights,
-        tokens: &[u32],
-        positions: &[usize],
-        mut attention: impl FnMut(usize, &Tensor, &Tensor, &Tensor) -> Result<Tensor>,
-    ) -> Result<Tensor> {
-        let rotation = Rotation::new(positions, self.config.head_dim, self.config.theta());
-        let tokens = Tensor::new(tokens, &Device::Cpu)?;
-        let mut x = weights.embedding.index_select(&tokens, 0)?;
-        for (index, layer) in weights.layers.iter().enumerate() {
-            x = self.layer(layer, &x, &rotation, |q, k, v| attention(index, q, k, v))?;
-        }
-        Ok(x)
-    }
-
-    /// One decoder layer, [N, hidden] to [N, hidden].
-    fn layer(
-        &self,
-        weights: &LayerWeights,
-        x: &Tensor,
-        rotation: &Arc<Rotation>,
-        attention: impl FnOnce(&Tensor, &Tensor, &Tensor) -> Result<Tensor>,
-    ) -> Result<Tensor> {
-        let eps = self.config.rms_norm_eps;
-        let h = rms_norm(x, &weights.input_norm, eps)?;
-        let queries = linear(&h, &weights.query)?;
-        let keys = linear(&h, &weights.key)?;
-        let values = linear(&h, &weights.value)?;
-        let queries = head_norm_rope(&queries, &weights.query_norm, eps, rotation)?;
-        let keys = head_norm_rope(&keys, &weights.key_norm, eps, rotation)?;
-        let mixed = attention(&queries, &keys, &values)?;
-        let x = (x + linear(&mixed, &weights.output)?)?;
-        let h = rms_norm(&x, &weights.middle_norm, eps)?;
-        let h = swiglu(&linear(&h, &weights.gate)?, &linear(&h, &weights.up)?)?;
-        Ok((x + linear(&h, &weights.down)?)?)
-    }
-
-    fn attention_shape(&self) -> AttentionShape {
-        AttentionShape {
-            heads: self.config.num_attention_heads,
-            kv_heads: self.config.num_key_value_heads,
-            dim: self.config.head_dim,
-        }
-    }
-
-    pub(crate) fn new_cache(&self) -> Cache {
-        Cache::new(self.config.num_hidden_layers)
     }
 }

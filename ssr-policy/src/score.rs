@@ -59,7 +59,7 @@ impl Model {
             return Err(Error::input("there is no token to score"));
         }
         let tokens: Vec<&[u32]> = sequences.iter().map(|sequence| sequence.tokens).collect();
-        let (logprobs, entropies) = self.train_logprobs(&tokens, rows, scored)?;
+        let (logprobs, entropies) = self.token_logprobs(&tokens, rows, scored)?;
         Ok(Scores { logprobs, entropies })
     }
 }

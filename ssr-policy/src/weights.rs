@@ -1,88 +1,12 @@
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Device, Var};
 use rand_chacha::rand_core::Rng;
 use ssr_core::Seed;
 
-use crate::config::{LAYER_TENSORS, ModelConfig};
-use crate::error::{Error, Result};
+use crate::config::ModelConfig;
+use crate::error::Result;
 
 /// Standard deviation of freshly initialised weights, as in Hugging Face.
 const INITIAL_DEVIATION: f64 = 0.02;
-
-/// The tensors of a model, arranged for the forward pass.
-pub(crate) struct Weights {
-    pub(crate) embedding: Tensor,
-    pub(crate) layers: Vec<LayerWeights>,
-    pub(crate) norm: Tensor,
-    pub(crate) head: Tensor,
-}
-
-/// The tensors of one decoder layer.
-pub(crate) struct LayerWeights {
-    pub(crate) input_norm: Tensor,
-    pub(crate) query: Tensor,
-    pub(crate) key: Tensor,
-    pub(crate) value: Tensor,
-    pub(crate) query_norm: Tensor,
-    pub(crate) key_norm: Tensor,
-    pub(crate) output: Tensor,
-    pub(crate) middle_norm: Tensor,
-    pub(crate) gate: Tensor,
-    pub(crate) up: Tensor,
-    pub(crate) down: Tensor,
-}
-
-impl Weights {
-    /// Arranges variables that are in the order of [`ModelConfig::tensors`]. `view` decides whether
-    /// gradients flow: [`Var::as_tensor`] for training, [`Var::as_detached_tensor`] for generation.
-    /// Both share the variables' memory and see later updates.
-    pub(crate) fn arrange(
-        config: &ModelConfig,
-        vars: &[(String, Var)],
-        view: impl Fn(&Var) -> Tensor,
-    ) -> Result<Self> {
-        let mut tensors = vars.iter().map(|(_, var)| view(var));
-        let mut next = || tensors.next().ok_or_else(|| Error::input("a weight is missing"));
-        let embedding = next()?;
-        let layers = (0..config.num_hidden_layers)
-            .map(|_| {
-                let mut layer = Vec::with_capacity(LAYER_TENSORS);
-                for _ in 0..LAYER_TENSORS {
-                    layer.push(next()?);
-                }
-                let [
-                    input_norm,
-                    query,
-                    key,
-                    value,
-                    query_norm,
-                    key_norm,
-                    output,
-                    middle_norm,
-                    gate,
-                    up,
-                    down,
-                ] = <[Tensor; LAYER_TENSORS]>::try_from(layer)
-                    .map_err(|_| Error::input("a layer lacks weights"))?;
-                Ok(LayerWeights {
-                    input_norm,
-                    query,
-                    key,
-                    value,
-                    query_norm,
-                    key_norm,
-                    output,
-                    middle_norm,
-                    gate,
-                    up,
-                    down,
-                })
-            })
-            .collect::<Result<_>>()?;
-        let norm = next()?;
-        let head = if config.tie_word_embeddings { embedding.clone() } else { next()? };
-        Ok(Self { embedding, layers, norm, head })
-    }
-}
 
 /// Random variables: norms are 1, everything else uniform with the deviation of Hugging Face's
 /// initialisation, smaller for the projections that are added to the residual stream, whose number

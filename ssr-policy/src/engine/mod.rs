@@ -13,7 +13,7 @@ use ssr_core::{Completion, FinishReason, Request, Usage};
 use crate::cache::Cache;
 use crate::chat::render;
 use crate::error::{Error, Result};
-use crate::model::Model;
+use crate::generator::Generator;
 use crate::ops::with_slice;
 use crate::score::check_tokens;
 use crate::tokenizer::Tokenizer;
@@ -52,7 +52,7 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn new(
-        model: &Model,
+        generator: &Generator,
         tokenizer: &'a Tokenizer,
         request: &'a Request,
         index: usize,
@@ -61,11 +61,11 @@ impl<'a> Row<'a> {
         let wrong = |problem: String| Failure::Request(index, problem);
         sample::check(&request.sampling).map_err(wrong)?;
         let prompt = render(tokenizer, &request.messages)?.tokens;
-        check_tokens(model.config(), &prompt).map_err(|e| wrong(format!("its prompt: {e}")))?;
-        let room = model.config().max_position_embeddings - prompt.len();
+        check_tokens(generator.config(), &prompt).map_err(|e| wrong(format!("its prompt: {e}")))?;
+        let room = generator.config().max_position_embeddings - prompt.len();
         let mut answer = Answer::new(tokenizer, &request.answer, room).map_err(wrong)?;
         let draw = answer.next(version);
-        Ok(Self { request, index, prompt, answer, draw, cache: model.new_cache() })
+        Ok(Self { request, index, prompt, answer, draw, cache: generator.new_cache() })
     }
 
     /// The tokens that the cache has not seen.
@@ -108,14 +108,14 @@ impl<'a> Row<'a> {
 
 /// Completes all requests with one version of the weights.
 pub(crate) fn complete(
-    model: &Model,
+    generator: &Generator,
     tokenizer: &Tokenizer,
     requests: &[Request],
     version: u64,
 ) -> Result<Vec<Completion>, Failure> {
     let mut waiting = Vec::with_capacity(requests.len());
     for (index, request) in requests.iter().enumerate() {
-        waiting.push(Row::new(model, tokenizer, request, index, version)?);
+        waiting.push(Row::new(generator, tokenizer, request, index, version)?);
     }
     // Equal prompts become neighbours, so that one prompt's cache at a time serves all its rows.
     waiting.sort_by(|a, b| a.prompt.cmp(&b.prompt));
@@ -131,13 +131,13 @@ pub(crate) fn complete(
                 done.push((row.index, row.complete()));
                 continue;
             }
-            row.cache = prefill(model, &row.prompt, &mut prompt)?;
+            row.cache = prefill(generator, &row.prompt, &mut prompt)?;
             active.push(row);
         }
         if active.is_empty() {
             break;
         }
-        decode(model, &mut active, version)?;
+        decode(generator, &mut active, version)?;
         let (unfinished, finished): (Vec<_>, Vec<_>) =
             active.into_iter().partition(|row| row.draw.is_some());
         active = unfinished;
@@ -148,27 +148,31 @@ pub(crate) fn complete(
 }
 
 /// The cache of all but the last token of a prompt, computed once for rows that follow each other.
-fn prefill(model: &Model, prompt: &[u32], last: &mut Option<(Vec<u32>, Cache)>) -> Result<Cache> {
+fn prefill(
+    generator: &Generator,
+    prompt: &[u32],
+    last: &mut Option<(Vec<u32>, Cache)>,
+) -> Result<Cache> {
     if let Some((tokens, cache)) = last
         && tokens == prompt
     {
         return Ok(cache.clone());
     }
-    let mut cache = model.new_cache();
+    let mut cache = generator.new_cache();
     for tokens in prompt[..prompt.len() - 1].chunks(PREFILL) {
-        model.infer_hidden(&mut [(&mut cache, tokens)])?;
+        generator.feed(&mut [(&mut cache, tokens)])?;
     }
     *last = Some((prompt.to_vec(), cache.clone()));
     Ok(cache)
 }
 
 /// Feeds every row what its cache has not seen and draws one token for each.
-fn decode(model: &Model, rows: &mut [Row<'_>], version: u64) -> Result<()> {
+fn decode(generator: &Generator, rows: &mut [Row<'_>], version: u64) -> Result<()> {
     let pending: Vec<Vec<u32>> = rows.iter().map(Row::pending).collect();
     let mut batch: Vec<_> =
         rows.iter_mut().zip(&pending).map(|(row, tokens)| (&mut row.cache, &tokens[..])).collect();
-    let logits: Tensor = model.infer_logits(&mut batch)?;
-    let width = model.config().vocab_size;
+    let logits: Tensor = generator.logits(&mut batch)?;
+    let width = generator.config().vocab_size;
     with_slice(&logits, |logits| {
         let rows = rows.par_iter_mut().zip(logits.par_chunks(width));
         Ok(rows.map(|(row, logits)| row.step(logits, version)).collect::<Result<()>>())

@@ -12,11 +12,13 @@ mod logprob;
 mod math;
 mod norm;
 mod swiglu;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use attention::{
     Attending, AttentionShape, BLOCK, KvBlock, Spans, attend, causal_attention,
 };
-pub(crate) use linear::linear;
+pub(crate) use linear::Linear;
 pub(crate) use logprob::{Scored, log_normaliser, token_logprobs};
 pub(crate) use math::exp;
 pub(crate) use norm::{Rotation, head_norm_rope, rms_norm};

@@ -1,0 +1,162 @@
+//! Every fused operation against the same computation composed of candle's differentiable ones.
+
+use std::sync::Arc;
+
+use candle_core::{D, DType, Device, Result, Tensor, Var};
+use candle_nn::ops::{log_softmax, silu, softmax};
+use candle_nn::rotary_emb::rope_slow;
+use ssr_core::Seed;
+
+use super::*;
+
+fn var(shape: &[usize], seed: u64) -> Var {
+    let len: usize = shape.iter().product();
+    let value = |i| Seed::new(seed).index(i).unit() as f32 * 2.0 - 1.0;
+    Var::from_vec((0..len as u64).map(value).collect::<Vec<_>>(), shape, &Device::Cpu).unwrap()
+}
+
+/// Asserts that two ways to compute the same agree in value and in the gradient of every input,
+/// under a gradient that differs from element to element.
+fn assert_same(
+    inputs: &[&Var],
+    fused: impl Fn() -> Result<Tensor>,
+    composed: impl Fn() -> Result<Tensor>,
+) {
+    let (fused, composed) = (fused().unwrap(), composed().unwrap());
+    let weight = var(fused.dims(), 99);
+    let grads = |y: &Tensor| {
+        (y * weight.as_detached_tensor()).unwrap().sum_all().unwrap().backward().unwrap()
+    };
+    let (fused_grads, composed_grads) = (grads(&fused), grads(&composed));
+    assert_close(&fused, &composed, "value");
+    for (index, input) in inputs.iter().enumerate() {
+        let fused = fused_grads.get(input).expect("the fused operation has a gradient");
+        assert_close(fused, composed_grads.get(input).unwrap(), &format!("gradient {index}"));
+    }
+}
+
+fn assert_close(a: &Tensor, b: &Tensor, what: &str) {
+    let max = |t: &Tensor| t.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+    let (difference, size) = (max(&(a - b).unwrap()), max(b));
+    assert!(size > 1e-3 && difference <= 1e-5 * size.max(1.0), "{what}: {difference} of {size}");
+}
+
+#[test]
+fn linear_is_a_product_with_the_transposed_weight() {
+    for rows in [1, 3, 70] {
+        let (x, w) = (var(&[rows, 48], 1), var(&[20, 48], 2));
+        let linear = Linear::Rows(w.as_tensor().clone());
+        assert_same(&[&x, &w], || linear.forward(&x), || x.matmul(&w.t()?));
+        let packed = Linear::packed(&w.as_detached_tensor()).unwrap().forward(&x).unwrap();
+        let bits = |t: &Tensor| t.to_vec2::<f32>().unwrap();
+        assert_eq!(bits(&packed), bits(&linear.forward(&x).unwrap()));
+    }
+}
+
+#[test]
+fn rms_norm_is_x_over_its_root_mean_square() {
+    let (x, w) = (var(&[37, 50], 1), var(&[50], 2));
+    let composed = || {
+        let mean = x.sqr()?.mean_keepdim(D::Minus1)?;
+        x.broadcast_div(&(mean + 1e-6)?.sqrt()?)?.broadcast_mul(&w)
+    };
+    assert_same(&[&x, &w], || rms_norm(&x, &w, 1e-6), composed);
+}
+
+#[test]
+fn heads_are_normalised_and_rotated() {
+    let (tokens, heads, dim) = (40, 3, 16);
+    let (x, w) = (var(&[tokens, heads * dim], 1), var(&[dim], 2));
+    let rotation = Rotation::new(&(0..tokens).collect::<Vec<_>>(), dim, 1e4);
+    let composed = || {
+        let x = x.reshape((1, tokens, heads, dim))?.transpose(1, 2)?;
+        let mean = x.sqr()?.mean_keepdim(D::Minus1)?;
+        let x = x.broadcast_div(&(mean + 1e-6)?.sqrt()?)?.broadcast_mul(&w)?;
+        let frequencies: Vec<f32> =
+            (0..dim / 2).map(|i| 1e4f32.powf(-(i as f32) * 2.0 / dim as f32)).collect();
+        let positions = Tensor::arange(0, tokens as u32, &Device::Cpu)?.to_dtype(DType::F32)?;
+        let frequencies = Tensor::new(frequencies, &Device::Cpu)?.unsqueeze(0)?;
+        let angles = positions.unsqueeze(1)?.matmul(&frequencies)?;
+        let x = rope_slow(&x, &angles.cos()?, &angles.sin()?)?;
+        x.transpose(1, 2)?.reshape((tokens, heads * dim))
+    };
+    assert_same(&[&x, &w], || head_norm_rope(&x, &w, 1e-6, &rotation), composed);
+}
+
+#[test]
+fn swiglu_gates_with_silu() {
+    let (gate, up) = (var(&[30, 17], 1), var(&[30, 17], 2));
+    assert_same(&[&gate, &up], || swiglu(&gate, &up), || silu(&gate)? * up.as_tensor());
+}
+
+#[test]
+fn attention_is_a_masked_softmax_within_each_sequence() {
+    let shape = AttentionShape { heads: 4, kv_heads: 2, dim: 8 };
+    let lengths = [1, 5, 300];
+    let rows: usize = lengths.iter().sum();
+    let (q, k, v) = (var(&[rows, 32], 1), var(&[rows, 16], 2), var(&[rows, 16], 3));
+    let spans: Spans = Arc::from(lengths);
+    let composed = || {
+        let mut first = 0;
+        let mut outs = Vec::new();
+        for tokens in lengths {
+            let split = |t: &Tensor, heads: usize| -> Result<Tensor> {
+                t.narrow(0, first, tokens)?
+                    .reshape((tokens, heads, 8))?
+                    .transpose(0, 1)?
+                    .contiguous()
+            };
+            let repeat = |t: Tensor| -> Result<Tensor> {
+                t.unsqueeze(1)?.broadcast_as((2, 2, tokens, 8))?.reshape((4, tokens, 8))
+            };
+            let (q, k, v) = (split(&q, 4)?, repeat(split(&k, 2)?)?, repeat(split(&v, 2)?)?);
+            let scores = (q.matmul(&k.t()?)? / 8f64.sqrt())?;
+            let mask: Vec<f32> = (0..tokens * tokens)
+                .map(|i| if i % tokens > i / tokens { f32::NEG_INFINITY } else { 0.0 })
+                .collect();
+            let mask = Tensor::from_vec(mask, (1, tokens, tokens), &Device::Cpu)?;
+            let weights = softmax(&scores.broadcast_add(&mask)?, D::Minus1)?;
+            outs.push(weights.matmul(&v)?.transpose(0, 1)?.reshape((tokens, 32))?);
+            first += tokens;
+        }
+        Tensor::cat(&outs, 0)
+    };
+    assert_same(&[&q, &k, &v], || causal_attention(&q, &k, &v, shape, &spans), composed);
+}
+
+#[test]
+fn token_logprobs_are_log_softmax_over_the_allowed_tokens() {
+    let (rows, vocabulary) = (300, 70);
+    let (hidden, head) = (var(&[rows, 24], 1), var(&[vocabulary, 24], 2));
+    let scored = |row: usize| {
+        let allowed =
+            (row % 3 == 0).then(|| (row as u32 % 7..vocabulary as u32).step_by(7).collect());
+        Scored { token: row as u32 % 7 + 7 * (row as u32 % 9), allowed }
+    };
+    let fused = || Ok(token_logprobs(&hidden, &head, (0..rows).map(scored).collect())?.0);
+    let composed = || {
+        let mask = (0..rows).flat_map(|row| {
+            let allowed = scored(row).allowed;
+            (0..vocabulary as u32).map(move |token| match &allowed {
+                Some(allowed) if !allowed.contains(&token) => -1e9,
+                _ => 0f32,
+            })
+        });
+        let mask = Tensor::from_vec(mask.collect::<Vec<_>>(), (rows, vocabulary), &Device::Cpu)?;
+        let logits = (hidden.matmul(&head.t()?)? + mask)?;
+        let tokens: Vec<u32> = (0..rows).map(|row| scored(row).token).collect();
+        let tokens = Tensor::new(tokens, &Device::Cpu)?.unsqueeze(1)?;
+        log_softmax(&logits, D::Minus1)?.gather(&tokens, 1)?.squeeze(1)
+    };
+    assert_same(&[&hidden, &head], fused, composed);
+}
+
+#[test]
+fn entropies_are_those_of_the_distributions() {
+    let (hidden, head) =
+        (var(&[2, 4], 1), Tensor::zeros((8, 4), DType::F32, &Device::Cpu).unwrap());
+    let scored =
+        vec![Scored { token: 3, allowed: None }, Scored { token: 3, allowed: Some(vec![1, 3]) }];
+    let (_, entropies) = token_logprobs(&hidden, &head, scored).unwrap();
+    assert!((entropies[0] - 8f32.ln()).abs() < 1e-6 && (entropies[1] - 2f32.ln()).abs() < 1e-6);
+}
