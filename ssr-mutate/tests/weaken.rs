@@ -38,6 +38,14 @@ fn a_deleted_test_leaves_no_gap() {
 }
 
 #[test]
+fn the_comment_on_top_of_a_test_goes_with_it() {
+    let text = "a = 1\n\n# About x.\n# More.\n@mark\ndef test_x():\n    b()\n\n\nc = 1\n";
+    assert_eq!(weakened(text, &["test_x"]), "a = 1\n\nc = 1\n");
+    let text = "a = 1\n# About a.\ndef test_x():\n    b()\n";
+    assert_eq!(weakened(text, &["test_x"]), "a = 1\n# About a.\n");
+}
+
+#[test]
 fn a_file_of_one_test_becomes_empty_and_a_class_or_branch_gets_a_pass() {
     assert_eq!(weakened("def test_x():\n    a()\n", &["test_x"]), "");
     let class = "class TestA:\n    def test_x(self):\n        a()\n\n    def test_y(self):\n        b()\n\n\nc = 1\n";

@@ -97,7 +97,7 @@ pub(super) fn of_type(annotation: &str) -> Value {
         "int" => Value::Integer,
         "float" => Value::Float,
         "bool" => Value::Bool,
-        "str" => Value::Text,
+        "str" | "bytes" => Value::Text,
         "list" | "List" | "tuple" | "Tuple" | "Sequence" => Value::Sequence,
         "dict" | "Dict" | "Mapping" | "MutableMapping" => Value::Mapping,
         "Callable" => Value::Function,
@@ -112,10 +112,21 @@ pub(super) fn of_name(name: &str) -> Value {
         | "op" | "key" | "factory" => Value::Function,
         "i" | "j" | "k" | "n" | "m" | "idx" | "index" | "pos" | "position" | "start" | "stop"
         | "end" | "step" | "size" | "count" | "length" | "depth" | "offset" | "width"
-        | "height" | "lo" | "hi" | "low" | "high" | "total" | "limit" | "r" => Value::Integer,
+        | "height" | "lo" | "hi" | "low" | "high" | "total" | "limit" | "r" | "flags" | "bits" => {
+            Value::Integer
+        }
+        "text" | "name" | "line" | "prefix" | "suffix" | "word" | "char" | "path" => Value::Text,
+        "seq" | "sequence" | "iterable" | "it" | "iterator" | "lst" => Value::Sequence,
+        "d" | "mapping" | "kwargs" => Value::Mapping,
         _ if is_numbered(name) => Value::Integer,
+        _ if is_plural(name) => Value::Sequence,
         _ => Value::Unknown,
     }
+}
+
+fn is_plural(name: &str) -> bool {
+    let singular = ["ss", "us", "is", "as", "os"].iter().any(|ending| name.ends_with(ending));
+    name.len() > 3 && name.ends_with('s') && !singular
 }
 
 fn is_numbered(name: &str) -> bool {

@@ -145,10 +145,8 @@ fn swap_operands<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
         sign @ ("-" | "/" | "//" | "%" | "**" | "<<" | ">>") => sign,
         _ => return,
     };
-    let gaps = [left.end_byte()..right.start_byte()];
-    if walk.text(left) == walk.text(right)
-        || gaps.iter().any(|gap| walk.text[gap.clone()].contains('#'))
-    {
+    let between = &walk.text[left.end_byte()..right.start_byte()];
+    if walk.text(left) == walk.text(right) || between.contains('#') {
         return;
     }
     let operand = |side| match GRAMMAR.kind(side) {

@@ -76,7 +76,7 @@ pub(super) static RULES: &[Rule] = &[
                 ("rest = items[1:]\n", "rest = items[2:]\n"),
                 ("head = items[:n]\n", "head = items[:n - 1]\n"),
             ],
-            untouched: &["copy = items[:]\n", "back = items[::-1]\n"],
+            untouched: &["copy = items[:]\n", "back = items[::-1]\n", "rest = items[i + 1:]\n"],
             structural: false,
         },
         kinds: &[Kind::Slice],
@@ -203,13 +203,16 @@ fn is_position<'t>(walk: &Walk<'t, '_>, node: Node<'t>, name: &str) -> bool {
         || (walk.scope().binding(name).is_some() && values::of(walk, node) == Value::Integer)
 }
 
-/// A sum without literals: CRP changes those that have one.
+/// A sum of variables.
 fn is_variable_sum<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
     let operator = walk.field(node, Field::Operator).map_or("", |token| walk.text(token));
-    let literal = |side: &Node<'t>| GRAMMAR.kind(*side) == Kind::Integer;
-    matches!(operator, "+" | "-")
-        && values::of(walk, node) == Value::Integer
-        && !children(node).iter().any(literal)
+    matches!(operator, "+" | "-") && values::of(walk, node) == Value::Integer && !has_literal(node)
+}
+
+/// Whether the node is an operation on a literal: CRP changes those by one already.
+fn has_literal(node: Node<'_>) -> bool {
+    GRAMMAR.kind(node) == Kind::BinaryOperator
+        && children(node).iter().any(|side| GRAMMAR.kind(*side) == Kind::Integer)
 }
 
 fn is_mapping(object: &str) -> bool {
@@ -230,7 +233,7 @@ fn shift_slice<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
     drop(cursor);
     for (bound, by) in [(bounds[0], 1), (bounds[1], -1)] {
-        if let Some(bound) = bound {
+        if let Some(bound) = bound.filter(|bound| !has_literal(*bound)) {
             walk.replace(bound, shifted(walk, bound, by));
         }
     }
@@ -248,16 +251,19 @@ fn shift_range<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let plain = |argument: &Node<'t>| {
         !matches!(GRAMMAR.kind(*argument), Kind::ListSplat | Kind::KeywordArgument | Kind::Other)
     };
-    match children(arguments)[..] {
-        [stop] if plain(&stop) => {
-            walk.replace(stop, shifted(walk, stop, -1));
-            walk.replace(stop, format!("1, {}", walk.text(stop)));
-        }
-        [start, stop, ..] if plain(&start) && plain(&stop) => {
-            walk.replace(start, shifted(walk, start, 1));
-            walk.replace(stop, shifted(walk, stop, -1));
-        }
-        _ => {}
+    let arguments = children(arguments);
+    let (start, stop) = match arguments[..] {
+        [stop] if plain(&stop) => (None, stop),
+        [start, stop, ..] if plain(&start) && plain(&stop) => (Some(start), stop),
+        _ => return,
+    };
+    match start {
+        None => walk.replace(stop, format!("1, {}", walk.text(stop))),
+        Some(start) if !has_literal(start) => walk.replace(start, shifted(walk, start, 1)),
+        Some(_) => {}
+    }
+    if !has_literal(stop) {
+        walk.replace(stop, shifted(walk, stop, -1));
     }
 }
 

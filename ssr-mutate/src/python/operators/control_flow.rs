@@ -62,6 +62,7 @@ pub(super) static RULES: &[Rule] = &[
                 "def f():\n    return None\n",
                 "def f():\n    return\n",
                 "def f():\n    return NotImplemented\n",
+                "def f():\n    return False\n",
                 "class A:\n    def __repr__(self):\n        return name\n",
             ],
             structural: false,
@@ -120,7 +121,10 @@ fn return_nothing<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     {
         return;
     }
-    walk.replace(value, "None");
+    // `False` and `None` are the same to nearly every caller.
+    if kind != Kind::False {
+        walk.replace(value, "None");
+    }
     let empty = match kind {
         Kind::List | Kind::ListComprehension => "[]",
         Kind::Dictionary | Kind::DictionaryComprehension => "{}",

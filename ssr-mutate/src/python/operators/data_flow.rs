@@ -176,10 +176,15 @@ fn misuse_variable<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
             && other.value.can_replace(used.value)
             && other.value != Value::Nothing
     };
-    let mut others: Vec<_> = walk.scope().latest_bindings().filter(fits).collect();
-    // The sort is stable: among equals, the name that was bound last comes first.
-    others.sort_by_key(|other| other.value != used.value);
-    for other in others.into_iter().take(MISUSES) {
+    let others: Vec<_> = walk.scope().latest_bindings().filter(fits).collect();
+    // Where some surely hold the same kind of value, the others would only be type errors.
+    let alike = |other: &&Binding<'_>| other.value == used.value;
+    let count = if others.iter().any(|other| alike(&other)) { MISUSES } else { 1 };
+    let mut best: Vec<_> = others.iter().filter(alike).collect();
+    if best.is_empty() {
+        best = others.iter().collect();
+    }
+    for other in best.into_iter().take(count) {
         walk.replace(node, other.name.to_owned());
     }
 }

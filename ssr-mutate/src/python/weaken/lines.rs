@@ -59,20 +59,33 @@ impl<'t> Lines<'t> {
         self.runs(&gone, &filler)
     }
 
-    /// The rows of the statement and of the comments after it that are indented as its body is.
+    /// The rows of the statement, of the comments after it that are indented as its body is, and,
+    /// for a definition, of the comment on top of it.
     fn rows(&self, statement: Node<'t>) -> Range<usize> {
-        let (start, column) = (statement.start_position().row, statement.start_position().column);
+        let (first, column) = (statement.start_position().row, statement.start_position().column);
+        let mut start = first;
+        if matches!(GRAMMAR.kind(statement), Kind::FunctionDefinition | Kind::DecoratedDefinition) {
+            let top = |row: &usize| self.line(*row).trim_start().starts_with('#');
+            let comment = (0..first).rev().take_while(top).last().unwrap_or(first);
+            // Without a blank line before it, the comment belongs to what comes before.
+            if comment > 0 && self.line(comment - 1).trim().is_empty() {
+                start = comment;
+            }
+        }
         // A statement that ends at the very start of a line ends on the line before.
         let end_position = statement.end_position();
         let mut end = end_position.row + usize::from(end_position.column > 0);
-        for row in end..self.lines.len() {
-            let line = self.line(row);
+        let mut next = end;
+        while next < self.lines.len() {
+            let line = self.line(next);
             let body = line.trim_start();
-            if !body.trim().is_empty() {
-                if !body.starts_with('#') || line.len() - body.len() <= column {
-                    break;
-                }
-                end = row + 1;
+            let blank = body.is_empty();
+            if !blank && (!body.starts_with('#') || line.len() - body.len() <= column) {
+                break;
+            }
+            next += 1;
+            if !blank {
+                end = next;
             }
         }
         start.min(self.lines.len())..end.clamp(start, self.lines.len())
