@@ -48,3 +48,7 @@ pub use seed::Seed;
 pub use suite::{SuiteRun, Suites};
 pub use trajectory::{Episode, Role, Strategy, TokenTrace, Trajectory, Turn};
 pub use tree::{File, Tree, TreeHash};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,26 +1,4 @@
 //! Git's unified diff as data: parse, print, apply, reverse, and make one.
-//!
-//! Parsing and applying agree with `git apply` (exact context, searched offset, never fuzz); a
-//! test suite compares the outcome and the bytes with those of a real git. Where the two differ,
-//! this side is stricter:
-//!
-//! | input | `git apply` | here | why |
-//! |---|---|---|---|
-//! | no bytes at all | error | an empty [`Patch`] | two equal trees have a diff, too |
-//! | header lines that end in CR, dates after a name without a tab | guesses the name | the name as written | a guess can hit another file |
-//! | symbolic link (120000), submodule (160000) | written | error | a link can lead out of the tree |
-//! | modes other than 100644 and 100755 | reduced to the executable bit | error | a [`Tree`](crate::Tree) has two modes |
-//! | paths that are not UTF-8, hold a backslash or `//`, or could name `.git` on any system | written on some systems | error | see [`RepoPath`] |
-//! | `GIT binary patch` | applied when complete | error | a reviewable patch is text |
-//! | `Binary files … differ` outside of a git header | skipped | error | a change would be lost silently |
-//! | `diff --git` with two different names and neither rename nor copy | treated as a rename | error | the target may exist |
-//! | only one of `old mode` and `new mode` | accepted | error | cannot be reversed |
-//! | `\ No newline at end of file` before the end of a side, or twice | lines are joined | error | damaged patch |
-//! | old side without a newline at the end, where the file goes on or ends in a newline | joins the lines or drops the newline | does not apply | the context is not what was expected |
-//! | a path written twice, or changed and then removed or renamed, in one patch | the last write wins | error; successive modifications are fine | the outcome depends on the order of writes |
-//! | more than 256 MiB, 2^17 hunks, numbers above 2^31 − 1, or 2^28 compared lines | slow | error | hostile input |
-//!
-//! Not read, as in git: combined diffs (`diff --cc`), context diffs, ed scripts.
 
 mod apply;
 mod diff;
@@ -42,7 +20,7 @@ pub(crate) use print::push_file_header;
 
 use header::Header;
 
-/// A change of a whole tree: one [`FilePatch`] per file.
+/// A change of a whole tree in git's unified diff format: one [`FilePatch`] per file.
 ///
 /// ```
 /// use ssr_core::{File, Patch, RepoPath, Tree};
@@ -54,6 +32,31 @@ use header::Header;
 /// assert_eq!(changed.apply(&patch.reverse())?, tree);
 /// # Ok::<(), ssr_core::Error>(())
 /// ```
+///
+/// # Where this differs from `git apply`
+///
+/// Parsing and applying agree with `git apply` (exact context, searched offset, never fuzz); the
+/// tests compare outcome and bytes with those of a real git. Where the two differ, this side is
+/// stricter, but for the first row:
+///
+/// | input | `git apply` | here | why |
+/// |---|---|---|---|
+/// | no bytes at all | error | an empty patch | two equal trees have a diff, too |
+/// | symbolic link (120000), submodule (160000) | written | error | a link can lead out of the tree |
+/// | modes other than 100644 and 100755 | reduced to the executable bit | error | a [`Tree`](crate::Tree) has two modes |
+/// | paths that are not UTF-8, hold a backslash or `//`, or could name `.git` on any system | written on some systems | error | see [`RepoPath`] |
+/// | quotes around a name that are broken, a date after a name without a tab | guesses the name | error or the name as written | a guess can hit another file |
+/// | `GIT binary patch` | applied when complete | error | a reviewable patch is text |
+/// | `Binary files … differ` outside of a git header | skipped | error | a change would be lost silently |
+/// | `diff --git` with two names and neither rename nor copy | treated as a rename | error | the target may exist |
+/// | only one of `old mode` and `new mode` | accepted | error | cannot be reversed |
+/// | `\ No newline at end of file` before the end of a side, or twice | joins lines, or ignores it | error | damaged patch |
+/// | old side without a newline at its end where the file goes on or ends in a newline | joins lines, or drops the newline | does not apply | the context is not what was expected |
+/// | a hunk that would put text after an unfinished line | joins lines | does not apply | the same |
+/// | a path created twice, or changed and then removed or renamed, in one patch | the last write wins | error; successive modifications are fine | depends on the order of writes |
+/// | more than 256 MiB, 2^17 hunks, numbers above 2^31 − 1, 2^28 compared lines | slow | error | hostile input |
+///
+/// Not read, as in git: combined diffs (`diff --cc`), context diffs, ed scripts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Patch {
     files: Vec<FilePatch>,
@@ -66,7 +69,7 @@ impl Patch {
     ///
     /// # Errors
     /// [`Error::PatchSyntax`](crate::Error::PatchSyntax) names the line and what is wrong there;
-    /// the [module table](self) lists what is refused for safety.
+    /// the [table](Patch) lists what is refused for safety.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         parse::parse(bytes).map(|files| Self { files })
     }

@@ -6,9 +6,9 @@ use crate::patch::FileChange;
 use crate::patch::header::Header;
 use crate::patch::name::{NameEnd, is_dated_to_epoch, is_dev_null, name_on_line, push_label};
 
-/// Whether the new name has no slash, from which git concludes that nothing is to be removed.
-pub fn is_bare(new: &[u8]) -> bool {
-    let name = name_on_line(new, 0, NameEnd::Tab);
+/// Whether the name has no slash: git concludes from the new one that nothing is to be removed.
+pub fn is_bare(label: &[u8]) -> bool {
+    let name = name_on_line(label, 0, NameEnd::Tab);
     name.is_some_and(|name| !name.contains(&b'/'))
 }
 
@@ -38,8 +38,11 @@ pub fn change(old: &[u8], new: &[u8], strip: usize) -> Option<RawChange> {
 /// Keeps the labels when they read the same in a reversed or rearranged patch, and else writes
 /// them anew.
 pub fn header(old: &[u8], new: &[u8], strip: usize, change: &FileChange) -> Header {
-    if strip == 1 && self::change(old, new, 1) == self::change(new, old, 1).map(RawChange::reverse)
-    {
+    let reverses = || {
+        let reversed = self::change(new, old, 1).map(RawChange::reverse);
+        !is_bare(old) && self::change(old, new, 1) == reversed
+    };
+    if strip == 1 && reverses() {
         return Header::Plain { old: old.to_vec(), new: new.to_vec() };
     }
     let label = |prefix, path: Option<&RepoPath>| {
