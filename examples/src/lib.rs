@@ -1,1 +1,15 @@
 //! Shared parts of the example programs.
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+/// Rows of measurements against a peer, as tables and as JSON.
+pub mod bench;
+mod failure;
+mod operators;
+mod package;
+mod repository;
+
+pub use failure::{Failure, Result};
+pub use operators::OperatorInjector;
+pub use package::{PYTEST, Package, Packages};
+pub use repository::{Screened, open_sandbox, screen, test_modules};

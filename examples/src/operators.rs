@@ -1,0 +1,68 @@
+use std::collections::BTreeSet;
+
+use ssr_core::{Patch, Seed, Strategy, TestId, Tree};
+use ssr_mutate::{Error as MutateError, Mutator, Site, Style, weaken};
+use ssr_rl::{Candidate, Injector};
+
+/// Proposes the sites of bug operators ([`Strategy::Operators`]).
+pub struct OperatorInjector {
+    mutator: Mutator,
+    sites: Vec<Site>,
+}
+
+impl OperatorInjector {
+    /// Finds every site in the sources of `tree`.
+    pub fn new(tree: &Tree) -> Self {
+        let mutator = Mutator::new();
+        let sites = mutator.sites(tree);
+        Self { mutator, sites }
+    }
+
+    /// How many sites there are.
+    pub fn len(&self) -> usize {
+        self.sites.len()
+    }
+
+    /// Whether there is no site.
+    pub fn is_empty(&self) -> bool {
+        self.sites.is_empty()
+    }
+}
+
+impl Injector for OperatorInjector {
+    fn strategy(&self) -> Strategy {
+        Strategy::Operators
+    }
+
+    fn candidates(&self, _tree: &Tree, count: usize, seed: Seed) -> ssr_rl::Result<Vec<Candidate>> {
+        let sites = self.mutator.sample(&self.sites, count, seed);
+        let candidate = |site: &Site| {
+            let patch = site.edit().to_patch(site.source().as_bytes())?;
+            let detail = format!("{} ({})", site.describe(), site.id());
+            Ok(Candidate { description: site.describe(), patch, detail })
+        };
+        let candidates: Result<_, ssr_core::Error> = sites.iter().map(candidate).collect();
+        candidates.map_err(|error| ssr_rl::Error::injector("rendering a bug", error))
+    }
+
+    /// Tests that cannot be found in the text, such as generated ones, stay as they are: the
+    /// weakening hides the others.
+    fn weaken(&self, tree: &Tree, broken: &BTreeSet<TestId>, seed: Seed) -> ssr_rl::Result<Patch> {
+        let mut broken = broken.clone();
+        loop {
+            match weaken(tree, &broken, Style::Mixed, seed) {
+                Ok(patch) => return Ok(patch),
+                Err(MutateError::TestsNotFound { missing }) => {
+                    for (id, _) in &missing {
+                        broken.remove(id);
+                    }
+                    if broken.is_empty() || missing.is_empty() {
+                        return Ok(Patch::default());
+                    }
+                }
+                Err(MutateError::WeakenedSyntax { .. }) => return Ok(Patch::default()),
+                Err(error) => return Err(ssr_rl::Error::injector("weakening tests", error)),
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+use std::collections::BTreeSet;
+
+use ssr_core::{
+    Baseline, Limits, PYTEST_PARSER, RepoPath, Sandbox, Tree, pytest_script,
+};
+use ssr_mutate::is_test_file;
+use ssr_rl::Repository;
+use ssr_sandbox::{Guest, WasiSandbox, default_cache_dir};
+
+use crate::{Failure, Package, Result};
+
+/// How often the unchanged suite runs before a test counts as reliable.
+const BASELINE_RUNS: usize = 2;
+
+/// Prepares the guest, boots it and warms it for the package. `say` hears what is being done.
+///
+/// # Errors
+/// [`Failure::Infrastructure`] when the guest cannot be made or booted.
+pub fn open_sandbox(package: &Package, say: &dyn Fn(&str)) -> Result<WasiSandbox> {
+    let broke = |error: ssr_sandbox::Error| Failure::Infrastructure(error.to_string());
+    let guest = Guest::prepare(&default_cache_dir(), &|progress| say(&format!("guest: {progress}")));
+    say("booting Python with pytest");
+    let sandbox = WasiSandbox::builder(&guest.map_err(broke)?)
+        .site_packages(package.site_packages.clone())
+        .build()
+        .map_err(broke)?;
+    sandbox.warm(&package.tree).map_err(|error| Failure::Infrastructure(error.to_string()))?;
+    Ok(sandbox)
+}
+
+/// The modules that pytest collects.
+pub fn test_modules(tree: &Tree) -> Vec<RepoPath> {
+    let is_module = |path: &RepoPath| {
+        let name = path.file_name();
+        name.ends_with("_test.py") || (name.starts_with("test_") && name.ends_with(".py"))
+    };
+    tree.files().map(|(path, _)| path).filter(|path| is_module(path)).cloned().collect()
+}
+
+/// A repository whose suite is fit for self-play, and what was seen of it.
+pub struct Screened {
+    /// What self-play needs.
+    pub repository: Repository,
+    /// What the unchanged suite does.
+    pub baseline: Baseline,
+}
+
+/// Runs the suite on the unchanged repository, drops flaky tests and modules that cannot be
+/// imported, and refuses a repository with too little left.
+///
+/// # Errors
+/// [`Failure::Input`] with the reason, [`Failure::Infrastructure`] when the sandbox fails.
+pub fn screen<S: Sandbox>(
+    sandbox: &S,
+    package: &Package,
+    min_passing: usize,
+    limits: Limits,
+) -> Result<Screened> {
+    let refuse = |reason: String| Failure::input(format!("{}: {reason}", package.label));
+    let modules = test_modules(&package.tree);
+    if modules.is_empty() {
+        return Err(refuse("no test module (test_*.py or *_test.py) was found".to_owned()));
+    }
+    let baseline = Baseline::measure(sandbox, &package.tree, &modules, BASELINE_RUNS, limits)?;
+    if baseline.passing.len() < min_passing {
+        let passing = baseline.passing.len();
+        let why = match baseline.problems.first() {
+            Some(problem) => problem.clone(),
+            None => format!("{} tests fail or are skipped", baseline.other.len()),
+        };
+        return Err(refuse(format!(
+            "{passing} tests pass on the unchanged code and {min_passing} are needed ({why}); add \
+             what the tests import with --with NAME"
+        )));
+    }
+    let alive: BTreeSet<&str> = baseline.passing.iter().map(|id| id.file()).collect();
+    let modules: Vec<_> = modules.into_iter().filter(|path| alive.contains(path.as_str())).collect();
+    let deselect = baseline.flaky.iter().map(|id| id.as_str().to_owned()).collect();
+    let repository = Repository {
+        name: package.label.clone(),
+        tree: package.tree.clone(),
+        test_script: pytest_script(&modules, &deselect),
+        test_files: oracle_files(&package.tree),
+        test_parser: PYTEST_PARSER.to_owned(),
+    };
+    Ok(Screened { repository, baseline })
+}
+
+/// Every Python file that belongs to the tests, helpers and conftest.py among them.
+fn oracle_files(tree: &Tree) -> BTreeSet<RepoPath> {
+    let python = tree.files().filter(|(path, _)| path.extension() == Some("py"));
+    python.map(|(path, _)| path).filter(|path| is_test_file(path)).cloned().collect()
+}
