@@ -1,4 +1,4 @@
-//! Run untrusted Python repositories in WASI.
+#![doc = include_str!("../README.md")]
 #![deny(unsafe_code, missing_docs)]
 
 mod engine;

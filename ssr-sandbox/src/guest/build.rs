@@ -13,7 +13,7 @@ use super::{
     cache::Cache,
     dylink::Library,
     link::{self, Linked},
-    source::{LIBRARIES, Pin, STDLIB, hex},
+    source::{GuestSource, LIBRARIES, Pin, STDLIB, hex},
 };
 use crate::{Error, Result, engine::MemoryImage};
 
@@ -115,10 +115,11 @@ impl Builder<'_> {
     }
 
     fn fetch(&self, pin: &Pin) -> Result<Vec<u8>> {
-        if !pin.is_present() {
+        let source = GuestSource::from_env();
+        if source.find(pin).is_none() {
             (self.progress)(GuestProgress::Fetching(pin.package()));
         }
-        pin.load()
+        source.load(pin)
     }
 
     fn compile(&self, code: &[u8]) -> Result<Module> {

@@ -455,10 +455,12 @@ fn zero_function(ty: &FuncType) -> Result<Function> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guest::source::LIBRARIES;
+    use crate::guest::source::{GuestSource, LIBRARIES};
 
     fn linked(exports: &[&str]) -> Result<Linked> {
-        let files: Vec<_> = LIBRARIES.iter().map(|pin| (pin.name(), pin.load().unwrap())).collect();
+        let source = GuestSource::from_env();
+        let files: Vec<_> =
+            LIBRARIES.iter().map(|pin| (pin.name(), source.load(pin).unwrap())).collect();
         let libraries: Vec<_> =
             files.iter().map(|(name, bytes)| Library::parse(name, bytes).unwrap()).collect();
         link(&libraries, exports)

@@ -5,7 +5,9 @@
 //! against the registry's checksum; the files used are verified again against the hashes below.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -78,59 +80,6 @@ impl Pin {
         format!("{}@{}", self.package, self.version)
     }
 
-    /// Reads, verifies and decompresses the file, downloading its crate when it is absent.
-    pub fn load(&self) -> Result<Vec<u8>> {
-        let compressed = self.read(&self.locate()?)?;
-        zstd::decode_all(compressed.as_slice()).map_err(|e| self.unavailable(e))
-    }
-
-    /// Whether the file is already on this machine.
-    pub fn is_present(&self) -> bool {
-        self.find().is_some()
-    }
-
-    fn locate(&self) -> Result<PathBuf> {
-        if let Some(path) = self.find() {
-            return Ok(path);
-        }
-        self.download()?;
-        self.find()
-            .ok_or_else(|| self.unavailable("cargo downloaded the crate, but not where expected"))
-    }
-
-    fn find(&self) -> Option<PathBuf> {
-        let unpacked = format!("{}-{}", self.package, self.version);
-        let registries = fs::read_dir(cargo_home()?.join("registry").join("src")).ok()?;
-        registries
-            .filter_map(|registry| Some(registry.ok()?.path().join(&unpacked).join(self.file)))
-            .find(|path| path.is_file())
-    }
-
-    fn download(&self) -> Result<()> {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo)
-            .args(["info", "--quiet", "--color=never", &self.package()])
-            // Away from any workspace, whose lock file cargo would otherwise consult.
-            .current_dir(env::temp_dir())
-            .output()
-            .map_err(|e| self.unavailable(format!("cannot run cargo: {e}")))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        Err(self.unavailable(format!("`cargo info` failed: {}", stderr.trim())))
-    }
-
-    fn read(&self, path: &Path) -> Result<Vec<u8>> {
-        let bytes = fs::read(path).map_err(|e| self.unavailable(e))?;
-        let found = hex(&Sha256::digest(&bytes));
-        if found == self.sha256 {
-            return Ok(bytes);
-        }
-        let expected = self.sha256.to_owned();
-        Err(Error::GuestHash { path: path.to_owned(), expected, found })
-    }
-
     fn unavailable(&self, reason: impl ToString) -> Error {
         Error::GuestSource {
             package: self.package(),
@@ -140,12 +89,118 @@ impl Pin {
     }
 }
 
-fn cargo_home() -> Option<PathBuf> {
-    let from_env = env::var_os("CARGO_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);
-    from_env.or_else(|| Some(env::home_dir()?.join(".cargo")))
+/// Where cargo keeps the crates that it downloaded.
+pub(super) struct GuestSource {
+    cargo: OsString,
+    home: PathBuf,
+}
+
+impl GuestSource {
+    /// The cargo that runs this program, or the one on the path.
+    pub fn from_env() -> Self {
+        let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+        let home = set("CARGO_HOME").map(PathBuf::from);
+        Self {
+            cargo: set("CARGO").unwrap_or_else(|| "cargo".into()),
+            home: home.unwrap_or_else(|| env::home_dir().unwrap_or_default().join(".cargo")),
+        }
+    }
+
+    /// Reads, verifies and decompresses a file, downloading its crate when it is absent.
+    pub fn load(&self, pin: &Pin) -> Result<Vec<u8>> {
+        let path = match self.find(pin) {
+            Some(path) => path,
+            None => {
+                self.download(pin)?;
+                let reason = "cargo downloaded the crate, but not to where it is expected";
+                self.find(pin).ok_or_else(|| pin.unavailable(reason))?
+            }
+        };
+        let compressed = read(pin, &path)?;
+        zstd::decode_all(compressed.as_slice()).map_err(|e| pin.unavailable(e))
+    }
+
+    /// Path of the file, if it is already on this machine.
+    pub fn find(&self, pin: &Pin) -> Option<PathBuf> {
+        let unpacked = format!("{}-{}", pin.package, pin.version);
+        let registries = fs::read_dir(self.home.join("registry").join("src")).ok()?;
+        registries
+            .filter_map(|registry| Some(registry.ok()?.path().join(&unpacked).join(pin.file)))
+            .find(|path| path.is_file())
+    }
+
+    fn download(&self, pin: &Pin) -> Result<()> {
+        let output = Command::new(&self.cargo)
+            .args(["info", "--quiet", "--color=never", &pin.package()])
+            .env("CARGO_HOME", &self.home)
+            // Away from any workspace, whose lock file cargo would otherwise consult.
+            .current_dir(env::temp_dir())
+            .output()
+            .map_err(|e| pin.unavailable(format!("cannot run cargo: {e}")))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        Err(pin.unavailable(format!("`cargo info` failed: {}", stderr.trim())))
+    }
+}
+
+fn read(pin: &Pin, path: &Path) -> Result<Vec<u8>> {
+    let bytes = fs::read(path).map_err(|e| pin.unavailable(e))?;
+    let found = hex(&Sha256::digest(&bytes));
+    if found == pin.sha256 {
+        return Ok(bytes);
+    }
+    Err(Error::GuestHash { path: path.to_owned(), expected: pin.sha256.to_owned(), found })
 }
 
 /// Lower-case hexadecimal digits of `bytes`.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A source without a network; the file of `STDLIB` holds `content` if there is one.
+    fn source(cargo: &str, content: Option<&[u8]>) -> (tempfile::TempDir, GuestSource) {
+        let home = tempfile::tempdir().unwrap();
+        if let Some(content) = content {
+            let unpacked = format!("registry/src/index/{}-{}", STDLIB.package, STDLIB.version);
+            let folder = home.path().join(unpacked);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(STDLIB.file), content).unwrap();
+        }
+        let source = GuestSource { cargo: cargo.into(), home: home.path().to_owned() };
+        (home, source)
+    }
+
+    #[test]
+    fn without_cargo_the_error_names_the_remedy() {
+        let (_home, source) = source("/nowhere/cargo", None);
+        let error = source.load(&STDLIB).unwrap_err().to_string();
+        assert!(error.contains("cannot run cargo"), "{error}");
+        assert!(error.contains("cargo info eryx@0.5.0"), "{error}");
+    }
+
+    #[test]
+    fn a_cargo_without_network_is_reported() {
+        let (_home, source) = source("false", None);
+        let error = source.load(&STDLIB).unwrap_err().to_string();
+        assert!(error.contains("`cargo info` failed"), "{error}");
+    }
+
+    #[test]
+    fn a_foreign_file_is_refused() {
+        let (_home, source) = source("/nowhere/cargo", Some(b"something else"));
+        let error = source.load(&STDLIB).unwrap_err();
+        assert!(matches!(&error, Error::GuestHash { found, .. } if found.len() == 64), "{error}");
+    }
+
+    #[test]
+    fn names_have_no_folder_and_no_suffix() {
+        assert_eq!(LIBRARIES[0].name(), "libc.so");
+        assert_eq!(STDLIB.name(), "python-stdlib.tar");
+    }
 }
