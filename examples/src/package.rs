@@ -9,7 +9,7 @@ use ssr_sandbox::read_folder;
 use crate::{Failure, Result};
 
 /// The pytest that runs in the sandbox, with its pure-Python dependencies.
-pub const PYTEST: &str = "pytest==9.0.2";
+pub const PYTEST: &str = "pytest==9.2.0";
 /// The Python version of the guest, for which pip chooses wheels.
 const GUEST_PYTHON: &str = "3.14";
 /// What a source distribution may unpack to.

@@ -8,7 +8,6 @@ needs later is bound in a closure: rebinding `os.write` or `json.dumps` afterwar
 
 import json
 import os
-import types
 
 import pytest
 
@@ -84,7 +83,11 @@ def _plugin(emit, wanted, text=_text):
             emit("broken", message=text(excrepr)[-1000:])
 
     hooks = {name: hook for name, hook in locals().items() if name.startswith("pytest_")}
-    return types.SimpleNamespace(**hooks)
+    # Some versions of pytest keep plugins in sets: a type's instance can be hashed, a
+    # SimpleNamespace cannot.
+    plugin = type("EventPlugin", (), {})()
+    vars(plugin).update(hooks)
+    return plugin
 
 
 def run(arguments, fd, key, wanted=None, main=pytest.main):
