@@ -5,21 +5,20 @@ mod toy;
 use std::path::Path;
 
 use ssr_rl::{Config, Error, Event, RunDir, Start, Summary};
-use toy::{ToyInjector, ToyLearner, ToyPlay, config, contents, play, play_with};
+use toy::{Files, ToyInjector, ToyLearner, ToyPlay, config, contents, play, play_with};
 
 const COMPARED: [&str; 3] = ["bugs", "episodes", "checkpoints"];
 
-fn reference(folder: &Path) -> (Vec<Vec<(String, Vec<u8>)>>, Summary) {
+/// The compared folders and the summary of a run that nothing stopped.
+type Reference = ([Files; 3], Summary);
+
+fn reference(folder: &Path) -> Reference {
     let path = folder.join("reference");
     let summary = play(config()).run(&path, Start::Fresh, &()).unwrap();
-    (COMPARED.map(|name| contents(&path.join(name))).into(), summary)
+    (COMPARED.map(|name| contents(&path.join(name))), summary)
 }
 
-fn assert_same(
-    path: &Path,
-    summary: Summary,
-    (files, expected): &(Vec<Vec<(String, Vec<u8>)>>, Summary),
-) {
+fn assert_same(path: &Path, summary: Summary, (files, expected): &Reference) {
     for (name, expected) in COMPARED.iter().zip(files) {
         assert!(contents(&path.join(name)) == *expected, "{name} differs");
     }

@@ -71,7 +71,7 @@ impl Batch {
         let mut known = HashMap::new();
         for (episode, advantage) in episodes.iter().zip(group_advantages(episodes, config)?) {
             let sequence = match advantage {
-                advantage if advantage == 0.0 => None,
+                0.0 => None,
                 advantage => layout(episode, advantage as f32, version, config.max_staleness)?,
             };
             let Some((sequence, stale)) = sequence else {
@@ -194,4 +194,117 @@ fn layout(
 
 fn wrong(episode: &Episode, problem: impl Into<String>) -> Error {
     Error::Episode { group: episode.group.clone(), index: episode.index, problem: problem.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use ssr_core::{TokenTrace, Trajectory, Turn};
+
+    use super::*;
+
+    /// An episode with one turn: two tokens of context, then `ids`, of which `sampled` were drawn.
+    fn episode(reward: f64, ids: &[u32], sampled: &[bool], version: u64) -> Episode {
+        let answer = TokenTrace {
+            ids: ids.to_vec(),
+            logprobs: vec![-0.5; ids.len()],
+            model_logprobs: vec![-0.5; ids.len()],
+            sampled: sampled.to_vec(),
+            versions: vec![version; ids.len()],
+            allowed: [(0, vec![7, 8, 9])].into(),
+        };
+        let turns = vec![Turn { context: vec![1, 2], answer, text: String::new() }];
+        Episode {
+            role: Role::Solver,
+            step: 1,
+            group: "g".into(),
+            index: 0,
+            trajectory: Trajectory { turns },
+            reward,
+            verdict: String::new(),
+            bug: None,
+        }
+    }
+
+    fn batch(episodes: &[Episode]) -> Result<Batch> {
+        Batch::new(episodes, 10, &GrpoConfig::default())
+    }
+
+    #[test]
+    fn only_drawn_tokens_are_targets_and_nothing_follows_the_last() {
+        let good = episode(1.0, &[7, 5, 6], &[true, true, false], 10);
+        let bad = episode(-1.0, &[8, 5, 6], &[true, false, true], 10);
+        let batch = batch(&[good, bad]).unwrap();
+        assert_eq!(batch.sequences[0].tokens, [1, 2, 7, 5]);
+        assert_eq!(batch.sequences[1].tokens, [1, 2, 8, 5, 6]);
+        let targets = &batch.sequences[1].targets;
+        assert_eq!(targets.iter().map(|target| target.position).collect::<Vec<_>>(), [2, 4]);
+        assert_eq!(targets[0].allowed.as_deref(), Some(&[7, 8, 9][..]));
+        assert_eq!((targets[1].allowed.as_ref(), batch.tokens), (None, 4));
+    }
+
+    #[test]
+    fn equal_sequences_are_scored_once_and_used_by_each() {
+        let good = episode(1.0, &[7, 5], &[true, true], 10);
+        let bad = episode(-1.0, &[8, 5], &[true, true], 10);
+        let batch = batch(&[good.clone(), bad.clone(), good, bad.clone(), bad]).unwrap();
+        let uses: Vec<usize> = batch.sequences.iter().map(|sequence| sequence.uses.len()).collect();
+        assert_eq!((uses, batch.episodes, batch.tokens), (vec![2, 3], 5, 10));
+    }
+
+    #[test]
+    fn groups_without_contrast_without_tokens_or_too_old_are_skipped() {
+        let drawn = |reward, version| episode(reward, &[7], &[true], version);
+        let equal = batch(&[drawn(1.0, 10), drawn(1.0, 10)]).unwrap();
+        assert!(equal.is_empty() && equal.skipped_episodes == 2);
+        let nothing_drawn = episode(1.0, &[7], &[false], 10);
+        let forced = batch(&[nothing_drawn, drawn(-1.0, 10)]).unwrap();
+        assert!(forced.is_empty(), "its only drawn episode is its own average");
+        let old = batch(&[drawn(1.0, 1), drawn(-1.0, 2)]).unwrap();
+        assert_eq!((old.stale_tokens, old.tokens, old.skipped_episodes), (1, 1, 1));
+        assert_eq!(old.sequences[0].uses[0].behaviour[0].map(|drawn| drawn.staleness), Some(8));
+        let other_role = Episode { role: Role::Injector, ..drawn(-1.0, 10) };
+        assert!(batch(&[drawn(1.0, 10), other_role]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn traces_that_contradict_themselves_are_refused() {
+        let other = episode(-1.0, &[8], &[true], 10);
+        let change = |change: fn(&mut Episode)| {
+            let mut episode = episode(1.0, &[7], &[true], 10);
+            change(&mut episode);
+            batch(&[episode, other.clone()])
+        };
+        for wrong in [
+            change(|episode| episode.reward = f64::NAN),
+            change(|episode| episode.trajectory.turns[0].answer.versions.clear()),
+            change(|episode| episode.trajectory.turns[0].answer.model_logprobs[0] = f32::NAN),
+            change(|episode| episode.trajectory.turns[0].answer.ids[0] = 3),
+            change(|episode| episode.trajectory.turns[0].context.clear()),
+        ] {
+            assert!(matches!(wrong, Err(Error::Episode { .. })), "{wrong:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn micro_batches_keep_every_sequence_in_order_within_the_limit(
+            lengths in prop::collection::vec(1..50usize, 0..30),
+            limit in 1..120usize,
+        ) {
+            let sequence = |length: &usize| TrainSequence {
+                tokens: vec![0; *length],
+                targets: Vec::new(),
+                uses: Vec::new(),
+            };
+            let batch =
+                Batch { sequences: lengths.iter().map(sequence).collect(), ..Batch::default() };
+            let runs = batch.micro_batches(limit);
+            prop_assert_eq!(runs.concat(), batch.sequences.clone());
+            for run in runs {
+                let tokens: usize = run.iter().map(|sequence| sequence.tokens.len()).sum();
+                prop_assert!(!run.is_empty() && (tokens <= limit || run.len() == 1));
+            }
+        }
+    }
 }

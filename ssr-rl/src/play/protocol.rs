@@ -140,3 +140,97 @@ fn cut(text: &str, limit: usize, tokens: &dyn Fn(&str) -> usize) -> String {
     }
     kept
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ssr_core::{BugArtifact, File, Patch, Provenance, Strategy, Usage};
+
+    use super::*;
+
+    const SOURCE: &str = "def one():\r\n    return 2\r\n\ndef two():\n    return 2";
+
+    fn bug(bug_inject: &[u8]) -> BugInstance {
+        let path = |text: &str| RepoPath::new(text).unwrap();
+        let weaken = b"--- a/tests/t.py\n+++ b/tests/t.py\n@@ -1 +0,0 @@\n-assert one() == 1\n";
+        let artifact = BugArtifact {
+            test_script: String::new(),
+            test_files: [path("tests/t.py")].into(),
+            test_parser: String::new(),
+            bug_inject: Patch::parse(bug_inject).unwrap(),
+            test_weaken: Patch::parse(weaken).unwrap(),
+        };
+        let file = File::new(SOURCE.as_bytes()).with_executable(true);
+        BugInstance {
+            artifact,
+            tree: Tree::from_files([(path("src.py"), file)]).unwrap(),
+            oracle: Tree::new(),
+            f2p: BTreeSet::new(),
+            p2p: BTreeSet::new(),
+            order: 1,
+            parent: None,
+            provenance: Provenance { strategy: Strategy::Operators, detail: String::new() },
+        }
+    }
+
+    fn answer(text: &str, finish: FinishReason) -> Completion {
+        Completion {
+            parts: vec![text.to_owned()],
+            prompt: Vec::new(),
+            trace: None,
+            finish,
+            usage: Usage::default(),
+        }
+    }
+
+    fn repair(text: &str) -> Result<String, String> {
+        let (protocol, bug) = (LineEdit::default(), bug(b""));
+        let question = protocol.ask(&bug, &str::len);
+        let tree = protocol.repair(&bug, &question.context, &answer(text, FinishReason::Stop))?;
+        assert!(tree.get("src.py").unwrap().executable());
+        Ok(tree.get("src.py").unwrap().text().unwrap().to_owned())
+    }
+
+    #[test]
+    fn the_prompt_shows_the_reversed_weakening_and_the_source() {
+        let question = LineEdit::default().ask(&bug(b""), &str::len);
+        let text = &question.messages[1].text;
+        assert!(text.contains("+assert one() == 1\n"), "{text}");
+        assert!(text.contains("# src.py\n00: def one():\n01:     return 2\n"), "{text}");
+        let Segment::Choice(labels) = &question.answer[0] else { panic!("{:?}", question.answer) };
+        assert_eq!(*labels, ["00", "01", "02", "03"]);
+    }
+
+    #[test]
+    fn the_prompt_knows_nothing_of_the_bug() {
+        let diff = b"--- a/src.py\n+++ b/src.py\n@@ -2 +2 @@\n-    return 1\n+    return 2\n";
+        let protocol = LineEdit::default();
+        assert_eq!(protocol.ask(&bug(b""), &str::len), protocol.ask(&bug(diff), &str::len));
+    }
+
+    #[test]
+    fn one_line_is_replaced_and_its_ending_kept() {
+        let expected = SOURCE.replacen("return 2", "return 1", 1);
+        assert_eq!(repair("01:     return 1").unwrap(), expected);
+        let last = repair("03:     return 3: 4").unwrap();
+        assert!(last.ends_with("two():\n    return 3: 4"), "{last}");
+    }
+
+    #[test]
+    fn answers_that_are_none_say_why() {
+        for text in ["", "01", "04: x", "1: x", "x: y", "\u{0}: "] {
+            assert!(repair(text).is_err(), "{text:?}");
+        }
+        let (protocol, bug) = (LineEdit::default(), bug(b""));
+        let question = protocol.ask(&bug, &str::len);
+        let cut_off = answer("01: retur", FinishReason::Length);
+        assert!(protocol.repair(&bug, &question.context, &cut_off).is_err());
+    }
+
+    #[test]
+    fn a_long_specification_is_cut_at_a_line() {
+        assert_eq!(cut("aaaa\nbbbb\ncccc\n", 10, &str::len), "aaaa\nbbbb\n[cut]\n");
+        assert_eq!(cut("aaaa\n", 10, &str::len), "aaaa\n");
+    }
+}

@@ -304,8 +304,11 @@ pub fn play(config: Config) -> ToyPlay {
     play_with(ToyInjector::default(), ToyLearner::new(), config)
 }
 
-/// Every file below `folder` with its bytes.
-pub fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
+/// Files by name, with their bytes.
+pub type Files = Vec<(String, Vec<u8>)>;
+
+/// Every file below `folder`.
+pub fn contents(folder: &Path) -> Files {
     let mut all = Vec::new();
     let mut open = vec![folder.to_owned()];
     while let Some(next) = open.pop() {
