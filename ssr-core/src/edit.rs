@@ -277,3 +277,53 @@ impl<'a> EditRenderer<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edit(range: Range<usize>, replacement: &str) -> Edit {
+        Edit::new(RepoPath::new("f").unwrap(), range, replacement)
+    }
+
+    fn rendered(before: &str, edits: &[Edit]) -> String {
+        let path = RepoPath::new("f").unwrap();
+        let text = String::from_utf8(render_edits(&path, before.as_bytes(), edits).unwrap());
+        text.unwrap().replace("diff --git a/f b/f\n--- a/f\n+++ b/f\n", "")
+    }
+
+    #[test]
+    fn edits_that_do_not_fit_are_refused() {
+        let other = Edit::new(RepoPath::new("g").unwrap(), 0..1, *b"x");
+        #[expect(clippy::reversed_empty_ranges, reason = "that is the mistake")]
+        let backwards = edit(2..1, "");
+        for edits in [
+            vec![edit(0..5, "")],
+            vec![edit(5..5, "x")],
+            vec![backwards],
+            vec![edit(0..2, ""), edit(1..3, "")],
+            vec![edit(2..3, ""), edit(0..1, "")],
+            vec![edit(0..1, "x"), other],
+        ] {
+            let refused = apply_edits(b"abc\n", &edits);
+            assert!(matches!(refused, Err(Error::Edit { .. })), "{edits:?}: {refused:?}");
+            let path = RepoPath::new("f").unwrap();
+            assert!(render_edits(&path, b"abc\n", &edits).is_err());
+        }
+    }
+
+    #[test]
+    fn hunks_hold_only_the_lines_that_change() {
+        assert_eq!(rendered("a\nb\n", &[edit(2..2, "x\n")]), "@@ -1,2 +1,3 @@\n a\n+x\n b\n");
+        assert_eq!(rendered("a\nb\n", &[edit(0..2, "")]), "@@ -1,2 +1 @@\n-a\n b\n");
+        assert_eq!(rendered("a\nb\n", &[edit(0..4, "a\nc\n")]), "@@ -1,2 +1,2 @@\n a\n-b\n+c\n");
+        assert_eq!(rendered("", &[edit(0..0, "a\n")]), "@@ -0,0 +1 @@\n+a\n");
+        assert_eq!(rendered("a\n", &[edit(0..2, "")]), "@@ -1 +0,0 @@\n-a\n");
+        assert_eq!(rendered("a\n", &[edit(0..1, "a")]), "");
+        assert_eq!(
+            rendered("a\r\nb", &[edit(0..1, "x"), edit(4..4, "c")]),
+            "@@ -1,2 +1,2 @@\n-a\r\n-b\n\\ No newline at end of file\n\
+             +x\r\n+bc\n\\ No newline at end of file\n"
+        );
+    }
+}

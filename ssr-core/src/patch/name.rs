@@ -190,3 +190,45 @@ fn is_epoch(stamp: &str) -> Option<bool> {
     };
     Some(day + minutes(clock)? == offset)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_names_come_back() {
+        for name in ["plain", "a b", "ü", "tab\t", "\u{1}\u{7f}\"", "line\nend\r"] {
+            for quote_non_ascii in [false, true] {
+                let mut text = Vec::new();
+                push_quoted(&mut text, ["a/", name], quote_non_ascii);
+                text.extend_from_slice(b" rest");
+                let read = match unquote(&text) {
+                    Some((name, rest)) => (name, rest),
+                    None => (text[..text.len() - 5].to_vec(), &b" rest"[..]),
+                };
+                assert_eq!(read, (format!("a/{name}").into_bytes(), &b" rest"[..]));
+            }
+        }
+        for broken in [&b"\"a"[..], b"\"\\", b"\"\\4", b"\"\\400\"", b"\"\\08\"", b"a\""] {
+            assert_eq!(unquote(broken), None);
+        }
+    }
+
+    #[test]
+    fn the_epoch_is_found_in_any_zone() {
+        for (stamp, epoch) in [
+            ("1970-01-01 00:00:00.000000000 +0000", true),
+            ("1970-01-01 01:00:00 +0100", true),
+            ("1969-12-31 19:00:00.000000000 -0500", true),
+            ("1969-12-31 20:30:00 -03:30", true),
+            ("1970-01-01 00:00:01.000000000 +0000", false),
+            ("1970-01-01 00:00:00.5 +0000", false),
+            ("1970-01-01 01:00:00 +0000", false),
+            ("2024-01-01 00:00:00 +0000", false),
+            ("1970-01-01", false),
+            ("1970-01-01 0:0:00 x", false),
+        ] {
+            assert_eq!(is_dated_to_epoch(format!("a/f\t{stamp}").as_bytes()), epoch, "{stamp}");
+        }
+    }
+}
