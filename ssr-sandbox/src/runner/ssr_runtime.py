@@ -62,6 +62,15 @@ def _dup2(fd, fd2, inheritable=True):
             os.close(copy)
 
 
+# Modules of the standard library that tests often use and that are slow to compile.
+_COMMON = (
+    "asyncio", "collections.abc", "concurrent.futures", "copy", "csv", "dataclasses", "datetime",
+    "decimal", "doctest", "fractions", "hashlib", "importlib.metadata", "importlib.resources",
+    "json", "logging", "pickle", "random", "statistics", "subprocess", "tempfile", "threading",
+    "typing", "unittest.mock", "urllib.parse", "uuid",
+)
+
+
 def prepare(preload):
     """Brings the interpreter into the state that every command starts from.
 
@@ -69,7 +78,7 @@ def prepare(preload):
     pytest among them, a small session runs once, because pytest imports much on first use.
     """
     _supply_missing()
-    for name in preload:
+    for name in (*_COMMON, *preload):
         try:
             importlib.import_module(name)
         except Exception:
@@ -79,7 +88,6 @@ def prepare(preload):
         _rehearse()
     sys.dont_write_bytecode = True
     linecache.clearcache()
-    importlib.invalidate_caches()
     gc.collect()
     # Objects of the snapshot are not looked at by later collections: their pages stay shared.
     gc.freeze()
@@ -153,10 +161,10 @@ def run(command):
     os.environ.update(command["env"])
     os.chdir(command["cwd"])
     sys.argv[:] = command["argv"]
-    sys.path[:0] = command["path"]
+    extra = command["env"].get("PYTHONPATH", "").split(":")
+    sys.path[:0] = command["path"][:1] + [entry for entry in extra if entry] + command["path"][1:]
     sys.dont_write_bytecode = bool(command["dont_write_bytecode"])
     _forget(command["shadowed"])
-    importlib.invalidate_caches()
     status = _guarded(_KINDS[command["kind"]], command)
     if status is None:
         return

@@ -3,5 +3,6 @@
 mod fs;
 mod python;
 mod session;
+mod timeout;
 
 pub(crate) use session::run;

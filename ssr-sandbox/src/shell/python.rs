@@ -1,4 +1,6 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bashkit::{CommandContext, CommandStatus, async_trait};
 use ssr_core::Exit;
@@ -6,6 +8,10 @@ use ssr_core::Exit;
 use crate::sandbox::{Invocation, Process};
 
 use super::session::Session;
+use super::timeout::DEADLINE;
+
+/// The exit status of `timeout`.
+const TIMED_OUT: i32 = 124;
 
 /// What a signal number is added to in an exit status.
 const SIGNALLED: i32 = 128;
@@ -54,13 +60,17 @@ impl bashkit::Command for Python {
             stdin.extend_from_slice(&chunk);
         }
         let limits = self.session.limits;
+        let mut env: BTreeMap<_, _> = ctx.env.clone().into_iter().collect();
+        let left = self.session.left();
+        let own = env.remove(DEADLINE).and_then(|at| at.parse().ok()).map(Duration::from_millis);
+        let own = own.map(|deadline| deadline.saturating_sub(self.session.elapsed()));
         let process = Process {
             invocation,
             argv,
-            env: ctx.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            env,
             cwd: ctx.cwd.to_string_lossy().into_owned(),
             stdin,
-            wall: self.session.left(),
+            wall: own.map_or(left, |own| own.min(left)),
             memory: limits.memory,
             output: limits.output,
             write_bytecode: false,
@@ -81,6 +91,7 @@ impl bashkit::Command for Python {
         ctx.stderr.write_all(&finished.stderr.bytes).await?;
         let code = match finished.exit {
             Exit::Code(code) => code,
+            Exit::Timeout if own.is_some_and(|own| own < left) => TIMED_OUT,
             Exit::Timeout => return Err(session.time_out()),
             Exit::OutOfMemory => {
                 ctx.stderr.write_all(b"Killed\n").await?;

@@ -11,9 +11,14 @@ use crate::vfs::Vfs;
 
 use super::fs::ShellFs;
 use super::python::{Interpreter, Python};
+use super::timeout::Timeout;
 
 /// 2025-01-01T00:00:00Z, where the clock of the guests starts, too.
 const EPOCH: i64 = 1_735_689_600;
+
+/// How much longer than the script its shell may run: a Python program that is cut off in time
+/// must still get its output delivered.
+const GRACE: Duration = Duration::from_millis(250);
 
 /// One script and what its commands share.
 pub(super) struct Session {
@@ -21,7 +26,7 @@ pub(super) struct Session {
     pub(super) layout: Layout,
     pub(super) fs: ShellFs,
     pub(super) limits: Limits,
-    deadline: Instant,
+    start: Instant,
     state: Mutex<State>,
 }
 
@@ -39,7 +44,12 @@ struct State {
 impl Session {
     /// What is left of the time of the script.
     pub(super) fn left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+        self.limits.wall.saturating_sub(self.elapsed())
+    }
+
+    /// How long the script has been running.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.start.elapsed()
     }
 
     pub(super) fn add_report(&self, report: &TestReport) {
@@ -84,7 +94,7 @@ pub(crate) fn run(
         layout: layout.clone(),
         fs: ShellFs::new(vfs),
         limits: command.limits,
-        deadline: Instant::now() + command.limits.wall,
+        start: Instant::now(),
         state: Mutex::default(),
     });
     // One large stack for the whole script: the shell recurses, too.
@@ -157,6 +167,7 @@ fn bash(session: &Arc<Session>, command: &Command) -> Bash {
     ] {
         builder = builder.command(name, python(interpreter));
     }
+    builder = builder.builtin("timeout", Box::new(Timeout(Arc::clone(session))));
     for (name, value) in &command.env {
         builder = builder.env(name, value);
     }
@@ -168,7 +179,7 @@ fn bash(session: &Arc<Session>, command: &Command) -> Bash {
 fn limits(limits: &Limits) -> ExecutionLimits {
     const MANY: usize = 100_000_000;
     ExecutionLimits::new()
-        .timeout(limits.wall)
+        .timeout(limits.wall + GRACE)
         .max_stdout_bytes(limits.output)
         .max_stderr_bytes(limits.output)
         .max_live_intermediate_bytes(limits.memory)

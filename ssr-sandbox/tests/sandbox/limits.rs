@@ -30,13 +30,14 @@ fn an_endless_program_keeps_what_it_printed() {
 #[test]
 fn an_endless_script_keeps_what_it_printed() {
     for script in [
-        "echo first; while :; do :; done",
-        "echo first; python -c 'while True: pass'; echo second",
-        "echo first; for ((;;)); do x=$((x + 1)); done",
+        "echo first; echo err >&2; while :; do :; done",
+        "echo first; echo err >&2; python -c 'while True: pass'; echo second",
+        "echo first; echo err >&2; for ((;;)); do x=$((x + 1)); done",
     ] {
         let output = open(&[]).run(&Command::shell(script).with_limits(seconds(0.5))).unwrap();
         assert_eq!(output.exit, Exit::Timeout, "{script}");
         assert_eq!(output.stdout_text(), "first\n", "{script}");
+        assert_eq!(output.stderr_text(), "err\n", "{script}");
     }
 }
 

@@ -93,3 +93,13 @@ fn loops_keep_their_input() {
     check("yes | head -n 3", "y\ny\ny\n", 0);
     check("seq 5 | xargs -n 2 python -c 'import sys; print(sys.argv[1:])'", "['1', '2']\n['3', '4']\n['5']\n", 0);
 }
+
+#[test]
+fn timeout_ends_programs_and_scripts() {
+    check("timeout 0.3 python -c 'while True: pass'; echo $?", "124\n", 0);
+    check("echo 'python -c \"while True: pass\"' > s.sh; timeout 0.3 bash s.sh; echo $?", "124\n", 0);
+    check("timeout 60 python -c 'import os; print([n for n in os.environ if \"SSR\" in n])'", "[]\n", 0);
+    check("timeout 60 python -c 'raise SystemExit(3)'; echo $?; timeout 1s true && echo ok", "3\nok\n", 0);
+    check("echo in | timeout 60 python -c 'print(input())'", "in\n", 0);
+    check("timeout x ls 2>&1; echo $?", "timeout: invalid time interval 'x'\n125\n", 0);
+}
