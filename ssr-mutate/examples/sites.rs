@@ -4,6 +4,7 @@
 //! cargo run -p ssr-mutate --example sites -- path/to/package            # a table by operator
 //! cargo run -p ssr-mutate --example sites -- path/to/package --list     # one line a site
 //! cargo run -p ssr-mutate --example sites -- path/to/package --edits    # path, range, new text in hex
+//! cargo run -p ssr-mutate --example sites -- path/to/package --sample 9 # nine of them, as edits
 //! ```
 
 use std::collections::BTreeMap;
@@ -11,8 +12,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use ssr_core::{EditRenderer, LineIndex, RepoPath};
-use ssr_mutate::{Site, is_source_file, sites};
+use ssr_core::{EditRenderer, LineIndex, RepoPath, Seed};
+use ssr_mutate::{Mutator, Site, is_source_file, sites};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -22,6 +23,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     read(Path::new(&folder), "", &mut files)?;
 
     let mut out = BufWriter::new(io::stdout().lock());
+    if mode == "--sample" {
+        let count = arguments.next().ok_or("give the size of the sample")?.parse()?;
+        let mutator = Mutator::new();
+        let all: Vec<_> =
+            files.iter().flat_map(|(path, text)| mutator.sites_in(path, text)).collect();
+        let drawn = mutator.sample(&all, count, Seed::new(0));
+        return Ok(drawn.iter().try_for_each(|site| write_edit(&mut out, site))?);
+    }
     let mut operators: BTreeMap<&str, usize> = BTreeMap::new();
     let (mut bytes, mut lines, mut patches, mut search, mut render) = (0, 0, 0, 0.0, 0.0);
     for (path, text) in &files {

@@ -43,6 +43,9 @@ pub(super) struct Binding<'t> {
 /// costs no more per name than a short one.
 const WINDOW: usize = 256;
 
+/// How many bindings back other names are looked for: among so many the choice is wide enough.
+const NEAR: usize = 32;
+
 struct Pending<'t> {
     name: &'t str,
     /// A read at this place or later makes the deletion felt.
@@ -145,7 +148,7 @@ impl<'t> Scope<'t> {
         self.bindings.iter().rev().take(WINDOW).find(|binding| binding.name == name).copied()
     }
 
-    /// The bindings, latest first, each name once.
+    /// The bindings not far back, latest first, each name once.
     pub(super) fn latest_bindings(&self) -> impl Iterator<Item = Binding<'t>> {
         let latest = |(index, binding): &(usize, &Binding<'t>)| {
             !binding.name.is_empty()
@@ -155,7 +158,7 @@ impl<'t> Scope<'t> {
             .iter()
             .enumerate()
             .rev()
-            .take(WINDOW)
+            .take(NEAR)
             .filter(latest)
             .map(|(_, binding)| *binding)
     }
