@@ -6,6 +6,7 @@ mod protocol;
 mod repository;
 mod retrieval;
 mod self_play;
+mod source;
 mod step;
 
 pub use injector::{Candidate, Injector};

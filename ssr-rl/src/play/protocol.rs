@@ -71,11 +71,11 @@ impl SolverProtocol for LineEdit {
         let labels = labels(shown.iter().map(|block| block.lines.len()).sum());
         let mut places = Vec::with_capacity(labels.len());
         let mut source = String::new();
-        for Shown { path, first, lines } in &shown {
+        for Shown { path, lines } in &shown {
             source.push_str(&format!("# {path}\n"));
-            for (offset, line) in lines.iter().enumerate() {
+            for (number, line) in lines {
                 source.push_str(&format!("{}: {line}\n", labels[places.len()]));
-                places.push((path.clone(), first + offset));
+                places.push((path.clone(), *number));
             }
         }
         let specification = cut(&specification, self.config.specification_tokens, tokens);
