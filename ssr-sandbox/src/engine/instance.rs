@@ -156,10 +156,10 @@ impl Instance {
 
     /// Keeps this interpreter as a state that any number of instances can start from.
     ///
-    /// Its memory and its filesystem are kept. Descriptors belong to the context, of which every
-    /// new instance gets its own, so no file may be open. The environment, the arguments and the
-    /// list of preopened directories were read by libc and Python when they started: instances
-    /// see those.
+    /// Its memory and its filesystem are kept. Descriptors are not: they belong to the context, of
+    /// which every new instance gets its own, so a file that is open now is closed in all of them.
+    /// The environment, the arguments and the list of preopened directories were read by libc and
+    /// Python when they started: instances see those.
     ///
     /// # Errors
     /// [`Error::InstanceSpent`] when the interpreter has ended.

@@ -73,12 +73,13 @@ impl Builder<'_> {
     }
 
     fn make(&self) -> Result<Parts> {
+        // What needs the network comes before what takes long.
+        let stdlib = self.stdlib()?;
         let linked = self.linked()?;
         let code = match self.load_machine_code() {
             Some(code) => code,
             None => self.compile(&linked.code)?,
         };
-        let stdlib = self.stdlib()?;
         Ok(Parts { code, image: linked.image, stdlib })
     }
 

@@ -1,6 +1,8 @@
-use ssr_sandbox::{Error, ExecOutcome, Limits};
+use std::time::Duration;
 
-use super::{booted, fresh, output_of, stdout};
+use ssr_sandbox::{Error, ExecOutcome, Limits, Vfs, WasiCtx};
+
+use super::{booted, fresh, guest, output_of, stdout};
 
 #[test]
 fn python_prints() {
@@ -45,6 +47,17 @@ fn an_exception_is_a_status_and_a_traceback() {
 #[test]
 fn unfinished_lines_are_flushed_at_the_end() {
     assert_eq!(output_of("print('no newline', end='')"), "no newline");
+}
+
+#[test]
+fn a_program_may_do_away_with_its_stdout() {
+    for source in ["sys.stdout = None", "sys.stdout.close()", "del sys.stdout", "sys.stdout = 1"] {
+        let mut instance = fresh(&Limits::default());
+        let outcome = instance.exec(&format!("import sys\n{source}")).unwrap();
+        assert_eq!(outcome, ExecOutcome::Finished { status: 0 }, "{source}");
+        let outcome = instance.exec("x = 1").unwrap();
+        assert_eq!(outcome, ExecOutcome::Finished { status: 0 }, "{source}");
+    }
 }
 
 #[test]
@@ -102,4 +115,20 @@ except OSError:
 print(os.path.exists('/etc/passwd'), os.listdir('/'))
 ";
     assert_eq!(output_of(source), "refused\nFalse ['dev', 'tmp', 'usr']\n");
+}
+
+#[test]
+fn a_filesystem_without_standard_library_is_a_boot_error() {
+    let ctx = WasiCtx::builder().vfs(Vfs::new()).build();
+    let error = guest().boot(ctx, &Limits::default()).err().unwrap();
+    assert!(matches!(&error, Error::Boot(_)), "{error:?}");
+    assert!(error.to_string().contains("encodings"), "{error}");
+}
+
+#[test]
+fn a_boot_has_limits_too() {
+    let limits = Limits { wall: Duration::ZERO, ..Limits::default() };
+    let ctx = WasiCtx::builder().vfs(guest().base_vfs()).build();
+    let error = guest().boot(ctx, &limits).err().unwrap();
+    assert!(matches!(&error, Error::Boot(reason) if reason.contains("Timeout")), "{error:?}");
 }

@@ -56,3 +56,18 @@ fn damaged_parts_are_made_again() {
         }
     }
 }
+
+#[test]
+fn several_preparations_at_once_agree() {
+    let cache = copied_cache();
+    // Nobody finds the image, so all of them want to make it.
+    let image = cache.path().join(guest().id()).join("memory.bin");
+    fs::remove_file(&image).unwrap();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| prepare(cache.path()).0)).collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap().id(), guest().id());
+        }
+    });
+    assert!(image.is_file());
+}
