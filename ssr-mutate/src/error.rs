@@ -48,9 +48,9 @@ pub enum NotFound {
     /// The file has no such function: it is generated, a doctest, or imported.
     #[error("names a function that its file does not define (generated, imported or a doctest)")]
     Function,
-    /// The class is there and the method is not: a base class defines it.
-    #[error("names a method that its class inherits instead of defining it")]
-    Inherited,
+    /// The class is there, without bases, and the method is not: it is generated.
+    #[error("names a method that its class neither defines nor inherits (generated)")]
+    Method,
 }
 
 fn list(missing: &[(TestId, NotFound)]) -> String {

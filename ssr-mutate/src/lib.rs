@@ -15,6 +15,8 @@
 #![doc = document_features::document_features!()]
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
+// Without a language nothing uses the engine.
+#![cfg_attr(not(feature = "python"), allow(dead_code))]
 
 mod catalogue;
 mod error;
@@ -39,5 +41,5 @@ pub use site::{Site, SiteId};
 pub use weaken::{Style, weaken};
 
 #[doc = include_str!("../README.md")]
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "python"))]
 struct Readme;

@@ -29,6 +29,9 @@ pub enum Style {
 /// if its parameters are spelled out in a single `parametrize` as literals from which pytest
 /// makes its ids; otherwise the whole test goes. A block left empty gets a `pass`.
 ///
+/// A method that a class inherits is hidden there by `test = None`, unless its definition goes as
+/// well. The other way round, a definition that goes is gone for every class that inherits it.
+///
 /// ```
 /// use ssr_core::{File, RepoPath, Seed, Tree};
 /// use ssr_mutate::{Style, weaken};

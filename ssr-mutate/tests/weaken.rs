@@ -121,6 +121,29 @@ fn only_the_assertions_go_where_something_remains() {
 }
 
 #[test]
+fn an_inherited_test_is_hidden_in_its_class_unless_its_definition_goes() {
+    let base =
+        "class TestA:\n    def test_x(self):\n        a()\n\n    def test_y(self):\n        b()\n";
+    let heir = "class TestB(TestA):\n    kind = dict\n\n    def test_z(self):\n        c()\n";
+    let text = format!("{base}\n\n{heir}\n\nd = 1\n");
+    assert_eq!(
+        weakened(&text, &["TestB::test_x", "TestB::test_y"]),
+        format!("{base}\n\n{heir}\n    test_x = None\n    test_y = None\n\n\nd = 1\n")
+    );
+    assert_eq!(
+        weakened(&text, &["TestA::test_x", "TestB::test_x"]),
+        text.replace("    def test_x(self):\n        a()\n\n", "")
+    );
+    let elsewhere = "class TestB(imported.TestA):\n    kind = dict";
+    assert_eq!(
+        weakened(elsewhere, &["TestB::test_x"]),
+        format!("{elsewhere}\n    test_x = None\n")
+    );
+    let all = weakened(&text, &["TestB::test_x", "TestB::test_z"]);
+    assert!(all.ends_with("    kind = dict\n\n    test_x = None\n\n\nd = 1\n"), "{all}");
+}
+
+#[test]
 fn a_mixed_style_follows_the_seed() {
     let tests: String =
         (0..20).map(|n| format!("def test_{n}():\n    a = f()\n    assert a\n\n\n")).collect();
@@ -133,14 +156,14 @@ fn a_mixed_style_follows_the_seed() {
 
 #[test]
 fn tests_without_a_definition_are_listed_with_the_reason() {
-    let text = "class TestA(Base):\n    def test_x(self):\n        pass\n";
+    let text = "class TestA:\n    def test_x(self):\n        pass\n";
     let reason = |name: &str| match weakened_with(text, &[name], Style::Delete) {
         Err(Error::TestsNotFound { missing }) => missing[0].1,
         other => panic!("{name}: {other:?}"),
     };
     assert_eq!(reason("test_x"), NotFound::Function);
     assert_eq!(reason("TestB::test_x"), NotFound::Class);
-    assert_eq!(reason("TestA::test_y"), NotFound::Inherited);
+    assert_eq!(reason("TestA::test_y"), NotFound::Method);
     assert_eq!(reason("pkg.mod.function"), NotFound::NotAFunction);
 
     let ids = ["a.py::test_x", "tests/test_a.py", "tests/test_a.py::TestA::test_x", "../x::test_y"];

@@ -9,12 +9,27 @@ use crate::python::grammar::{Field, GRAMMAR, Kind, children};
 pub(super) struct Definitions<'t> {
     /// With the classes and the name joined by `::`; the decorators belong to the node.
     functions: HashMap<String, Vec<Node<'t>>>,
-    classes: HashSet<String>,
+    /// By the class and those around it, joined by `::`.
+    classes: HashMap<String, Class<'t>>,
+}
+
+struct Class<'t> {
+    body: Node<'t>,
+    /// The names of the bases, `object` left out.
+    bases: Vec<&'t str>,
+}
+
+/// Where a test comes from.
+pub(super) enum Origin<'a, 't> {
+    /// Every definition of the function; never an empty list.
+    Defined(&'a [Node<'t>]),
+    /// The class with this body inherits it, from the class of this name if that is in the file.
+    Inherited { body: Node<'t>, from: Option<String> },
 }
 
 impl<'t> Definitions<'t> {
-    pub(super) fn of(tree: &'t Tree, text: &str) -> Self {
-        let mut found = Self { functions: HashMap::new(), classes: HashSet::new() };
+    pub(super) fn of(tree: &'t Tree, text: &'t str) -> Self {
+        let mut found = Self { functions: HashMap::new(), classes: HashMap::new() };
         let mut open = vec![(tree.root_node(), String::new())];
         while let Some((node, prefix)) = open.pop() {
             for child in children(node) {
@@ -32,9 +47,10 @@ impl<'t> Definitions<'t> {
                         found.functions.entry(name()).or_default().push(child);
                     }
                     Kind::ClassDefinition => {
-                        let prefix = format!("{}::", name());
-                        found.classes.insert(name());
-                        open.extend(GRAMMAR.field(definition, Field::Body).map(|b| (b, prefix)));
+                        let Some(body) = GRAMMAR.field(definition, Field::Body) else { continue };
+                        let bases = bases(definition, text);
+                        found.classes.insert(name(), Class { body, bases });
+                        open.push((body, format!("{}::", name())));
                     }
                     // Definitions may hide in the branches of compound statements.
                     Kind::IfStatement
@@ -54,15 +70,43 @@ impl<'t> Definitions<'t> {
         found
     }
 
-    /// Every definition of the function; never an empty list.
-    pub(super) fn find(&self, classes: &[&str], name: &str) -> Result<&[Node<'t>], NotFound> {
-        let class = classes.join("::");
-        let full = if class.is_empty() { name.to_owned() } else { format!("{class}::{name}") };
-        match self.functions.get(&full) {
-            Some(found) => Ok(found),
-            None if class.is_empty() => Err(NotFound::Function),
-            None if self.classes.contains(&class) => Err(NotFound::Inherited),
-            None => Err(NotFound::Class),
+    /// Where the function in these classes comes from.
+    pub(super) fn find(&self, classes: &[&str], name: &str) -> Result<Origin<'_, 't>, NotFound> {
+        let path = classes.join("::");
+        let full = if path.is_empty() { name.to_owned() } else { format!("{path}::{name}") };
+        if let Some(found) = self.functions.get(&full) {
+            return Ok(Origin::Defined(found));
         }
+        if path.is_empty() {
+            return Err(NotFound::Function);
+        }
+        let class = self.classes.get(&path).ok_or(NotFound::Class)?;
+        let one_line = class.body.parent().is_none_or(|definition| {
+            definition.start_position().row == class.body.start_position().row
+        });
+        if class.bases.is_empty() || one_line {
+            return Err(NotFound::Method);
+        }
+        Ok(Origin::Inherited { body: class.body, from: self.definer(class, name) })
     }
+
+    /// The class in this file from which a class has the method.
+    fn definer(&self, class: &Class<'t>, method: &str) -> Option<String> {
+        let (mut open, mut seen) = (class.bases.clone(), HashSet::new());
+        while let Some(base) = open.pop() {
+            if self.functions.contains_key(&format!("{base}::{method}")) {
+                return Some(base.to_owned());
+            }
+            if let (true, Some(class)) = (seen.insert(base), self.classes.get(base)) {
+                open.extend(&class.bases);
+            }
+        }
+        None
+    }
+}
+
+fn bases<'t>(class: Node<'t>, text: &'t str) -> Vec<&'t str> {
+    let bases = GRAMMAR.field(class, Field::Superclasses).map(children).unwrap_or_default();
+    let named = bases.into_iter().filter(|base| GRAMMAR.kind(*base) != Kind::KeywordArgument);
+    named.map(|base| &text[base.byte_range()]).filter(|base| *base != "object").collect()
 }

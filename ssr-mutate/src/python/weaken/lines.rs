@@ -13,6 +13,8 @@ pub(super) struct Lines<'t> {
     lines: Vec<Range<usize>>,
     /// The statements to delete, by position.
     deleted: BTreeMap<usize, Node<'t>>,
+    /// The lines to add, by the row that they follow.
+    appended: BTreeMap<usize, String>,
 }
 
 impl<'t> Lines<'t> {
@@ -22,12 +24,26 @@ impl<'t> Lines<'t> {
             start += line.len();
             start - line.len()..start
         });
-        Self { text, lines: lines.collect(), deleted: BTreeMap::new() }
+        Self { text, lines: lines.collect(), deleted: BTreeMap::new(), appended: BTreeMap::new() }
     }
 
     /// Marks a statement that shares its lines with no other.
     pub(super) fn delete(&mut self, statement: Node<'t>) {
         self.deleted.insert(statement.start_byte(), statement);
+    }
+
+    /// Adds a statement of one line at the end of a block.
+    pub(super) fn append(&mut self, block: Node<'t>, statement: &str) {
+        let statements = children(block);
+        let (Some(first), Some(last)) = (statements.first(), statements.last()) else { return };
+        let row = self.rows(*last).end.saturating_sub(1);
+        let (indent, ending) = (self.indent(*first), self.ending());
+        let unended = !self.line(row).ends_with('\n');
+        let text = self.appended.entry(row).or_insert_with(|| {
+            let gap = GRAMMAR.kind(*last) != Kind::ExpressionStatement;
+            ending.repeat(usize::from(gap) + usize::from(unended))
+        });
+        text.push_str(&format!("{indent}{statement}{ending}"));
     }
 
     /// The edits, ascending and apart.
@@ -96,22 +112,33 @@ impl<'t> Lines<'t> {
     }
 
     fn pass(&self, statement: Node<'t>) -> String {
+        format!("{}pass{}", self.indent(statement), self.ending())
+    }
+
+    fn indent(&self, statement: Node<'t>) -> &'t str {
         let line = self.line(statement.start_position().row);
-        let indent = &line[..line.len() - line.trim_start().len()];
-        let ending = if self.text.contains("\r\n") { "\r\n" } else { "\n" };
-        format!("{indent}pass{ending}")
+        &line[..line.len() - line.trim_start().len()]
+    }
+
+    fn ending(&self) -> &'static str {
+        if self.text.contains("\r\n") { "\r\n" } else { "\n" }
     }
 
     fn runs(&self, gone: &[bool], filler: &BTreeMap<usize, String>) -> Vec<(Range<usize>, String)> {
         let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-        for (row, line) in self.lines.iter().enumerate().filter(|(row, _)| gone[*row]) {
-            let new = filler.get(&row).map_or("", String::as_str);
-            match edits.last_mut() {
-                Some((range, text)) if range.end == line.start => {
-                    range.end = line.end;
-                    text.push_str(new);
-                }
-                _ => edits.push((line.clone(), new.to_owned())),
+        let mut edit = |range: Range<usize>, new: &str| match edits.last_mut() {
+            Some((last, text)) if last.end == range.start => {
+                last.end = range.end;
+                text.push_str(new);
+            }
+            _ => edits.push((range, new.to_owned())),
+        };
+        for (row, line) in self.lines.iter().enumerate() {
+            if gone[row] {
+                edit(line.clone(), filler.get(&row).map_or("", String::as_str));
+            }
+            if let Some(new) = self.appended.get(&row) {
+                edit(line.end..line.end, new);
             }
         }
         edits

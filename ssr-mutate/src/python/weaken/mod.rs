@@ -9,7 +9,7 @@ use crate::NotFound;
 use crate::weaken::{Request, Weakened};
 
 use super::grammar::GRAMMAR;
-use definitions::Definitions;
+use definitions::{Definitions, Origin};
 use lines::Lines;
 
 pub(super) fn weaken(text: &str, requests: &[Request<'_>]) -> Weakened {
@@ -21,7 +21,20 @@ pub(super) fn weaken(text: &str, requests: &[Request<'_>]) -> Weakened {
     let mut missing = Vec::new();
     for (index, request) in requests.iter().enumerate() {
         let found = match definitions.find(&request.classes, request.function) {
-            Ok(found) => found,
+            Ok(Origin::Defined(found)) => found,
+            Ok(Origin::Inherited { body, from }) => {
+                // Where the definition goes, what is inherited from it goes as well.
+                let goes = |other: &Request<'_>| {
+                    from.as_deref().is_some_and(|class| other.classes == [class])
+                        && other.function == request.function
+                        && other.cases.is_none()
+                        && !other.assertions
+                };
+                if !requests.iter().any(goes) {
+                    lines.append(body, &format!("{} = None", request.function));
+                }
+                continue;
+            }
             Err(reason) => {
                 missing.push((index, reason));
                 continue;
