@@ -128,10 +128,10 @@ pub(super) fn names<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeSet<&'a st
     lines.flat_map(identifiers).collect()
 }
 
-/// Words of three or more characters that do not start with a digit.
+/// Words of two or more characters that do not start with a digit.
 fn identifiers(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
-    words.filter(|word| word.len() >= 3 && !word.starts_with(|c: char| c.is_ascii_digit()))
+    words.filter(|word| word.len() >= 2 && !word.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 #[cfg(test)]
