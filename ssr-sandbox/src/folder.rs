@@ -138,7 +138,11 @@ mod tests {
     #[test]
     fn a_tree_survives_a_folder() {
         let folder = tempfile::tempdir().unwrap();
-        let tree = tree(&[("a/b.py", "x = 1\n", false), ("run.sh", "#!/bin/sh\n", cfg!(unix)), ("z", "", false)]);
+        let tree = tree(&[
+            ("a/b.py", "x = 1\n", false),
+            ("run.sh", "#!/bin/sh\n", cfg!(unix)),
+            ("z", "", false),
+        ]);
         write_folder(&tree, folder.path().join("new")).unwrap();
         assert_eq!(read_folder(folder.path().join("new")).unwrap(), tree);
     }

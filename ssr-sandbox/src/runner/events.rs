@@ -187,7 +187,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const START: &str = r#"{"key":"k","n":1,"event":"collected","ids":["a.py::x","a.py::y [1 - 2]"]}"#;
+    const START: &str =
+        r#"{"key":"k","n":1,"event":"collected","ids":["a.py::x","a.py::y [1 - 2]"]}"#;
 
     fn read(lines: &[&str]) -> TestReport {
         read_events(lines.join("\n").as_bytes(), "k", &[])
@@ -205,7 +206,8 @@ mod tests {
 
     #[test]
     fn a_test_passes_when_its_teardown_has_reported() {
-        let (call, teardown) = (test(2, "a.py::x", "call", "passed"), test(3, "a.py::x", "teardown", "passed"));
+        let (call, teardown) =
+            (test(2, "a.py::x", "call", "passed"), test(3, "a.py::x", "teardown", "passed"));
         let id = TestId::new("a.py::x");
         assert_eq!(read(&[START, &call]).outcome(&id), Outcome::Missing);
         let report = read(&[START, &call, &teardown, &end(4, 0)]);

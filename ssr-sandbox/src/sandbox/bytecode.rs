@@ -84,7 +84,9 @@ mod tests {
     use ssr_core::File;
 
     fn tree(files: &[(&str, &str)]) -> Tree {
-        let file = |&(path, text): &(&str, &str)| (RepoPath::new(path).unwrap(), File::new(text.as_bytes()));
+        let file = |&(path, text): &(&str, &str)| {
+            (RepoPath::new(path).unwrap(), File::new(text.as_bytes()))
+        };
         Tree::from_files(files.iter().map(file)).unwrap()
     }
 

@@ -55,7 +55,11 @@ fn dist_info(tree: &Tree) -> Tree {
     let text = |path: &str| tree.get(path).and_then(File::text);
     let described = text("PKG-INFO").and_then(|info| {
         let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name));
-        Some((field("Name: ")?.trim().to_owned(), field("Version: ")?.trim().to_owned(), info.to_owned()))
+        Some((
+            field("Name: ")?.trim().to_owned(),
+            field("Version: ")?.trim().to_owned(),
+            info.to_owned(),
+        ))
     });
     let described = described.or_else(|| {
         let (name, version) = project_of_pyproject(text("pyproject.toml")?)?;
@@ -70,9 +74,8 @@ fn dist_info(tree: &Tree) -> Tree {
         .map(|(_, file)| ("entry_points.txt", file.clone()));
     let files = [("METADATA", File::new(info.into_bytes()))].into_iter().chain(entry_points);
     // A name or version that is no file name cannot have been installed either.
-    let files = files.filter_map(|(name, file)| {
-        Some((RepoPath::new(&format!("{folder}/{name}")).ok()?, file))
-    });
+    let files = files
+        .filter_map(|(name, file)| Some((RepoPath::new(&format!("{folder}/{name}")).ok()?, file)));
     Tree::from_files(files).unwrap_or_default()
 }
 
@@ -101,7 +104,9 @@ mod tests {
     use super::*;
 
     fn layout(files: &[(&str, &str)]) -> Layout {
-        let file = |&(path, text): &(&str, &str)| (RepoPath::new(path).unwrap(), File::new(text.as_bytes()));
+        let file = |&(path, text): &(&str, &str)| {
+            (RepoPath::new(path).unwrap(), File::new(text.as_bytes()))
+        };
         Layout::of(&Tree::from_files(files.iter().map(file)).unwrap())
     }
 
@@ -111,7 +116,12 @@ mod tests {
 
     #[test]
     fn packages_are_found_in_a_flat_and_in_a_src_layout() {
-        let flat = layout(&[("toolz/__init__.py", ""), ("single.py", ""), ("docs/conf.py", ""), ("setup.py", "")]);
+        let flat = layout(&[
+            ("toolz/__init__.py", ""),
+            ("single.py", ""),
+            ("docs/conf.py", ""),
+            ("setup.py", ""),
+        ]);
         assert_eq!(flat.roots, ["/testbed"]);
         assert_eq!(flat.modules.iter().collect::<Vec<_>>(), ["single", "toolz"]);
         let src = layout(&[("src/pluggy/__init__.py", ""), ("testing/test_a.py", "")]);
@@ -126,10 +136,17 @@ mod tests {
         let sdist = layout(&[("PKG-INFO", info), ("x.egg-info/entry_points.txt", "[a]\n")]);
         assert_eq!(
             names(&sdist.metadata),
-            ["more_itertools-10.1.dist-info/METADATA", "more_itertools-10.1.dist-info/entry_points.txt"]
+            [
+                "more_itertools-10.1.dist-info/METADATA",
+                "more_itertools-10.1.dist-info/entry_points.txt"
+            ]
         );
-        let toml = "[build-system]\nname = \"no\"\n[project]\nname = \"yes\"\ndynamic = [\"version\"]\n";
-        assert_eq!(names(&layout(&[("pyproject.toml", toml)]).metadata), ["yes-0.0.0.dist-info/METADATA"]);
+        let toml =
+            "[build-system]\nname = \"no\"\n[project]\nname = \"yes\"\ndynamic = [\"version\"]\n";
+        assert_eq!(
+            names(&layout(&[("pyproject.toml", toml)]).metadata),
+            ["yes-0.0.0.dist-info/METADATA"]
+        );
         assert!(layout(&[("PKG-INFO", "Name: a\nVersion: ../..\n")]).metadata.is_empty());
         assert!(layout(&[("a.py", "")]).metadata.is_empty());
     }

@@ -80,7 +80,9 @@ impl WasiSandbox {
         let closest = {
             let kept = self.kept();
             let distance = |warm: &Warm| warm.tree.changed_paths(tree).len();
-            kept.iter().map(|warm| (distance(warm), warm)).min_by_key(|(distance, _)| *distance)
+            kept.iter()
+                .map(|warm| (distance(warm), warm))
+                .min_by_key(|(distance, _)| *distance)
                 // Not a descendant: mounting afresh is cheaper than taking most files away.
                 .filter(|(distance, _)| *distance <= tree.len() / 2)
                 .map(|(_, warm)| warm.clone())

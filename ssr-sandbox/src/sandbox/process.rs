@@ -79,7 +79,12 @@ struct Request<'a> {
 
 impl WasiSandbox {
     /// Runs `process` on `vfs` in a fresh clone of the interpreter.
-    pub(crate) fn execute(&self, mut vfs: Vfs, process: &Process, layout: &Layout) -> Result<Finished> {
+    pub(crate) fn execute(
+        &self,
+        mut vfs: Vfs,
+        process: &Process,
+        layout: &Layout,
+    ) -> Result<Finished> {
         let _turn = self.0.gate.enter();
         let wanted = match &process.invocation {
             Invocation::Tests { wanted } => Some(wanted.as_deref().unwrap_or_default()),
@@ -113,7 +118,13 @@ impl WasiSandbox {
             // The run ended before the plugin took it away.
             vfs.remove_file(KEY_FILE).map_err(|error| Error::Engine(error.to_string()))?;
         }
-        Ok(Finished { exit: exit(outcome), stdout: parts.stdout, stderr: parts.stderr, vfs, report })
+        Ok(Finished {
+            exit: exit(outcome),
+            stdout: parts.stdout,
+            stderr: parts.stderr,
+            vfs,
+            report,
+        })
     }
 }
 

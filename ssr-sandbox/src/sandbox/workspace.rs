@@ -46,7 +46,8 @@ impl WasiWorkspace {
         write_bytecode: bool,
     ) -> Result<(Output, Vfs), SandboxError> {
         let all = TestSelection::All;
-        let selection = if let Program::Tests(selection) = &command.program { selection } else { &all };
+        let selection =
+            if let Program::Tests(selection) = &command.program { selection } else { &all };
         let selected = self.select(selection);
         let mut process = self.process(command, Invocation::Tests { wanted: selected.ids });
         process.argv = ["pytest", "-q", "--tb=short", "--continue-on-collection-errors", "--"]
@@ -126,7 +127,11 @@ impl WasiWorkspace {
     fn change(&mut self, path: &RepoPath, file: Option<File>) -> Result<(), VfsError> {
         let at = at(path.as_str());
         let Some(file) = file else {
-            return if self.vfs.symlink_metadata(&at).is_ok() { self.vfs.remove_file(&at) } else { Ok(()) };
+            return if self.vfs.symlink_metadata(&at).is_ok() {
+                self.vfs.remove_file(&at)
+            } else {
+                Ok(())
+            };
         };
         if let Some((parent, _)) = at.rsplit_once('/') {
             self.vfs.create_dir_all(parent)?;

@@ -87,12 +87,16 @@ impl bashkit::Command for Python {
         if finished.stdout.truncated || finished.stderr.truncated {
             session.truncated();
         }
+        let over = finished.exit == Exit::Timeout && own.is_none_or(|own| left <= own);
+        let over = over.then(|| session.time_out());
         ctx.stdout.write_all(&finished.stdout.bytes).await?;
         ctx.stderr.write_all(&finished.stderr.bytes).await?;
+        if let Some(error) = over {
+            return Err(error);
+        }
         let code = match finished.exit {
             Exit::Code(code) => code,
-            Exit::Timeout if own.is_some_and(|own| own < left) => TIMED_OUT,
-            Exit::Timeout => return Err(session.time_out()),
+            Exit::Timeout => TIMED_OUT,
             Exit::OutOfMemory => {
                 ctx.stderr.write_all(b"Killed\n").await?;
                 SIGNALLED + SIGKILL
@@ -144,7 +148,8 @@ fn parse(args: &[String]) -> Parsed {
                 'V' => return version(),
                 'h' | '?' => return help(),
                 'c' | 'm' | 'W' | 'X' => {}
-                'b' | 'B' | 'd' | 'E' | 'i' | 'I' | 'O' | 'P' | 'q' | 's' | 'S' | 'u' | 'v' | 'x' => {
+                'b' | 'B' | 'd' | 'E' | 'i' | 'I' | 'O' | 'P' | 'q' | 's' | 'S' | 'u' | 'v'
+                | 'x' => {
                     continue;
                 }
                 _ => return Parsed::Refuse(format!("Unknown option: -{option}\n{USAGE}")),
@@ -197,7 +202,10 @@ mod tests {
     fn the_command_line_is_that_of_cpython() {
         assert_eq!(parsed("-c pass a -b"), r#"Code { source: "pass" } ["-c", "a", "-b"]"#);
         assert_eq!(parsed("-Bucpass a"), r#"Code { source: "pass" } ["-c", "a"]"#);
-        assert_eq!(parsed("-W error -Xdev -m unittest -v"), r#"Module { module: "unittest" } ["-m", "-v"]"#);
+        assert_eq!(
+            parsed("-W error -Xdev -m unittest -v"),
+            r#"Module { module: "unittest" } ["-m", "-v"]"#
+        );
         assert_eq!(parsed("-m pytest -x"), r#"Tests { wanted: None } ["pytest", "-x"]"#);
         assert_eq!(parsed("a.py -c x"), r#"File ["a.py", "-c", "x"]"#);
         assert_eq!(parsed("- x"), r#"Stdin ["-", "x"]"#);

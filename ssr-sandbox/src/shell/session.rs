@@ -1,4 +1,7 @@
+use std::future::{Future, IntoFuture, poll_fn};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bashkit::{Bash, ExecOptions, ExecutionLimits, LimitExceeded, MemoryLimits, SessionLimits};
@@ -16,9 +19,8 @@ use super::timeout::Timeout;
 /// 2025-01-01T00:00:00Z, where the clock of the guests starts, too.
 const EPOCH: i64 = 1_735_689_600;
 
-/// How much longer than the script its shell may run: a Python program that is cut off in time
-/// must still get its output delivered.
-const GRACE: Duration = Duration::from_millis(250);
+/// How long the shell may go on after the end of its time to deliver what a Python program printed.
+const DELIVERY: Duration = Duration::from_secs(10);
 
 /// One script and what its commands share.
 pub(super) struct Session {
@@ -70,6 +72,23 @@ impl Session {
         bashkit::Error::Cancelled
     }
 
+    /// Cuts `running` off when the time of the script is over, unless it is ending already because
+    /// a Python program was cut off: that one has output to deliver.
+    async fn in_time<T>(
+        &self,
+        running: impl Future<Output = bashkit::Result<T>>,
+    ) -> bashkit::Result<T> {
+        let mut running = pin!(running);
+        let mut end = pin!(tokio::time::sleep(self.left()));
+        poll_fn(|cx| match running.as_mut().poll(cx) {
+            Poll::Pending if !self.state().timed_out => {
+                end.as_mut().poll(cx).map(|()| Err(self.time_out()))
+            }
+            other => other,
+        })
+        .await
+    }
+
     /// Ends the script because the sandbox itself failed.
     pub(super) fn break_off(&self, error: Error) -> bashkit::Error {
         self.state().broken = Some(error);
@@ -116,11 +135,13 @@ fn interpret(
     let result = runtime.block_on(async {
         let options = ExecOptions::new().stdin(command.stdin.clone());
         let (stdout, stderr) = (stdout.clone(), stderr.clone());
-        bash.execute(script)
+        let running = bash
+            .execute(script)
             .options(options)
             .stdout_fn(move |bytes| stdout.take(bytes))
             .stderr_fn(move |bytes| stderr.take(bytes))
-            .await
+            .into_future();
+        session.in_time(running).await
     });
     let (stdout, mut stderr) = (stdout.bytes(), stderr.bytes());
     let mut state = std::mem::take(&mut *session.state());
@@ -179,7 +200,7 @@ fn bash(session: &Arc<Session>, command: &Command) -> Bash {
 fn limits(limits: &Limits) -> ExecutionLimits {
     const MANY: usize = 100_000_000;
     ExecutionLimits::new()
-        .timeout(limits.wall + GRACE)
+        .timeout(limits.wall + DELIVERY)
         .max_stdout_bytes(limits.output)
         .max_stderr_bytes(limits.output)
         .max_live_intermediate_bytes(limits.memory)

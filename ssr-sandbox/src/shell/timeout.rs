@@ -59,14 +59,16 @@ fn parse(args: &[String]) -> Result<(Option<Duration>, &[String]), String> {
         return Err("missing operand".to_owned());
     }
     let unit = |suffix| text.strip_suffix(suffix);
-    let (number, seconds) = unit('s').map(|number| (number, 1.0))
+    let (number, seconds) = unit('s')
+        .map(|number| (number, 1.0))
         .or_else(|| unit('m').map(|number| (number, 60.0)))
         .or_else(|| unit('h').map(|number| (number, 3600.0)))
         .or_else(|| unit('d').map(|number| (number, 86_400.0)))
         .unwrap_or((text, 1.0));
     let invalid = || format!("invalid time interval '{text}'");
     let number: f64 = number.parse().map_err(|_| invalid())?;
-    let duration = Duration::try_from_secs_f64((number * seconds).min(1e9)).map_err(|_| invalid())?;
+    let duration =
+        Duration::try_from_secs_f64((number * seconds).min(1e9)).map_err(|_| invalid())?;
     Ok(((!duration.is_zero()).then_some(duration), command))
 }
 

@@ -22,8 +22,10 @@ fn forks_do_not_see_each_other() {
     let mut one = open(&[("a.txt", "1")]);
     one.write(&path("a.txt"), Some(file("2"))).unwrap();
     let mut two = one.fork().unwrap();
-    two.run(&Command::shell("echo 3 > a.txt; mkdir -p d; echo x > d/new; echo t > /tmp/t")).unwrap();
-    one.run(&Command::python("import os; assert not os.path.exists('/tmp/t'); os.remove('a.txt')")).unwrap();
+    two.run(&Command::shell("echo 3 > a.txt; mkdir -p d; echo x > d/new; echo t > /tmp/t"))
+        .unwrap();
+    one.run(&Command::python("import os; assert not os.path.exists('/tmp/t'); os.remove('a.txt')"))
+        .unwrap();
     assert_eq!(one.tree().unwrap(), tree(&[]));
     assert_eq!(two.tree().unwrap(), tree(&[("a.txt", "3\n"), ("d/new", "x\n")]));
     assert_eq!(two.base(), one.base());
@@ -47,7 +49,9 @@ fn files_can_be_written_replaced_and_removed() {
 fn memory_does_not_outlive_a_command() {
     let mut workspace = open(&[]);
     workspace.run(&Command::python("import sys, json; sys.leaked = json.leaked = 1")).unwrap();
-    let output = workspace.run(&Command::python("import sys, json; print(hasattr(sys, 'leaked') or hasattr(json, 'leaked'))"));
+    let output = workspace.run(&Command::python(
+        "import sys, json; print(hasattr(sys, 'leaked') or hasattr(json, 'leaked'))",
+    ));
     assert_eq!(output.unwrap().stdout, b"False\n");
 }
 

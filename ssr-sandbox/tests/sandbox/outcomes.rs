@@ -16,10 +16,8 @@ fn outcomes_are_those_of_native_pytest() {
     let mut workspace = sandbox().open(&repository).unwrap();
     let output = workspace.run(&Command::tests(TestSelection::All)).unwrap();
     let report = output.report.clone().unwrap();
-    let ours: BTreeMap<String, String> = report
-        .iter()
-        .map(|(id, outcome)| (id.to_string(), format!("{outcome:?}")))
-        .collect();
+    let ours: BTreeMap<String, String> =
+        report.iter().map(|(id, outcome)| (id.to_string(), format!("{outcome:?}"))).collect();
     assert_eq!(ours, native(), "{}", output.stdout_text());
     assert_eq!(report.problems().len(), 1, "{:?}", report.problems());
     assert!(report.problems()[0].contains("no_such_module_at_all"), "{:?}", report.problems());
@@ -50,7 +48,11 @@ fn native() -> BTreeMap<String, String> {
         .unwrap();
     let lines = std::fs::read_to_string(scratch.path().join("outcomes"));
     let lines = lines.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stdout)));
-    lines.lines().filter_map(|line| line.split_once('\t')).map(|(o, id)| (id.into(), o.into())).collect()
+    lines
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .map(|(o, id)| (id.into(), o.into()))
+        .collect()
 }
 
 #[test]
@@ -64,7 +66,8 @@ fn a_selection_runs_what_it_names_and_nothing_else() {
     let files = run(TestSelection::Files(vec![path("test_b.py"), path("test_gone.py")]));
     assert_eq!(passed(&files), ["test_b.py::test_3"]);
     assert_eq!(files.problems(), ["there is no test file test_gone.py"]);
-    let ids = ["test_a.py::test_2", "test_a.py::test_gone", "test_gone.py::test_x"].map(str::to_owned);
+    let ids =
+        ["test_a.py::test_2", "test_a.py::test_gone", "test_gone.py::test_x"].map(str::to_owned);
     let ids = run(TestSelection::Ids(ids.to_vec()));
     assert_eq!(passed(&ids), ["test_a.py::test_2"]);
     assert_eq!(ids.count(Outcome::Missing), 2);
@@ -75,9 +78,14 @@ fn a_selection_runs_what_it_names_and_nothing_else() {
 
 #[test]
 fn leaving_the_process_is_not_passing() {
-    for exit in ["import os; os._exit(0)", "import sys; sys.stdout.close(); os = __import__('os'); os._exit(0)"] {
-        let body = format!("def test_before(): pass\ndef test_exits(): {exit}\ndef test_after(): pass\n");
-        let output = open(&[("test_a.py", &body)]).run(&Command::tests(TestSelection::All)).unwrap();
+    for exit in [
+        "import os; os._exit(0)",
+        "import sys; sys.stdout.close(); os = __import__('os'); os._exit(0)",
+    ] {
+        let body =
+            format!("def test_before(): pass\ndef test_exits(): {exit}\ndef test_after(): pass\n");
+        let output =
+            open(&[("test_a.py", &body)]).run(&Command::tests(TestSelection::All)).unwrap();
         let report = output.report.unwrap();
         assert_eq!(output.exit, Exit::Code(0));
         assert_eq!(passed(&report), ["test_a.py::test_before"]);
@@ -116,7 +124,11 @@ def test_fails():
     let output = open(&[("test_a.py", body)]).run(&Command::tests(TestSelection::All)).unwrap();
     let report = output.report.unwrap();
     assert_eq!(report.outcome(&"test_a.py::test_fails".into()), Outcome::Failed);
-    assert!(report.problems().iter().any(|p| p.contains("key of another run")), "{:?}", report.problems());
+    assert!(
+        report.problems().iter().any(|p| p.contains("key of another run")),
+        "{:?}",
+        report.problems()
+    );
 }
 
 #[test]

@@ -84,5 +84,9 @@ print(refused(os.listdir, '/proc'), refused(open, '/etc/passwd'), refused(open, 
 print(refused(connect), refused(subprocess.run, ['ls']), refused(threading.Thread(target=print).start))
 ";
     let (exit, stdout, stderr) = run(source);
-    assert_eq!((exit, stdout.as_str()), (Exit::Code(0), "True True True\nTrue True True\n"), "{stderr}");
+    assert_eq!(
+        (exit, stdout.as_str()),
+        (Exit::Code(0), "True True True\nTrue True True\n"),
+        "{stderr}"
+    );
 }

@@ -32,7 +32,11 @@ fn statuses_follow_bash() {
 fn the_interpreter_takes_programs_in_every_way() {
     check("python - a <<'EOF'\nimport sys\nprint(sys.argv)\nEOF", "['-', 'a']\n", 0);
     check("echo 'print(1)' | python", "1\n", 0);
-    check("echo 'import sys; print(sys.argv[1:])' > s.py; python3 s.py x 'y z'", "['x', 'y z']\n", 0);
+    check(
+        "echo 'import sys; print(sys.argv[1:])' > s.py; python3 s.py x 'y z'",
+        "['x', 'y z']\n",
+        0,
+    );
     check("echo in | python -c 'import sys; print(sys.stdin.read().upper(), end=\"\")'", "IN\n", 0);
     check("mkdir d; cd d; python -c 'import os; print(os.getcwd())'", "/testbed/d\n", 0);
     check("X=1 python -c 'import os; print(os.environ[\"X\"])'", "1\n", 0);
@@ -49,10 +53,22 @@ fn files_are_shared_between_shell_and_programs() {
     check("echo hi > a.txt; python -c 'print(open(\"a.txt\").read(), end=\"\")'", "hi\n", 0);
     check("python -c 'open(\"n.txt\", \"w\").write(\"1\\n2\\n\")'; wc -l < n.txt", "2\n", 0);
     check("ls *.txt; cat 'b c.txt' | grep -c .", "b c.txt\n2\n", 0);
-    check("cat > f.py <<'EOF'\nprint('f')\nEOF\npython f.py >> out; python f.py >> out; cat out", "f\nf\n", 0);
+    check(
+        "cat > f.py <<'EOF'\nprint('f')\nEOF\npython f.py >> out; python f.py >> out; cat out",
+        "f\nf\n",
+        0,
+    );
     check("echo x > /dev/null; echo y 2>/dev/null; ls /testbed/pkg", "y\n__init__.py\n", 0);
-    check("sed -i 's/x/z/' 'b c.txt'; head -1 'b c.txt'; find . -name '*.py' | sort", "z\n./pkg/__init__.py\n./test_a.py\n", 0);
-    check("ln -s test_a.py l.py; head -c 10 l.py; rm l.py; test -e test_a.py && echo kept", "def test_1kept\n", 0);
+    check(
+        "sed -i 's/x/z/' 'b c.txt'; head -1 'b c.txt'; find . -name '*.py' | sort",
+        "z\n./pkg/__init__.py\n./test_a.py\n",
+        0,
+    );
+    check(
+        "ln -s test_a.py l.py; head -c 10 l.py; rm l.py; test -e test_a.py && echo kept",
+        "def test_1kept\n",
+        0,
+    );
 }
 
 #[test]
@@ -91,15 +107,31 @@ fn loops_keep_their_input() {
     check("printf 'a\\nb\\n' | while read x; do python -c \"print('$x')\"; done", "a\nb\n", 0);
     check("for i in 1 2; do python -c \"print($i)\"; done", "1\n2\n", 0);
     check("yes | head -n 3", "y\ny\ny\n", 0);
-    check("seq 5 | xargs -n 2 python -c 'import sys; print(sys.argv[1:])'", "['1', '2']\n['3', '4']\n['5']\n", 0);
+    check(
+        "seq 5 | xargs -n 2 python -c 'import sys; print(sys.argv[1:])'",
+        "['1', '2']\n['3', '4']\n['5']\n",
+        0,
+    );
 }
 
 #[test]
 fn timeout_ends_programs_and_scripts() {
     check("timeout 0.3 python -c 'while True: pass'; echo $?", "124\n", 0);
-    check("echo 'python -c \"while True: pass\"' > s.sh; timeout 0.3 bash s.sh; echo $?", "124\n", 0);
-    check("timeout 60 python -c 'import os; print([n for n in os.environ if \"SSR\" in n])'", "[]\n", 0);
-    check("timeout 60 python -c 'raise SystemExit(3)'; echo $?; timeout 1s true && echo ok", "3\nok\n", 0);
+    check(
+        "echo 'python -c \"while True: pass\"' > s.sh; timeout 0.3 bash s.sh; echo $?",
+        "124\n",
+        0,
+    );
+    check(
+        "timeout 60 python -c 'import os; print([n for n in os.environ if \"SSR\" in n])'",
+        "[]\n",
+        0,
+    );
+    check(
+        "timeout 60 python -c 'raise SystemExit(3)'; echo $?; timeout 1s true && echo ok",
+        "3\nok\n",
+        0,
+    );
     check("echo in | timeout 60 python -c 'print(input())'", "in\n", 0);
     check("timeout x ls 2>&1; echo $?", "timeout: invalid time interval 'x'\n125\n", 0);
 }
