@@ -121,10 +121,13 @@ impl Policy for LocalPolicy {
         // The version is read under the lock, so it belongs to the weights.
         let weights = self.read();
         let version = self.weight_version();
-        let completed = weights
-            .generator()
-            .map_err(Failure::Model)
-            .and_then(|generator| engine::complete(generator, &self.tokenizer, requests, version));
+        let complete = || {
+            let generator = weights.generator()?;
+            engine::complete(generator, &self.tokenizer, requests, version)
+        };
+        // Inside the thread pool: from outside, every small parallel loop would wait for a thread
+        // to wake up.
+        let completed = rayon::scope(|_| complete());
         completed.map_err(|failure| match failure {
             Failure::Request(index, problem) => PolicyError::Request { index, problem },
             Failure::Model(error) => PolicyError::infrastructure("generating", error),

@@ -27,7 +27,7 @@ pub struct Target<'a> {
 /// What [`Model::score`] returns, one entry per target in the order (sequence, target).
 #[derive(Debug)]
 pub struct Scores {
-    /// Natural-log probabilities [N], differentiable with respect to every variable.
+    /// Natural-log probabilities, shape `(N)`, differentiable with respect to every variable.
     pub logprobs: Tensor,
     /// Entropies of the distributions, in nats, without gradients.
     pub entropies: Vec<f32>,

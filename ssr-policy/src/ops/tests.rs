@@ -130,7 +130,7 @@ fn token_logprobs_are_log_softmax_over_the_allowed_tokens() {
     let (hidden, head) = (var(&[rows, 24], 1), var(&[vocabulary, 24], 2));
     let scored = |row: usize| {
         let allowed =
-            (row % 3 == 0).then(|| (row as u32 % 7..vocabulary as u32).step_by(7).collect());
+            row.is_multiple_of(3).then(|| (row as u32 % 7..vocabulary as u32).step_by(7).collect());
         Scored { token: row as u32 % 7 + 7 * (row as u32 % 9), allowed }
     };
     let fused = || Ok(token_logprobs(&hidden, &head, (0..rows).map(scored).collect())?.0);
