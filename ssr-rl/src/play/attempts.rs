@@ -52,12 +52,8 @@ impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
             .enumerate()
             .map(|(bug, group)| group.into_iter().filter_map(|a| finish(a, bug, &judged)).collect())
             .collect();
-        let all_dropped = groups.iter().all(Vec::is_empty);
         for error in judged.into_values().filter_map(Result::err) {
-            if all_dropped {
-                return Err(error);
-            }
-            self.warn(&format!("attempts are dropped: {error}"));
+            self.note("attempts are dropped", error);
         }
         Ok(groups)
     }
@@ -108,31 +104,20 @@ impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
                     .map(|size| completions.by_ref().take(size).collect())
                     .collect())
             }
-            Err(error @ PolicyError::Request { .. }) if groups.len() == 1 => Err(error),
-            Err(PolicyError::Request { .. }) => self.complete_apart(groups),
+            Err(PolicyError::Request { .. }) => {
+                groups.into_iter().map(|group| self.complete_alone(&group)).collect()
+            }
             Err(error) => Err(error),
         }
     }
 
-    fn complete_apart(
-        &self,
-        groups: Vec<Vec<Request>>,
-    ) -> Result<Vec<Vec<Completion>>, PolicyError> {
-        let mut completed = Vec::with_capacity(groups.len());
-        let mut refused = None;
-        for group in groups {
-            completed.push(match self.policy.complete(&group) {
-                Err(error @ PolicyError::Request { .. }) => {
-                    self.warn(&format!("a group of attempts is dropped: {error}"));
-                    refused = Some(error);
-                    Vec::new()
-                }
-                completions => completions?,
-            });
-        }
-        match refused {
-            Some(error) if completed.iter().all(Vec::is_empty) => Err(error),
-            _ => Ok(completed),
+    fn complete_alone(&self, group: &[Request]) -> Result<Vec<Completion>, PolicyError> {
+        match self.policy.complete(group) {
+            Err(error @ PolicyError::Request { .. }) => {
+                self.note("a group of attempts is dropped", error.into());
+                Ok(Vec::new())
+            }
+            completions => completions,
         }
     }
 

@@ -69,7 +69,7 @@ impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
             let each = distinct.into_par_iter();
             each.map(|choice| (choice, self.check(&candidates[choice]))).collect()
         });
-        self.sort_out(completions, chosen, checked)
+        Ok(self.sort_out(completions, chosen, checked))
     }
 
     fn candidates(&self) -> Result<Vec<Candidate>> {
@@ -145,7 +145,7 @@ impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
         completions: Vec<Completion>,
         chosen: Vec<Option<usize>>,
         checked: BTreeMap<usize, Result<Checked>>,
-    ) -> Result<Proposals> {
+    ) -> Proposals {
         let mut proposals = Proposals { drawn: Vec::new(), bugs: Vec::new() };
         for (index, (completion, choice)) in completions.into_iter().zip(&chosen).enumerate() {
             let verdict = match choice.map(|choice| &checked[&choice]) {
@@ -167,15 +167,10 @@ impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
             };
             proposals.drawn.push(Proposal { index, completion, verdict });
         }
-        let dropped = |proposal: &Proposal| matches!(proposal.verdict, Verdict::Dropped);
-        let all_dropped = proposals.drawn.iter().all(dropped);
         for error in checked.into_values().filter_map(Result::err) {
-            if all_dropped {
-                return Err(error);
-            }
-            self.warn(&format!("a proposal is dropped: {error}"));
+            self.note("a proposal is dropped", error);
         }
-        Ok(proposals)
+        proposals
     }
 
     /// The injector's episodes. `solved` tells of each bug how many attempts repaired it, and how

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::Instant;
 
 use ssr_core::{Episode, Patch, Role, Sandbox, Seed, Suites, TestId};
@@ -200,6 +201,7 @@ impl<S: Sandbox, I: Injector, L: Learner, P: SolverProtocol> SelfPlay<S, I, L, P
             count_tokens: &|text| self.learner.count_tokens(text),
             progress,
             clock: Clock::default(),
+            failure: Mutex::default(),
         };
         step.play()
     }

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ssr_core::{
@@ -10,7 +11,7 @@ use super::attempts::Attempt;
 use super::proposals::{Proposals, Verdict};
 use super::{Event, Injector, Progress, Repository, SolverProtocol};
 use crate::run::{rate, ratio};
-use crate::{BugRecord, Config, Result, StepMetrics};
+use crate::{BugRecord, Config, Error, Result, StepMetrics};
 
 /// One step of self-play, up to the update: a function of the weights and the seed.
 pub(super) struct Step<'a, S, I, P> {
@@ -28,6 +29,8 @@ pub(super) struct Step<'a, S, I, P> {
     pub(super) count_tokens: &'a (dyn Fn(&str) -> usize + Sync),
     pub(super) progress: &'a dyn Progress,
     pub(super) clock: Clock,
+    /// The first failure of the infrastructure that dropped an episode.
+    pub(super) failure: Mutex<Option<Error>>,
 }
 
 /// Where the time of a step goes.
@@ -46,6 +49,8 @@ pub(super) struct Played {
 
 impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
     /// Plays both roles: proposals, attempts at the valid ones, attempts at failed repairs.
+    ///
+    /// Fails when the infrastructure leaves not a single episode.
     pub(super) fn play(&self) -> Result<Played> {
         let cycles = self.suites.cycles();
         let proposals = self.propose()?;
@@ -60,6 +65,9 @@ impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
         let injected = episodes.len();
         for (bug, group) in first.iter().zip(&groups).chain(second.iter().zip(&second_groups)) {
             episodes.extend(self.solver_episodes(bug, group));
+        }
+        if let Some(failure) = self.failure().take().filter(|_| episodes.is_empty()) {
+            return Err(failure);
         }
         let mut metrics = self.metrics(&proposals, &groups, &second_groups);
         metrics.test_cycles = self.suites.cycles() - cycles;
@@ -108,8 +116,14 @@ impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
         metrics
     }
 
-    pub(super) fn warn(&self, text: &str) {
-        self.progress.event(Event::Warning(text));
+    /// Warns of a failure that drops episodes.
+    pub(super) fn note(&self, consequence: &str, failure: Error) {
+        self.progress.event(Event::Warning(&format!("{consequence}: {failure}")));
+        self.failure().get_or_insert(failure);
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<Error>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `work` and counts its time as generation.
