@@ -29,7 +29,8 @@ pub enum Style {
 /// if its parameters are spelled out in a single `parametrize` as literals from which pytest
 /// makes its ids; otherwise the whole test goes. A block left empty gets a `pass`.
 ///
-/// A method that a class inherits is hidden there by `test = None`, unless its definition goes as
+/// A function that the rest of its file uses stays, renamed to `_test`, so that it is a helper and
+/// no test. A method that a class inherits is hidden there by `test = None`, unless its definition goes as
 /// well. The other way round, a definition that goes is gone for every class that inherits it.
 ///
 /// ```

@@ -144,6 +144,20 @@ fn an_inherited_test_is_hidden_in_its_class_unless_its_definition_goes() {
 }
 
 #[test]
+fn a_test_that_others_call_becomes_a_helper() {
+    let text =
+        "def test_x(f=1):\n    test_x\n    a.test_x(test_x=f)\n\n\ndef test_y():\n    test_x(2)\n";
+    let renamed = "def _test_x(f=1):\n    _test_x\n    a.test_x(test_x=f)\n\n\ndef test_y():\n    _test_x(2)\n";
+    assert_eq!(weakened(text, &["test_x"]), renamed);
+    assert_eq!(weakened(text, &["test_x", "test_y"]), "");
+    let asserting =
+        "def test_x():\n    return 1\n\n\ndef test_y():\n    a()\n    assert test_x()\n";
+    let left = weakened_with(asserting, &["test_x", "test_y"], Style::Assertions).unwrap();
+    assert_eq!(left, "def _test_x():\n    return 1\n\n\ndef test_y():\n    a()\n");
+    assert_eq!(weakened(text, &["test_y"]), text.split("\n\n\n").next().unwrap().to_owned() + "\n");
+}
+
+#[test]
 fn a_mixed_style_follows_the_seed() {
     let tests: String =
         (0..20).map(|n| format!("def test_{n}():\n    a = f()\n    assert a\n\n\n")).collect();

@@ -1,9 +1,12 @@
 //! Taking tests out of pytest and unittest files.
 
 mod assertions;
+mod callers;
 mod cases;
 mod definitions;
 mod lines;
+
+use std::collections::HashMap;
 
 use crate::NotFound;
 use crate::weaken::{Request, Weakened};
@@ -18,6 +21,7 @@ pub(super) fn weaken(text: &str, requests: &[Request<'_>]) -> Weakened {
     let definitions = Definitions::of(&tree, text);
     let mut lines = Lines::new(text);
     let mut edits = Vec::new();
+    let mut functions = HashMap::new();
     let mut missing = Vec::new();
     for (index, request) in requests.iter().enumerate() {
         let found = match definitions.find(&request.classes, request.function) {
@@ -52,12 +56,21 @@ pub(super) fn weaken(text: &str, requests: &[Request<'_>]) -> Weakened {
         {
             continue;
         }
-        found.iter().for_each(|definition| lines.delete(*definition));
+        if request.classes.is_empty() {
+            functions.insert(request.function, found.to_vec());
+        } else {
+            found.iter().for_each(|definition| lines.delete(*definition));
+        }
     }
     if !missing.is_empty() {
         return Err(missing);
     }
+    let mut renames = callers::rename_used(&tree, text, &mut functions);
+    functions.values().flatten().for_each(|definition| lines.delete(*definition));
     edits.extend(lines.into_edits());
+    // A name in a deleted assertion or case needs no new one.
+    renames.retain(|(name, _)| !edits.iter().any(|(gone, _)| gone.contains(&name.start)));
+    edits.extend(renames);
     edits.sort_by_key(|(range, _)| range.start);
     Ok(edits)
 }
