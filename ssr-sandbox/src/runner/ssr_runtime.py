@@ -31,6 +31,27 @@ def _supply_missing():
     os.dup2 = _dup2
 
 
+def _supply_event_loop():
+    """Lets asyncio run: without sockets nothing but its own timers can wake a loop."""
+    import selectors
+    import time
+    from asyncio.selector_events import BaseSelectorEventLoop
+
+    class TimersOnly(selectors._BaseSelectorImpl):
+        def select(self, timeout=None):
+            if timeout is None:
+                raise RuntimeError("the event loop waits for something that cannot happen here")
+            time.sleep(max(timeout, 0))
+            return []
+
+    def make_self_pipe(self):
+        self._ssock = self._csock = None
+
+    selectors.DefaultSelector = TimersOnly
+    BaseSelectorEventLoop._make_self_pipe = make_self_pipe
+    BaseSelectorEventLoop._close_self_pipe = lambda self: None
+
+
 def _dup(fd):
     for flags in (os.O_RDWR, os.O_WRONLY, os.O_RDONLY):
         try:
@@ -83,6 +104,7 @@ def prepare(preload):
             importlib.import_module(name)
         except Exception:
             pass
+    _supply_event_loop()
     if "pytest" in sys.modules:
         importlib.import_module("ssr_pytest")
         _rehearse()

@@ -67,13 +67,16 @@ fn dist_info(tree: &Tree) -> Tree {
         Some((name, version, info))
     });
     let Some((name, version, info)) = described else { return Tree::new() };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-+!".contains(c);
+    if !name.chars().chain(version.chars()).all(is_plain) {
+        return Tree::new();
+    }
     let folder = format!("{}-{version}.dist-info", name.replace(['-', '.'], "_"));
     let entry_points = tree
         .files()
         .find(|(path, _)| path.as_str().ends_with(".egg-info/entry_points.txt"))
         .map(|(_, file)| ("entry_points.txt", file.clone()));
     let files = [("METADATA", File::new(info.into_bytes()))].into_iter().chain(entry_points);
-    // A name or version that is no file name cannot have been installed either.
     let files = files
         .filter_map(|(name, file)| Some((RepoPath::new(&format!("{folder}/{name}")).ok()?, file)));
     Tree::from_files(files).unwrap_or_default()

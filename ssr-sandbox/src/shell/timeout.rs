@@ -66,7 +66,7 @@ fn parse(args: &[String]) -> Result<(Option<Duration>, &[String]), String> {
         .or_else(|| unit('d').map(|number| (number, 86_400.0)))
         .unwrap_or((text, 1.0));
     let invalid = || format!("invalid time interval '{text}'");
-    let number: f64 = number.parse().map_err(|_| invalid())?;
+    let number: f64 = number.parse().ok().filter(|n: &f64| !n.is_nan()).ok_or_else(invalid)?;
     let duration =
         Duration::try_from_secs_f64((number * seconds).min(1e9)).map_err(|_| invalid())?;
     Ok(((!duration.is_zero()).then_some(duration), command))

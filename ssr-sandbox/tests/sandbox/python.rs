@@ -90,3 +90,24 @@ print(refused(connect), refused(subprocess.run, ['ls']), refused(threading.Threa
         "{stderr}"
     );
 }
+
+#[test]
+fn an_event_loop_runs_on_virtual_time() {
+    let source = "
+import asyncio, time
+async def late(seconds):
+    await asyncio.sleep(seconds)
+    return seconds
+async def main():
+    print(await asyncio.gather(late(3600), late(60)))
+    try:
+        await asyncio.wait_for(late(10), 1)
+    except TimeoutError:
+        print('timeout')
+start = time.monotonic()
+asyncio.run(main())
+print(3600 < time.monotonic() - start < 3700)
+";
+    let (exit, stdout, stderr) = run(source);
+    assert_eq!((exit, stdout.as_str()), (Exit::Code(0), "[3600, 60]\ntimeout\nTrue\n"), "{stderr}");
+}
