@@ -25,9 +25,6 @@ impl Cargo {
     pub fn new<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Self {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
         command.args(args);
-        if std::env::var_os("SSR_CACHE_DIR").is_none() {
-            command.env("SSR_CACHE_DIR", target().join("ssr-cache"));
-        }
         Self { command }
     }
 
