@@ -12,6 +12,18 @@ import os
 import pytest
 
 
+# Options of plugins that watch or distribute a run and do not change its outcomes. Repositories
+# put them into `addopts`; without the plugin pytest would refuse to run at all.
+_IGNORED_OPTIONS = [
+    (("--cov",), {"action": "append", "nargs": "?", "const": True}),
+    (("--cov-report",), {"action": "append"}),
+    (("--cov-config", "--cov-fail-under", "--cov-context"), {}),
+    (("--no-cov", "--no-cov-on-fail", "--cov-branch", "--cov-append"), {"action": "store_true"}),
+    (("-n", "--numprocesses", "--maxprocesses", "--dist"), {}),
+    (("--timeout", "--timeout-method"), {}),
+]
+
+
 def _text(value):
     # An id may hold surrogates, which no UTF-8 reader accepts.
     return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
@@ -33,6 +45,12 @@ def _channel(fd, key, write=os.write, encode=json.JSONEncoder().encode):
 
 def _plugin(emit, wanted, text=_text):
     silent = False
+
+    def pytest_addoption(parser):
+        group = parser.getgroup("accepted and ignored")
+        for names, settings in _IGNORED_OPTIONS:
+            for name in names:
+                group._addoption(name, dest=f"ignored {name}", **settings)
 
     def pytest_configure(config):
         # A worker of pytest-xdist reports to its controller, which reports here.

@@ -4,7 +4,7 @@ use crate::vfs::{Vfs, VfsError};
 
 use super::layout::Layout;
 use super::workspace::WasiWorkspace;
-use super::{TESTBED, WasiSandbox, failed, whole_suite};
+use super::{TESTBED, WasiSandbox, failed, install, whole_suite};
 
 /// The folder in which Python keeps bytecode, one below each folder of sources.
 const CACHE: &str = "__pycache__";
@@ -22,7 +22,8 @@ impl Warm {
         let layout = Layout::of(tree);
         let mut vfs = sandbox.base();
         vfs.mount(TESTBED, tree).map_err(|error| failed("mounting the repository", error))?;
-        let workspace = WasiWorkspace::on(sandbox.clone(), tree, vfs.clone(), layout);
+        let installed = install(vfs.clone(), &layout)?;
+        let workspace = WasiWorkspace::on(sandbox.clone(), tree, installed, layout);
         let (output, left) = workspace.run_tests(&whole_suite(), true)?;
         vfs.mount(TESTBED, &bytecode_of(tree, &left.tree(TESTBED)))
             .map_err(|error| failed("keeping bytecode", error))?;

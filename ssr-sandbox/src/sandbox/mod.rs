@@ -94,10 +94,7 @@ impl WasiSandbox {
                 vfs.mount(TESTBED, tree).map(|()| vfs)
             }
         };
-        let mut vfs = mounted.map_err(|error| failed("mounting the repository", error))?;
-        vfs.mount(SITE_PACKAGES, &layout.metadata)
-            .map_err(|error| failed("mounting the metadata", error))?;
-        Ok(vfs)
+        install(mounted.map_err(|error| failed("mounting the repository", error))?, layout)
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Warm>> {
@@ -111,6 +108,13 @@ impl Sandbox for WasiSandbox {
     fn open(&self, tree: &Tree) -> Result<WasiWorkspace, SandboxError> {
         WasiWorkspace::open(self.clone(), tree)
     }
+}
+
+/// Adds what an installed repository has among the packages.
+fn install(mut vfs: Vfs, layout: &Layout) -> Result<Vfs, SandboxError> {
+    vfs.mount(SITE_PACKAGES, &layout.metadata)
+        .map_err(|error| failed("mounting the metadata", error))?;
+    Ok(vfs)
 }
 
 fn failed(

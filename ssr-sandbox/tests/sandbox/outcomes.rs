@@ -19,6 +19,9 @@ fn outcomes_are_those_of_native_pytest() {
     let ours: BTreeMap<String, String> =
         report.iter().map(|(id, outcome)| (id.to_string(), format!("{outcome:?}"))).collect();
     assert_eq!(ours, native(), "{}", output.stdout_text());
+    assert_eq!(sandbox().warm(&repository).unwrap().report, output.report);
+    let mut warm = sandbox().open(&repository).unwrap();
+    assert_eq!(warm.run(&Command::tests(TestSelection::All)).unwrap().report, output.report);
     assert_eq!(report.problems().len(), 1, "{:?}", report.problems());
     assert!(report.problems()[0].contains("no_such_module_at_all"), "{:?}", report.problems());
 }
@@ -184,4 +187,16 @@ fn equal_runs_give_equal_bytes() {
     }
     let again = open(&[("test_a.py", body)]).run(&Command::tests(TestSelection::All)).unwrap();
     assert_eq!(again, first);
+}
+
+#[test]
+fn options_of_plugins_that_only_watch_are_accepted() {
+    let ini = "[pytest]\naddopts = --cov=pkg --cov --cov-report=term-missing --no-cov-on-fail -n 4 --timeout=5\n";
+    let mut workspace = open(&[("pytest.ini", ini), ("test_a.py", "def test_x(): pass\n")]);
+    let output = workspace.run(&Command::tests(TestSelection::All)).unwrap();
+    assert_eq!(output.exit, Exit::Code(0), "{}", output.stderr_text());
+    let refused = open(&[("pytest.ini", "[pytest]\naddopts = --no-such-option\n")])
+        .run(&Command::tests(TestSelection::All))
+        .unwrap();
+    assert!(refused.report.unwrap().problems()[0].contains("status 4"));
 }
