@@ -4,7 +4,7 @@ use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use ssr_core::{Completion, Policy, PolicyError, Request};
 
-use crate::engine::{self, Failure};
+use crate::engine::{self, Failure, Workers};
 use crate::error::{Error, Result};
 use crate::generator::Generator;
 use crate::model::Model;
@@ -19,6 +19,7 @@ pub struct LocalPolicy {
     weights: RwLock<Weights>,
     tokenizer: Tokenizer,
     version: AtomicU64,
+    workers: Workers,
 }
 
 impl std::fmt::Debug for LocalPolicy {
@@ -48,7 +49,7 @@ impl LocalPolicy {
     /// A policy of weight version 0.
     ///
     /// # Errors
-    /// When the tokenizer has tokens that the model has no logits for.
+    /// When the tokenizer has tokens that the model has no logits for, or no thread can be started.
     pub fn new(model: Model, tokenizer: Tokenizer) -> Result<Self> {
         let (ids, logits) = (tokenizer.vocab_size(), model.config().vocab_size);
         if ids > logits {
@@ -56,7 +57,7 @@ impl LocalPolicy {
             return Err(Error::Input { problem });
         }
         let weights = RwLock::new(Weights { model, generator: OnceLock::new() });
-        Ok(Self { weights, tokenizer, version: AtomicU64::new(0) })
+        Ok(Self { weights, tokenizer, version: AtomicU64::new(0), workers: Workers::new()? })
     }
 
     /// Reads `config.json`, `model.safetensors` and `tokenizer.json` from a folder.
@@ -121,13 +122,9 @@ impl Policy for LocalPolicy {
         // The version is read under the lock, so it belongs to the weights.
         let weights = self.read();
         let version = self.weight_version();
-        let complete = || {
-            let generator = weights.generator()?;
-            engine::complete(generator, &self.tokenizer, requests, version)
-        };
-        // Inside the thread pool: from outside, every small parallel loop would wait for a thread
-        // to wake up.
-        let completed = rayon::scope(|_| complete());
+        let completed = weights.generator().map_err(Failure::Model).and_then(|generator| {
+            engine::complete(generator, &self.tokenizer, requests, version, &self.workers)
+        });
         completed.map_err(|failure| match failure {
             Failure::Request(index, problem) => PolicyError::Request { index, problem },
             Failure::Model(error) => PolicyError::infrastructure("generating", error),

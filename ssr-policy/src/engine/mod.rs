@@ -3,6 +3,7 @@
 mod answer;
 mod choice;
 mod sample;
+mod workers;
 
 use std::collections::VecDeque;
 
@@ -18,8 +19,9 @@ use crate::ops::with_slice;
 use crate::score::check_tokens;
 use crate::tokenizer::Tokenizer;
 use answer::{Answer, Draw};
+pub(crate) use workers::Workers;
 
-/// Rows that are decoded together; more wait for a place.
+/// Rows that a worker decodes together; more wait for a place.
 const MAX_ROWS: usize = 64;
 /// Prompt tokens that are fed at once.
 const PREFILL: usize = 512;
@@ -112,17 +114,32 @@ pub(crate) fn complete(
     tokenizer: &Tokenizer,
     requests: &[Request],
     version: u64,
+    workers: &Workers,
 ) -> Result<Vec<Completion>, Failure> {
-    let mut waiting = Vec::with_capacity(requests.len());
+    let mut rows = Vec::with_capacity(requests.len());
     for (index, request) in requests.iter().enumerate() {
-        waiting.push(Row::new(generator, tokenizer, request, index, version)?);
+        rows.push(Row::new(generator, tokenizer, request, index, version)?);
     }
     // Equal prompts become neighbours, so that one prompt's cache at a time serves all its rows.
-    waiting.sort_by(|a, b| a.prompt.cmp(&b.prompt));
-    let mut waiting = VecDeque::from(waiting);
+    rows.sort_by(|a, b| a.prompt.cmp(&b.prompt));
+    let mut done = Vec::with_capacity(requests.len());
+    for share in workers.share(rows, |rows| run(generator, rows, version)) {
+        done.extend(share?);
+    }
+    done.sort_by_key(|(index, _)| *index);
+    Ok(done.into_iter().map(|(_, completion)| completion).collect())
+}
+
+/// Completes rows, a limited number at a time; each result comes with the request's index.
+fn run(
+    generator: &Generator,
+    rows: Vec<Row<'_>>,
+    version: u64,
+) -> Result<Vec<(usize, Completion)>> {
+    let mut waiting = VecDeque::from(rows);
     let mut prompt: Option<(Vec<u32>, Cache)> = None;
     let mut active: Vec<Row<'_>> = Vec::new();
-    let mut done = Vec::with_capacity(requests.len());
+    let mut done = Vec::with_capacity(waiting.len());
     loop {
         while active.len() < MAX_ROWS
             && let Some(mut row) = waiting.pop_front()
@@ -135,7 +152,7 @@ pub(crate) fn complete(
             active.push(row);
         }
         if active.is_empty() {
-            break;
+            return Ok(done);
         }
         decode(generator, &mut active, version)?;
         let (unfinished, finished): (Vec<_>, Vec<_>) =
@@ -143,8 +160,6 @@ pub(crate) fn complete(
         active = unfinished;
         done.extend(finished.into_iter().map(|row| (row.index, row.complete())));
     }
-    done.sort_by_key(|(index, _)| *index);
-    Ok(done.into_iter().map(|(_, completion)| completion).collect())
 }
 
 /// The cache of all but the last token of a prompt, computed once for rows that follow each other.
