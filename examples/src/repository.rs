@@ -59,14 +59,18 @@ pub fn screen<S: Sandbox>(
     let refuse = |reason: String| Failure::input(format!("{}: {reason}", package.label));
     let modules = test_modules(&package.tree);
     if modules.is_empty() {
-        return Err(refuse("no test module (test_*.py or *_test.py) was found".to_owned()));
+        return Err(refuse(
+            "no test module (test_*.py or *_test.py) was found; a source distribution may leave the \
+             tests out, then use --repo with a checkout"
+                .to_owned(),
+        ));
     }
     let baseline = Baseline::measure(sandbox, &package.tree, &modules, BASELINE_RUNS, limits)?;
     if baseline.passing.len() < min_passing {
         let passing = baseline.passing.len();
-        let why = match baseline.problems.first() {
-            Some(problem) => problem.clone(),
-            None => format!("{} tests fail or are skipped", baseline.other.len()),
+        let why = match baseline.problems.as_slice() {
+            [] => format!("{} tests fail or are skipped", baseline.other.len()),
+            problems => problems.join("; "),
         };
         return Err(refuse(format!(
             "{passing} tests pass on the unchanged code and {min_passing} are needed ({why}); add \

@@ -37,6 +37,13 @@ impl Baseline {
             let mut report = output.report.clone().ok_or_else(|| {
                 SandboxError::Refused("it has no test runner that reports".to_owned())
             })?;
+            // When nothing was collected, the reason is the last thing that was printed.
+            let errors = output.stderr_text();
+            if report.is_empty()
+                && let Some(last) = errors.lines().rfind(|line| !line.trim().is_empty())
+            {
+                report.add_problem(last.trim());
+            }
             match &output.exit {
                 Exit::Code(_) => {}
                 breach => report.add_problem(format!("the suite was cut short: {breach:?}")),
