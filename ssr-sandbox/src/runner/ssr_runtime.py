@@ -160,7 +160,7 @@ def _rehearse():
     sys.stdout = sys.stderr = io.StringIO()
     os.chdir(folder)
     try:
-        pytest.main([*PYTEST_OPTIONS, "-q", "-rA", "--rootdir", folder, path])
+        pytest.main([*PYTEST_OPTIONS, "-v", "-rA", "--rootdir", folder, path])
     finally:
         sys.stdout, sys.stderr = saved[:2]
         sys.path[:] = saved[2]
@@ -186,7 +186,7 @@ def run(command):
     extra = command["env"].get("PYTHONPATH", "").split(":")
     sys.path[:0] = command["path"][:1] + [entry for entry in extra if entry] + command["path"][1:]
     sys.dont_write_bytecode = bool(command["dont_write_bytecode"])
-    _forget(command["shadowed"])
+    _forget(command["shadowed"], command["path"])
     status = _guarded(_KINDS[command["kind"]], command)
     if status is None:
         return
@@ -199,12 +199,22 @@ def run(command):
     os._exit(status & 0xFF)
 
 
-def _forget(names):
-    """Lets the repository's own packages win over installed ones that are already imported."""
+def _forget(names, path):
+    """Lets the repository's own packages win over installed ones that are already imported.
+
+    A submodule that only the installed version has stays: code of the installed version that is
+    in use, such as the pluggy below pytest, may import it late.
+    """
     names = frozenset(names)
+
+    def stays(name):
+        below = name.replace(".", "/")
+        files = (f"{below}.py", f"{below}/__init__.py")
+        return not any(os.path.exists(os.path.join(entry, file)) for entry in path for file in files)
+
     for name in [name for name in sys.modules if name.partition(".")[0] in names]:
         origin = getattr(sys.modules[name], "__file__", None) or ""
-        if origin.startswith("/site-packages/"):
+        if origin.startswith("/site-packages/") and not ("." in name and stays(name)):
             del sys.modules[name]
 
 
