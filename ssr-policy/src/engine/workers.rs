@@ -4,10 +4,10 @@ use crate::error::{Error, Result};
 
 /// Threads that generate, each on rows of its own.
 ///
-/// A decoding step of a small model takes well below a millisecond. Cutting each of its operations
-/// over threads makes them wait for each other dozens of times a step, which is several times slower
-/// than one thread as soon as anything else runs on the machine. Rows need no such waiting. Each
-/// worker is a pool of one thread, so that the parallel loops inside the operations stay on it.
+/// A decoding step of a small model takes about a millisecond and has dozens of operations. Threads
+/// that share each operation would wait for each other at every one of them; threads that share the
+/// rows wait once, at the end. Each worker is a pool of one thread, so that the parallel loops
+/// inside the operations stay on it.
 pub(crate) struct Workers {
     pools: Vec<ThreadPool>,
 }

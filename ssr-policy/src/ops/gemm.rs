@@ -1,5 +1,5 @@
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, Layout, Result, Shape, bail};
+use candle_core::{Result, bail};
+use gemm::Parallelism;
 
 /// Below this many outputs the matrix multiplication takes paths that sum in another order
 /// (dot products for at most 256 outputs, matrix-vector products for a single row or column).
@@ -11,10 +11,10 @@ pub(super) fn exact_rows(rows: usize, columns: usize) -> usize {
     rows.max(SMALL_PRODUCT / columns.max(1) + 1).max(3)
 }
 
-/// A matrix inside a storage, element (i, j) at `offset + i * strides.0 + j * strides.1`.
+/// A matrix inside a slice, element (i, j) at `offset + i * strides.0 + j * strides.1`.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix<'a> {
-    storage: &'a CpuStorage,
+    values: &'a [f32],
     offset: usize,
     rows: usize,
     columns: usize,
@@ -23,11 +23,11 @@ pub(super) struct Matrix<'a> {
 
 impl<'a> Matrix<'a> {
     /// `rows` rows of `columns` elements each, one row directly after the other.
-    pub(super) fn dense(storage: &'a CpuStorage, rows: usize, columns: usize) -> Self {
-        Self { storage, offset: 0, rows, columns, strides: (columns, 1) }
+    pub(super) fn dense(values: &'a [f32], rows: usize, columns: usize) -> Self {
+        Self { values, offset: 0, rows, columns, strides: (columns, 1) }
     }
 
-    /// The same matrix further on in the storage.
+    /// The same matrix further on in the slice.
     pub(super) fn at(self, offset: usize) -> Self {
         Self { offset, ..self }
     }
@@ -52,34 +52,59 @@ impl<'a> Matrix<'a> {
     }
 
     /// The product, dense.
-    pub(super) fn times(self, other: Matrix<'_>) -> Result<CpuStorage> {
+    ///
+    /// This is what candle's `matmul` calls, too; but that counts the machine's cores by reading
+    /// `/proc/cpuinfo` at every call, which takes longer than the products of a small model.
+    #[allow(unsafe_code)]
+    pub(super) fn times(self, other: Matrix<'_>) -> Result<Vec<f32>> {
         if self.columns != other.rows {
             bail!("cannot multiply {} columns with {} rows", self.columns, other.rows);
         }
-        let size = (1, self.rows, other.columns, self.columns);
-        self.storage.matmul(other.storage, size, &self.layout()?, &other.layout()?)
-    }
-
-    /// The kernels below candle's `matmul` do not check bounds, so this does.
-    fn layout(&self) -> Result<Layout> {
-        let Self { storage, offset, rows, columns, strides } = *self;
-        let len = storage.as_slice::<f32>()?.len();
-        let reach = |count: usize, stride: usize| count.saturating_sub(1).saturating_mul(stride);
-        let last =
-            offset.saturating_add(reach(rows, strides.0)).saturating_add(reach(columns, strides.1));
-        if last >= len {
-            bail!("a matrix of {rows} x {columns} at {offset} exceeds {len} elements");
+        let (left, right) = (self.in_bounds()?, other.in_bounds()?);
+        let mut product = vec![0f32; self.rows * other.columns];
+        let parallelism = match rayon::current_num_threads() {
+            1 => Parallelism::None,
+            threads => Parallelism::Rayon(threads),
+        };
+        // SAFETY: `in_bounds` has checked that every element of both factors, whatever the strides,
+        // lies in its slice; the product is a slice of its own with rows * columns elements, stored
+        // row by row; the strides fit into `isize` because they are reached inside a slice, and for
+        // a single row or column the unused stride is never multiplied by anything but 0.
+        unsafe {
+            gemm::gemm(
+                self.rows,
+                other.columns,
+                self.columns,
+                product.as_mut_ptr(),
+                1,
+                other.columns as isize,
+                false,
+                left.as_ptr(),
+                self.strides.1 as isize,
+                self.strides.0 as isize,
+                right.as_ptr(),
+                other.strides.1 as isize,
+                other.strides.0 as isize,
+                0.0,
+                1.0,
+                false,
+                false,
+                false,
+                parallelism,
+            );
         }
-        let shape = Shape::from((1, rows, columns));
-        Ok(Layout::new(shape, vec![rows * columns, strides.0, strides.1], offset))
+        Ok(product)
     }
-}
 
-/// The elements of a storage that was made here.
-pub(super) fn into_vec(storage: CpuStorage) -> Result<Vec<f32>> {
-    match storage {
-        CpuStorage::F32(values) => Ok(values),
-        other => bail!("expected f32, got {:?}", other.dtype()),
+    /// The slice from the first element on, if it holds the last one.
+    fn in_bounds(&self) -> Result<&'a [f32]> {
+        let Self { values, offset, rows, columns, strides } = *self;
+        let reach = |count: usize, stride: usize| count.saturating_sub(1).saturating_mul(stride);
+        let last = reach(rows, strides.0).saturating_add(reach(columns, strides.1));
+        match values.get(offset..) {
+            Some(from) if last < from.len() => Ok(from),
+            _ => bail!("a {rows} x {columns} matrix at {offset} of {} elements", values.len()),
+        }
     }
 }
 
@@ -99,12 +124,11 @@ mod tests {
     #[test]
     fn rows_of_a_padded_product_equal_the_rows_of_a_large_one() {
         for (k, n) in [(256, 64), (512, 256), (256, 2048), (32, 128), (256, 20), (768, 256)] {
-            let weight = CpuStorage::F32(random(n * k, 1));
+            let weight = random(n * k, 1);
             let rows = random(100 * k, 2);
             let product = |m: usize| {
-                let lhs = CpuStorage::F32(rows[..m * k].to_vec());
                 let weight = Matrix::dense(&weight, n, k).transposed();
-                into_vec(Matrix::dense(&lhs, m, k).times(weight).unwrap()).unwrap()
+                Matrix::dense(&rows, m, k).times(weight).unwrap()
             };
             let large = product(100);
             for m in [1, 2, 5, 8, 33] {
@@ -115,9 +139,36 @@ mod tests {
     }
 
     #[test]
+    fn products_equal_those_of_candle() {
+        use candle_core::{Device, Tensor};
+        for (m, k, n) in [(1, 1, 1), (3, 7, 5), (5, 130, 33), (64, 64, 64), (1, 300, 9)] {
+            let (a, b) = (random(m * k, 1), random(k * n, 2));
+            let tensor = |v: &[f32], shape| Tensor::from_slice(v, shape, &Device::Cpu).unwrap();
+            let expected = tensor(&a, (m, k)).matmul(&tensor(&b, (k, n))).unwrap();
+            let expected = expected.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let (left, right) = (Matrix::dense(&a, m, k), Matrix::dense(&b, k, n));
+            let product = left.times(right).unwrap();
+            let turned = right.transposed().times(left.transposed()).unwrap();
+            for i in 0..m * n {
+                assert!((product[i] - expected[i]).abs() < 1e-5);
+                assert!((turned[i % n * m + i / n] - expected[i]).abs() < 1e-5);
+            }
+        }
+    }
+
+    #[test]
     fn a_matrix_beyond_its_storage_is_refused() {
-        let storage = CpuStorage::F32(vec![0.0; 11]);
+        let storage = [0.0; 11];
         assert!(Matrix::dense(&storage, 3, 4).times(Matrix::dense(&storage, 4, 2)).is_err());
         assert!(Matrix::dense(&storage, 2, 4).times(Matrix::dense(&storage, 3, 2)).is_err());
+        assert!(
+            Matrix::dense(&storage, 1, 2)
+                .at(usize::MAX)
+                .times(Matrix::dense(&storage, 2, 2))
+                .is_err()
+        );
+        assert!(
+            Matrix::dense(&storage, usize::MAX, 2).times(Matrix::dense(&storage, 2, 2)).is_err()
+        );
     }
 }

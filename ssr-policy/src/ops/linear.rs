@@ -1,7 +1,7 @@
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
-use super::contiguous;
-use super::gemm::{Matrix, exact_rows, into_vec};
+use super::gemm::{Matrix, exact_rows};
+use super::{contiguous, with_slice};
 
 /// The weight of a projection without bias.
 pub(crate) enum Linear {
@@ -48,30 +48,21 @@ impl CustomOp2 for Product {
     ) -> Result<(CpuStorage, Shape)> {
         let (rows, inner) = x_layout.shape().dims2()?;
         let (weight_rows, weight_columns) = weight_layout.shape().dims2()?;
-        let weight = Matrix::dense(weight, weight_rows, weight_columns);
-        let weight = weight.at(weight_layout.start_offset());
-        let (weight, weight_inner, outer) = if self.packed {
-            (weight, weight_rows, weight_columns)
-        } else {
-            (weight.transposed(), weight_columns, weight_rows)
-        };
-        if inner != weight_inner || !weight_layout.is_contiguous() {
-            bail!("a projection of {rows} x {inner} from {weight_inner} to {outer}");
-        }
+        let x = contiguous(x, x_layout)?;
+        let weight = Matrix::dense(contiguous(weight, weight_layout)?, weight_rows, weight_columns);
+        let (weight, outer) =
+            if self.packed { (weight, weight_columns) } else { (weight.transposed(), weight_rows) };
         let padded = exact_rows(rows, outer);
         let product = if padded == rows {
-            let x = Matrix::dense(x, rows, inner).at(x_layout.start_offset());
-            x.times(weight)?
+            Matrix::dense(x, rows, inner).times(weight)?
         } else {
-            let mut x = contiguous(x, x_layout)?.to_vec();
+            let mut x = x.to_vec();
             x.resize(padded * inner, 0.0);
-            let x = CpuStorage::F32(x);
-            let product = Matrix::dense(&x, padded, inner).times(weight)?;
-            let mut product = into_vec(product)?;
+            let mut product = Matrix::dense(&x, padded, inner).times(weight)?;
             product.truncate(rows * outer);
-            CpuStorage::F32(product)
+            product
         };
-        Ok((product, Shape::from((rows, outer))))
+        Ok((CpuStorage::F32(product), Shape::from((rows, outer))))
     }
 
     fn bwd(
@@ -81,9 +72,16 @@ impl CustomOp2 for Product {
         _y: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let grad = grad.contiguous()?;
-        let x_grad = grad.matmul(&weight.detach())?;
-        let weight_grad = grad.t()?.matmul(&x.detach())?;
+        let ((rows, inner), (outer, _)) = (x.dims2()?, weight.dims2()?);
+        let (x_grad, weight_grad) = with_slice(grad, |grad| {
+            let grad = Matrix::dense(grad, rows, outer);
+            let x_grad = with_slice(weight, |w| grad.times(Matrix::dense(w, outer, inner)))?;
+            let weight_grad =
+                with_slice(x, |x| grad.transposed().times(Matrix::dense(x, rows, inner)))?;
+            Ok((x_grad, weight_grad))
+        })?;
+        let x_grad = Tensor::from_vec(x_grad, x.shape(), x.device())?;
+        let weight_grad = Tensor::from_vec(weight_grad, weight.shape(), weight.device())?;
         Ok((Some(x_grad), Some(weight_grad)))
     }
 }

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::gemm::{Matrix, exact_rows, into_vec};
+use super::gemm::{Matrix, exact_rows};
 use super::math::{exp_in_place, max};
 use super::{contiguous, exp, with_slice};
 
@@ -112,9 +112,7 @@ impl TokenLogprobs {
         let padded = exact_rows(rows, vocabulary);
         let mut hidden = hidden.to_vec();
         hidden.resize(padded * width, 0.0);
-        let hidden = CpuStorage::F32(hidden);
-        let logits = Matrix::dense(&hidden, padded, width).times(head.transposed())?;
-        let mut logits = into_vec(logits)?;
+        let mut logits = Matrix::dense(&hidden, padded, width).times(head.transposed())?;
         logits.truncate(rows * vocabulary);
         Ok(logits)
     }
@@ -143,8 +141,7 @@ impl TokenLogprobs {
         grad: &[f32],
         (vocabulary, width): (usize, usize),
     ) -> Result<(Vec<f32>, Vec<f32>)> {
-        let head = CpuStorage::F32(head.to_vec());
-        let head = Matrix::dense(&head, vocabulary, width);
+        let head = Matrix::dense(head, vocabulary, width);
         let mut hidden_grad = Vec::with_capacity(hidden.len());
         let mut head_grad = vec![0.0; vocabulary * width];
         let chunks =
@@ -155,12 +152,10 @@ impl TokenLogprobs {
             rows.for_each_init(Vec::new, |scratch, ((logits, scored), &grad)| {
                 scored.backward(logits, grad, scratch);
             });
-            let logits_grad = CpuStorage::F32(logits);
-            let logits_grad = Matrix::dense(&logits_grad, scored.len(), vocabulary);
-            let hidden = CpuStorage::F32(hidden.to_vec());
-            let hidden = Matrix::dense(&hidden, scored.len(), width);
-            hidden_grad.extend(into_vec(logits_grad.times(head)?)?);
-            let part = into_vec(logits_grad.transposed().times(hidden)?)?;
+            let logits_grad = Matrix::dense(&logits, scored.len(), vocabulary);
+            let hidden = Matrix::dense(hidden, scored.len(), width);
+            hidden_grad.extend(logits_grad.times(head)?);
+            let part = logits_grad.transposed().times(hidden)?;
             for (sum, value) in head_grad.iter_mut().zip(part) {
                 *sum += value;
             }
@@ -183,13 +178,13 @@ impl CustomOp2 for TokenLogprobs {
     ) -> Result<(CpuStorage, Shape)> {
         let (rows, width) = hidden_layout.shape().dims2()?;
         let (vocabulary, head_width) = head_layout.shape().dims2()?;
-        if rows != self.scored.len() || width != head_width || !head_layout.is_contiguous() {
+        if rows != self.scored.len() || width != head_width {
             bail!(
                 "{rows} hidden states of {width} for {} tokens of {head_width}",
                 self.scored.len()
             );
         }
-        let head = Matrix::dense(head, vocabulary, width).at(head_layout.start_offset());
+        let head = Matrix::dense(contiguous(head, head_layout)?, vocabulary, width);
         let hidden = contiguous(hidden, hidden_layout)?;
         let scores = self.forward(hidden, head, (vocabulary, width))?;
         let (logprobs, entropies): (Vec<f32>, Vec<f32>) = scores.into_iter().unzip();

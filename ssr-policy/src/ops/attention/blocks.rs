@@ -1,5 +1,3 @@
-use candle_core::CpuStorage;
-
 use super::AttentionShape;
 use crate::ops::gemm::Matrix;
 
@@ -12,9 +10,9 @@ pub(crate) const BLOCK: usize = 128;
 pub(crate) struct KvBlock {
     /// [kv_heads, dim, BLOCK]: transposed, because a contiguous right-hand side would send small
     /// products down a path that sums in another order.
-    keys: CpuStorage,
+    keys: Vec<f32>,
     /// [kv_heads, BLOCK, dim].
-    values: CpuStorage,
+    values: Vec<f32>,
 }
 
 impl AsRef<KvBlock> for KvBlock {
@@ -25,22 +23,18 @@ impl AsRef<KvBlock> for KvBlock {
 
 impl KvBlock {
     pub(crate) fn new(shape: AttentionShape) -> Self {
-        let zeros = || CpuStorage::F32(vec![0.0; shape.key_width() * BLOCK]);
+        let zeros = || vec![0.0; shape.key_width() * BLOCK];
         Self { keys: zeros(), values: zeros() }
     }
 
     /// Sets the key and the value of one position, each [kv_heads * dim].
     pub(crate) fn write(&mut self, shape: AttentionShape, slot: usize, key: &[f32], value: &[f32]) {
-        if let CpuStorage::F32(keys) = &mut self.keys {
-            for (index, &key) in key.iter().enumerate() {
-                keys[index * BLOCK + slot] = key;
-            }
+        for (index, &key) in key.iter().enumerate() {
+            self.keys[index * BLOCK + slot] = key;
         }
-        if let CpuStorage::F32(values) = &mut self.values {
-            for (head, value) in value.chunks(shape.dim).enumerate() {
-                let start = (head * BLOCK + slot) * shape.dim;
-                values[start..start + shape.dim].copy_from_slice(value);
-            }
+        for (head, value) in value.chunks(shape.dim).enumerate() {
+            let start = (head * BLOCK + slot) * shape.dim;
+            self.values[start..start + shape.dim].copy_from_slice(value);
         }
     }
 

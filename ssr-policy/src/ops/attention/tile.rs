@@ -1,7 +1,7 @@
-use candle_core::{CpuStorage, Result};
+use candle_core::Result;
 
 use super::{Attending, AttentionShape, BLOCK, KvBlock};
-use crate::ops::gemm::{Matrix, into_vec};
+use crate::ops::gemm::Matrix;
 use crate::ops::math::{dot, exp_in_place, max};
 
 /// Query tokens per tile: bounds the scores that are held at once.
@@ -52,7 +52,7 @@ impl Tile {
     }
 
     /// The tile's rows of one key head out of token-major rows, scaled and padded with zeros.
-    fn gather(&self, shape: AttentionShape, head: usize, values: &[f32], scale: f32) -> CpuStorage {
+    fn gather(&self, shape: AttentionShape, head: usize, values: &[f32], scale: f32) -> Vec<f32> {
         let width = self.group * shape.dim;
         let mut rows = Vec::with_capacity(self.padded_rows() * shape.dim);
         for token in self.first..self.first + self.tokens {
@@ -60,7 +60,7 @@ impl Tile {
             rows.extend(values[start..start + width].iter().map(|value| value * scale));
         }
         rows.resize(self.padded_rows() * shape.dim, 0.0);
-        CpuStorage::F32(rows)
+        rows
     }
 
     /// exp(score − row maximum) of every block, 0 where masked, and each row's sum of them.
@@ -68,14 +68,14 @@ impl Tile {
         &self,
         shape: AttentionShape,
         head: usize,
-        queries: &CpuStorage,
+        queries: &[f32],
         blocks: &[B],
     ) -> Result<(Vec<Vec<f32>>, Vec<f32>)> {
         let queries = Matrix::dense(queries, self.padded_rows(), shape.dim);
         let mut scores = self
             .blocks()
             .zip(blocks)
-            .map(|(keys, block)| into_vec(queries.times(block.as_ref().keys(shape, head, keys))?))
+            .map(|(keys, block)| queries.times(block.as_ref().keys(shape, head, keys)))
             .collect::<Result<Vec<_>>>()?;
         let keys: Vec<usize> = self.blocks().collect();
         let mut sums = vec![1.0; self.padded_rows()];
@@ -112,9 +112,8 @@ pub(super) fn forward<B: AsRef<KvBlock>>(
         let mut mixed = vec![0.0; tile.padded_rows() * shape.dim];
         for ((weights, keys), block) in weights.into_iter().zip(tile.blocks()).zip(sequence.blocks)
         {
-            let weights = CpuStorage::F32(weights);
             let weights = Matrix::dense(&weights, tile.padded_rows(), keys);
-            add(&mut mixed, weights.times(block.as_ref().values(shape, head, keys))?)?;
+            add(&mut mixed, weights.times(block.as_ref().values(shape, head, keys))?);
         }
         for (row, sum) in mixed.chunks_mut(shape.dim).zip(sums).take(tile.rows()) {
             out.extend(row.iter().map(|value| value / sum));
@@ -149,9 +148,9 @@ pub(super) fn backward<B: AsRef<KvBlock>>(
     for tile in Tile::all(shape, sequence.start, tokens) {
         let rows = tile.padded_rows();
         let queries = tile.gather(shape, head, sequence.queries, shape.scale());
-        let out = into_vec(tile.gather(shape, head, out, 1.0))?;
+        let out = tile.gather(shape, head, out, 1.0);
         let grad = tile.gather(shape, head, grad, 1.0);
-        let products = out.chunks(shape.dim).zip(grad.as_slice::<f32>()?.chunks(shape.dim));
+        let products = out.chunks(shape.dim).zip(grad.chunks(shape.dim));
         let deltas: Vec<f32> = products.map(|(out, grad)| dot(out, grad)).collect();
         let (weights, sums) = tile.exponentials(shape, head, &queries, sequence.blocks)?;
         let grad_rows = Matrix::dense(&grad, rows, shape.dim);
@@ -164,21 +163,19 @@ pub(super) fn backward<B: AsRef<KvBlock>>(
                 row.iter_mut().for_each(|weight| *weight /= sum);
             }
             let values = block.values(shape, head, keys).transposed();
-            let mut score_grads = into_vec(grad_rows.times(values)?)?;
+            let mut score_grads = grad_rows.times(values)?;
             let grad_and_weight = score_grads.chunks_mut(keys).zip(weights.chunks(keys));
             for ((row, weights), delta) in grad_and_weight.zip(&deltas) {
                 for (grad, weight) in row.iter_mut().zip(weights) {
                     *grad = weight * (*grad - delta);
                 }
             }
-            let score_grads = CpuStorage::F32(score_grads);
             let score_grads = Matrix::dense(&score_grads, rows, keys);
-            let weights = CpuStorage::F32(weights);
             let weights = Matrix::dense(&weights, rows, keys);
             let positions = index * BLOCK * shape.dim..(index * BLOCK + keys) * shape.dim;
-            add(&mut query_grad, score_grads.times(block.keys(shape, head, keys).transposed())?)?;
-            add(&mut key_grads[positions.clone()], score_grads.transposed().times(query_rows)?)?;
-            add(&mut value_grads[positions], weights.transposed().times(grad_rows)?)?;
+            add(&mut query_grad, score_grads.times(block.keys(shape, head, keys).transposed())?);
+            add(&mut key_grads[positions.clone()], score_grads.transposed().times(query_rows)?);
+            add(&mut value_grads[positions], weights.transposed().times(grad_rows)?);
         }
         let own = &query_grad[..tile.rows() * shape.dim];
         query_grads.extend(own.iter().map(|grad| grad * shape.scale()));
@@ -188,9 +185,8 @@ pub(super) fn backward<B: AsRef<KvBlock>>(
     Ok(HeadGrads { queries: query_grads, keys: key_grads, values: value_grads })
 }
 
-fn add(sum: &mut [f32], values: CpuStorage) -> Result<()> {
-    for (sum, value) in sum.iter_mut().zip(values.as_slice::<f32>()?) {
+fn add(sum: &mut [f32], values: Vec<f32>) {
+    for (sum, value) in sum.iter_mut().zip(values) {
         *sum += value;
     }
-    Ok(())
 }
