@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::patch::{push_quoted, unquote};
 use crate::{Error, File, Patch, RepoPath, Result, Strategy, TestId, Tree};
 
 /// The five files of a formal bug (paper §2.2).
@@ -58,10 +59,13 @@ impl BugArtifact {
 
     /// The five files under the names of the paper's body text.
     pub fn to_tree(&self) -> Tree {
-        let list: String = self.test_files.iter().map(|path| format!("{path}\n")).collect();
+        let mut list = Vec::new();
+        for path in &self.test_files {
+            push_line(&mut list, path);
+        }
         let contents = [
             self.test_script.clone().into_bytes(),
-            list.into_bytes(),
+            list,
             self.test_parser.clone().into_bytes(),
             self.bug_inject.to_bytes(),
             self.test_weaken.to_bytes(),
@@ -97,11 +101,34 @@ fn find<'a>(folder: &'a Tree, [name, alias]: [&'static str; 2]) -> Result<&'a st
     file.text().ok_or_else(|| wrong(name, "is not UTF-8 text"))
 }
 
+/// Appends a line of `test_files.txt`. A name that a line cannot hold as it is stands in quotes, as
+/// git writes it.
+fn push_line(list: &mut Vec<u8>, path: &RepoPath) {
+    let (start, name) = (list.len(), path.as_str());
+    push_quoted(list, [name, ""], false);
+    if name != name.trim() && list[start] != b'"' {
+        list.insert(start, b'"');
+        list.push(b'"');
+    }
+    list.push(b'\n');
+}
+
+/// Reads a line that [`push_line`] put in quotes.
+fn unquoted(line: &str) -> Result<String> {
+    let name = unquote(line.as_bytes()).filter(|(_, rest)| rest.is_empty());
+    name.and_then(|(name, _)| String::from_utf8(name).ok())
+        .ok_or_else(|| wrong("test_files.txt", format!("{line} is not a quoted path")))
+}
+
 fn parse_test_files(text: &str) -> Result<BTreeSet<RepoPath>> {
     let mut files = BTreeSet::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let line = line.strip_prefix("./").unwrap_or(line);
-        let path = RepoPath::new(line).map_err(|e| wrong("test_files.txt", e.to_string()))?;
+        let name = match line.strip_prefix("./") {
+            _ if line.starts_with('"') => unquoted(line)?,
+            Some(name) => name.to_owned(),
+            None => line.to_owned(),
+        };
+        let path = RepoPath::new(&name).map_err(|e| wrong("test_files.txt", e.to_string()))?;
         if !files.insert(path) {
             return Err(wrong("test_files.txt", format!("{line} is listed twice")));
         }

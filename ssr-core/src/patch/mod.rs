@@ -16,6 +16,7 @@ use crate::{RepoPath, Result};
 
 pub(crate) use diff::{Change, HunkPlan, plan_hunks};
 pub use hunk::{Hunk, HunkLine, LineKind};
+pub(crate) use name::{push_quoted, unquote};
 pub(crate) use print::push_file_header;
 
 use header::Header;

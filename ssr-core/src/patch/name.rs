@@ -30,7 +30,7 @@ pub(super) fn push_label(out: &mut Vec<u8>, name: Option<[&str; 2]>, quote_non_a
 }
 
 /// Appends prefix and name the way git's `core.quotePath` asks for.
-pub(super) fn push_quoted(out: &mut Vec<u8>, name: [&str; 2], quote_non_ascii: bool) {
+pub(crate) fn push_quoted(out: &mut Vec<u8>, name: [&str; 2], quote_non_ascii: bool) {
     let name = name.map(str::as_bytes);
     let special = |byte: &u8| {
         *byte < 0x20 || matches!(*byte, b'"' | b'\\' | 0x7f) || (quote_non_ascii && *byte >= 0x80)
@@ -67,7 +67,7 @@ const ESCAPES: [(u8, u8); 9] = [
 ];
 
 /// Reads a quoted name from the start of `text`; returns it with what follows the closing quote.
-pub(super) fn unquote(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+pub(crate) fn unquote(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut rest = text.strip_prefix(b"\"")?;
     let mut name = Vec::new();
     loop {
