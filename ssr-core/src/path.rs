@@ -8,7 +8,7 @@ use crate::{Error, Result};
 
 /// A normalised relative path inside a repository, with `/` between components.
 ///
-/// It cannot be absolute, empty, contain `.`/`..`/empty components, NUL or a backslash, or have a
+/// It cannot be absolute, empty, longer than 4096 bytes, contain `.`/`..`/empty components, NUL or a backslash, or have a
 /// component that some file system would treat as `.git` (any case, `git~1`, trailing dots or
 /// spaces, ignorable code points). Such a path is safe to join to any directory.
 ///
@@ -67,9 +67,15 @@ impl RepoPath {
     }
 }
 
+/// What Linux can open. It also bounds how deep a tree gets, which is walked by recursion.
+const MAX_LENGTH: usize = 4096;
+
 fn broken_rule(path: &str) -> Option<&'static str> {
     if path.is_empty() {
         return Some("it is empty");
+    }
+    if path.len() > MAX_LENGTH {
+        return Some("it is longer than 4096 bytes");
     }
     if path.starts_with('/') {
         return Some("it is absolute");
