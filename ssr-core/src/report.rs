@@ -126,7 +126,12 @@ impl TestReport {
     }
 
     /// Records an outcome. The first replaces [`Outcome::Missing`]; after that the worst wins.
+    /// [`Outcome::Missing`] itself says no more than [`TestReport::expect`], so that the order of
+    /// records never matters.
     pub fn record(&mut self, id: TestId, outcome: Outcome) {
+        if outcome == Outcome::Missing {
+            return self.expect(id);
+        }
         match self.outcomes.entry(id) {
             Entry::Vacant(entry) => {
                 entry.insert(outcome);
