@@ -107,12 +107,36 @@ def prepare(preload):
     _supply_event_loop()
     if "pytest" in sys.modules:
         importlib.import_module("ssr_pytest")
+        _share_syntax_trees()
         _rehearse()
     sys.dont_write_bytecode = True
     linecache.clearcache()
     gc.collect()
     # Objects of the snapshot are not looked at by later collections: their pages stay shared.
     gc.freeze()
+
+
+def _share_syntax_trees():
+    """Lets all tracebacks of a session share the syntax tree of each source.
+
+    pytest parses and walks every module of a traceback anew for each failure. Where one broken
+    module fails all the others at import, that takes most of the session.
+    """
+    try:
+        from _pytest._code import code, source as sources
+
+        original = code.getstatementrange_ast
+    except (ImportError, AttributeError):
+        return
+    trees = {}
+
+    def shared(lineno, source, assertion=False, astnode=None):
+        content = str(source)
+        known = trees.get(content) if astnode is None else astnode
+        trees[content], start, end = original(lineno, source, assertion, known)
+        return trees[content], start, end
+
+    code.getstatementrange_ast = sources.getstatementrange_ast = shared
 
 
 _REHEARSAL = '''
