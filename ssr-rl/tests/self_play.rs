@@ -5,8 +5,8 @@ mod toy;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use ssr_core::{BugArtifact, Episode, File, RepoPath, Role, Tree};
-use ssr_rl::{Config, Error, Event, RunDir, SolverKind, Start, Summary};
+use ssr_core::{BugArtifact, Episode, File, RepoPath, Role, Thresholds, Tree};
+use ssr_rl::{Config, Error, Event, Repository, RunDir, SelfPlay, SolverKind, Start, Summary};
 use toy::{ToyInjector, ToyLearner, config, contents, play, play_with};
 
 struct Ran {
@@ -173,16 +173,34 @@ fn observers_hear_every_step_and_every_verdict() {
     assert!(heard["Checked"] >= 4 && heard["Judged"] >= 4, "{heard:?}");
 }
 
-#[test]
-fn a_repository_that_cannot_be_played_with_is_refused_with_the_reason() {
+/// Why the repository is refused; nothing was written then.
+fn refusal(repository: Repository, config: Config) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let mut repository = toy::repository();
-    let path = toy::path("tests/test_numbers.py");
-    repository.tree = repository.tree.with(path, File::new(*b"expect alpha 7\n")).unwrap();
+    let path = folder.path().join("run");
     let suites = ssr_core::Suites::new(toy::ToySandbox, ssr_core::Limits::default());
     let (injector, learner) = (ToyInjector::default(), ToyLearner::new());
-    let play = ssr_rl::SelfPlay::new(repository, suites, injector, learner, config());
-    let error = play.unwrap().run(&folder.path().join("run"), Start::Fresh, &()).unwrap_err();
-    let text = error.to_string();
+    let play = SelfPlay::new(repository, suites, injector, learner, config);
+    let error = play.unwrap().run(&path, Start::Fresh, &()).unwrap_err();
+    assert!(matches!(error, Error::Repository { .. }) && !path.exists(), "{error}");
+    error.to_string()
+}
+
+#[test]
+fn a_repository_that_cannot_be_played_with_is_refused_with_the_reason() {
+    let mut failing = toy::repository();
+    let path = toy::path("tests/test_numbers.py");
+    failing.tree = failing.tree.with(path, File::new(*b"expect alpha 7\n")).unwrap();
+    let text = refusal(failing, config());
     assert!(text.contains("toy==1") && text.contains("failed tests/test_numbers.py"), "{text}");
+}
+
+#[test]
+fn checks_that_would_fail_with_any_bug_are_no_fault_of_the_injector() {
+    let thresholds = Thresholds { min_passing_tests: 5, ..config().thresholds };
+    let text = refusal(toy::repository(), Config { thresholds, ..config() });
+    assert!(text.contains("script_validity: 4 tests pass originally, 5 are needed"), "{text}");
+    let mut unlisted = toy::repository();
+    unlisted.test_files.insert(toy::path("tests/test_gone.py"));
+    let text = refusal(unlisted, config());
+    assert!(text.contains("test_files: tests/test_gone.py"), "{text}");
 }

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use ssr_core::{Episode, Patch, Role, Sandbox, Seed, Suites, TestId};
+use ssr_core::{Check, Episode, Patch, Role, Sandbox, Seed, Suites, TestId, check_consistency};
 
 use super::step::{Clock, Played, Step};
 use super::{Event, Injector, LineEdit, Progress, Repository, SolverProtocol};
@@ -102,16 +102,22 @@ impl<S: Sandbox, I: Injector, L: Learner, P: SolverProtocol> SelfPlay<S, I, L, P
     }
 
     /// The tests that pass on the original.
+    ///
+    /// Checks that fail without any bug would fail with each: no proposal is to be blamed for them,
+    /// so the repository is refused.
     fn passing(&self) -> Result<BTreeSet<TestId>> {
         let Repository { name, tree, .. } = &self.repository;
         let artifact = self.repository.artifact(Patch::default(), Patch::default());
         let run = self.suites.run(&artifact, tree)?;
-        let passing = run.passed();
-        if !passing.is_empty() {
-            return Ok(passing);
-        }
+        let report = check_consistency(&self.suites, tree, &artifact, &self.config.thresholds)?;
+        let refused = report.failure().filter(|verdict| verdict.check < Check::BugScope);
+        let reason = match refused {
+            Some(verdict) => format!("{}: {}", verdict.check, verdict.evidence),
+            None if run.passed().is_empty() => "no test passes".to_owned(),
+            None => return Ok(run.passed()),
+        };
         let problem =
-            format!("no test passes on the original code; its suite ends with\n{}", run.log_tail);
+            format!("{reason}; the suite of the original code ends with\n{}", run.log_tail);
         Err(Error::Repository { package: name.clone(), problem })
     }
 
