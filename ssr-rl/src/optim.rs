@@ -54,6 +54,8 @@ impl OptimizerConfig {
         self.learning_rate * update as f64 / self.warmup_steps as f64
     }
 
+    /// Checks every setting.
+    ///
     /// # Errors
     /// [`Error::Config`] for the first setting that is out of its range.
     pub fn validate(&self) -> Result<()> {
@@ -239,7 +241,8 @@ impl AdamW {
         let tensors = SafeTensors::deserialize(&data).map_err(|e| wrong(e.to_string()))?;
         let updates = metadata.metadata().as_ref().and_then(|map| map.get("updates"));
         let updates = updates
-            .and_then(|text| text.parse().ok())
+            .and_then(|text| text.parse::<u32>().ok())
+            .map(u64::from)
             .ok_or_else(|| wrong("the number of updates is missing".to_owned()))?;
         let read = |kind: &str, sizes: &[Vec<f32>]| -> Result<Vec<Vec<f32>>> {
             let each = self.names.iter().zip(sizes);

@@ -74,7 +74,7 @@ impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
         metrics.test_cycles_per_second = rate(metrics.test_cycles, metrics.test_seconds);
         count_episodes(&mut metrics, &episodes, injected);
         let drawn = proposals.drawn.len() + self.config.group * (first.len() + second.len());
-        metrics.dropped_episodes = (drawn - episodes.len()) as u64;
+        metrics.dropped_episodes = drawn.saturating_sub(episodes.len()) as u64;
         let bugs = proposals.bugs.into_iter().chain(promoted).map(|(_, record)| record).collect();
         Ok(Played { episodes, bugs, metrics })
     }

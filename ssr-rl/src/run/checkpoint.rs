@@ -52,8 +52,9 @@ pub(super) fn save(
 
 /// The steps of the checkpoints in `folder`, newest first.
 pub(super) fn steps(folder: &Path) -> Result<Vec<u64>> {
-    let mut steps: Vec<u64> =
-        files::names(folder)?.iter().filter_map(|name| name.parse().ok()).collect();
+    // No run has more steps than fit into 32 bits; larger numbers only overflow later.
+    let step = |name: &String| name.parse::<u32>().ok().map(u64::from);
+    let mut steps: Vec<u64> = files::names(folder)?.iter().filter_map(step).collect();
     steps.sort_unstable_by(|a, b| b.cmp(a));
     Ok(steps)
 }

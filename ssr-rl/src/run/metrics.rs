@@ -117,19 +117,19 @@ impl Summary {
         let mut sum = Self { steps: lines.len() as u64, ..Self::default() };
         let (mut injector, mut solver, mut testing) = (Mean::default(), Mean::default(), 0.0);
         for line in lines {
-            sum.bugs_proposed += line.bugs_proposed;
-            sum.bugs_valid += line.bugs_valid;
-            sum.attempts += line.attempts;
-            sum.solved += line.solved;
-            sum.test_cycles += line.test_cycles;
-            sum.tokens_generated += line.tokens_generated;
+            add(&mut sum.bugs_proposed, line.bugs_proposed);
+            add(&mut sum.bugs_valid, line.bugs_valid);
+            add(&mut sum.attempts, line.attempts);
+            add(&mut sum.solved, line.solved);
+            add(&mut sum.test_cycles, line.test_cycles);
+            add(&mut sum.tokens_generated, line.tokens_generated);
             sum.seconds += line.seconds;
-            sum.dropped_episodes += line.dropped_episodes;
-            sum.higher_order_attempts += line.higher_order_attempts;
-            sum.higher_order_solved += line.higher_order_solved;
+            add(&mut sum.dropped_episodes, line.dropped_episodes);
+            add(&mut sum.higher_order_attempts, line.higher_order_attempts);
+            add(&mut sum.higher_order_solved, line.higher_order_solved);
             sum.updates += u64::from(line.update.updated);
             for (reason, count) in &line.rejections {
-                *sum.rejections.entry(reason.clone()).or_default() += count;
+                add(sum.rejections.entry(reason.clone()).or_default(), *count);
             }
             injector.add(line.mean_reward_injector, line.injector_episodes);
             solver.add(line.mean_reward_solver, line.solver_episodes);
@@ -153,13 +153,18 @@ impl Mean {
     fn add(&mut self, mean: Option<f64>, count: u64) {
         if let Some(mean) = mean {
             self.sum += mean * count as f64;
-            self.count += count;
+            add(&mut self.count, count);
         }
     }
 
     fn value(&self) -> Option<f64> {
         (self.count > 0).then(|| self.sum / self.count as f64)
     }
+}
+
+/// Adds a number that was read from a file, which may be anything.
+fn add(sum: &mut u64, number: u64) {
+    *sum = sum.saturating_add(number);
 }
 
 /// `part / whole`, `None` of nothing.
@@ -170,4 +175,23 @@ pub(crate) fn ratio(part: u64, whole: u64) -> Option<f64> {
 /// `count / seconds`, 0 when no time passed.
 pub(crate) fn rate(count: u64, seconds: f64) -> f64 {
     if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_are_weighted_by_episodes_and_absurd_counts_do_not_overflow() {
+        let line = |mean: f64, episodes: u64| StepMetrics {
+            solved: u64::MAX,
+            attempts: u64::MAX,
+            solver_episodes: episodes,
+            mean_reward_solver: Some(mean),
+            ..StepMetrics::default()
+        };
+        let sum = Summary::of(&[line(1.0, 1), line(-1.0, 3), StepMetrics::default()]);
+        assert_eq!((sum.steps, sum.solved, sum.solve_rate), (3, u64::MAX, Some(1.0)));
+        assert_eq!((sum.mean_reward_solver, sum.mean_reward_injector), (Some(-0.5), None));
+    }
 }
