@@ -129,6 +129,8 @@ impl Config {
         InjectorReward::with_alpha(self.alpha)
     }
 
+    /// Checks every setting.
+    ///
     /// # Errors
     /// [`Error::Config`] for the first setting that is out of its range.
     pub fn validate(&self) -> Result<()> {

@@ -24,7 +24,8 @@ pub(crate) fn replace(path: &Path, data: &[u8]) -> Result<()> {
     sync_parent(path)
 }
 
-/// Makes or replaces a folder in one go: `fill` writes into a hidden one first.
+/// Makes a folder in one go: `fill` writes into a hidden one first. An older folder of that name is
+/// removed just before, so that a kill between the two leaves neither; no run replaces one.
 pub(crate) fn replace_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let unfinished = unfinished(path)?;
     remove_folder(&unfinished)?;

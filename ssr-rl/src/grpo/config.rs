@@ -46,6 +46,8 @@ impl GrpoConfig {
         Clip { low: self.clip_low, high: self.clip_high }
     }
 
+    /// Checks every setting.
+    ///
     /// # Errors
     /// [`Error::Config`] for the first setting that is out of its range.
     pub fn validate(&self) -> Result<()> {
