@@ -60,9 +60,11 @@ fn run(rounds: usize) -> Result<Vec<Row>> {
     native.cycle(0, &Selection::All)?;
     let floor = measure(rounds, |_| ours.nothing())?;
     let cycle = compare(rounds, |n| ours.cycle(n, &one), |n| native.cycle(n, &one))?;
-    let suite = compare(rounds.div_ceil(3), |n| ours.cycle(n, &Selection::All), |n| {
-        native.cycle(n, &Selection::All)
-    })?;
+    let suite = compare(
+        rounds.div_ceil(3),
+        |n| ours.cycle(n, &Selection::All),
+        |n| native.cycle(n, &Selection::All),
+    )?;
     let start = compare(rounds, |_| ours.nothing(), |_| native.nothing())?;
     Ok(vec![
         Row::duration("toolz patch-and-test cycle", cycle.0, "native pytest", cycle.1)
@@ -180,7 +182,8 @@ impl Native {
             }
         }
         let text = self.python(&args)?;
-        let passed = text.split(" passed").next().and_then(|before| before.rsplit([' ', '\n']).next());
+        let passed =
+            text.split(" passed").next().and_then(|before| before.rsplit([' ', '\n']).next());
         passed.and_then(|count| count.parse().ok()).ok_or_else(|| {
             Failure::Infrastructure(format!("native pytest did not pass a test:\n{text}"))
         })

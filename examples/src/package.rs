@@ -83,8 +83,19 @@ impl Packages {
         let folder = self.cache.join(format!("site-{}", &key.to_string()[..16]));
         if !folder.is_dir() {
             let args = [
-                "install", "--no-compile", "--only-binary", ":all:", "--implementation", "py",
-                "--abi", "none", "--platform", "any", "--python-version", GUEST_PYTHON, "--target",
+                "install",
+                "--no-compile",
+                "--only-binary",
+                ":all:",
+                "--implementation",
+                "py",
+                "--abi",
+                "none",
+                "--platform",
+                "any",
+                "--python-version",
+                GUEST_PYTHON,
+                "--target",
             ];
             self.pip(&args, &folder, &wanted)?;
         }
@@ -114,7 +125,9 @@ impl Packages {
             .output()
             .map_err(|error| {
                 let python = Path::new(&python).display();
-                Failure::input(format!("{python} cannot be started ({error}); install Python with pip"))
+                Failure::input(format!(
+                    "{python} cannot be started ({error}); install Python with pip"
+                ))
             })?;
         if !output.status.success() {
             // What is left of a failed download is of no use; a folder that stays is replaced next time.
@@ -147,7 +160,8 @@ fn check_requirement(requirement: &str) -> Result<()> {
 
 fn explain(stderr: &str, requirements: &[&str]) -> Failure {
     let what = requirements.join(" ");
-    let unreachable = ["ConnectionError", "name resolution", "unreachable", "ProxyError", "timed out"];
+    let unreachable =
+        ["ConnectionError", "name resolution", "unreachable", "ProxyError", "timed out"];
     if unreachable.iter().any(|sign| stderr.contains(sign)) {
         return Failure::input(format!(
             "{what}: the Python package index cannot be reached; check the network, or use --repo \
@@ -243,7 +257,8 @@ mod tests {
 
     #[test]
     fn pip_failures_are_told_apart() {
-        let offline = "WARNING: Retrying ... NewConnectionError ... ERROR: No matching distribution";
+        let offline =
+            "WARNING: Retrying ... NewConnectionError ... ERROR: No matching distribution";
         assert!(explain(offline, &["x"]).to_string().contains("network"));
         let unknown = "ERROR: No matching distribution found for nope";
         assert!(explain(unknown, &["nope"]).to_string().contains("No matching distribution"));

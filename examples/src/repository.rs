@@ -1,8 +1,6 @@
 use std::collections::BTreeSet;
 
-use ssr_core::{
-    Baseline, Limits, PYTEST_PARSER, RepoPath, Sandbox, Tree, pytest_script,
-};
+use ssr_core::{Baseline, Limits, PYTEST_PARSER, RepoPath, Sandbox, Tree, pytest_script};
 use ssr_mutate::is_test_file;
 use ssr_rl::Repository;
 use ssr_sandbox::{Guest, WasiSandbox, default_cache_dir};
@@ -18,7 +16,8 @@ const BASELINE_RUNS: usize = 2;
 /// [`Failure::Infrastructure`] when the guest cannot be made or booted.
 pub fn open_sandbox(package: &Package, say: &dyn Fn(&str)) -> Result<WasiSandbox> {
     let broke = |error: ssr_sandbox::Error| Failure::Infrastructure(error.to_string());
-    let guest = Guest::prepare(&default_cache_dir(), &|progress| say(&format!("guest: {progress}")));
+    let guest =
+        Guest::prepare(&default_cache_dir(), &|progress| say(&format!("guest: {progress}")));
     say("booting Python with pytest");
     let sandbox = WasiSandbox::builder(&guest.map_err(broke)?)
         .site_packages(package.site_packages.clone())
@@ -78,7 +77,8 @@ pub fn screen<S: Sandbox>(
         )));
     }
     let alive: BTreeSet<&str> = baseline.passing.iter().map(|id| id.file()).collect();
-    let modules: Vec<_> = modules.into_iter().filter(|path| alive.contains(path.as_str())).collect();
+    let modules: Vec<_> =
+        modules.into_iter().filter(|path| alive.contains(path.as_str())).collect();
     let deselect = baseline.flaky.iter().map(|id| id.as_str().to_owned()).collect();
     let repository = Repository {
         name: package.label.clone(),

@@ -18,7 +18,11 @@ fn run(args: &[&str]) -> Output {
 }
 
 fn play(out: &Path, more: &[&str]) -> Output {
-    run(&[&["--steps", "2", "--group", "4", "--seed", "3", "--json", "--out", &out.to_string_lossy()], more].concat())
+    run(&[
+        &["--steps", "2", "--group", "4", "--seed", "3", "--json", "--out", &out.to_string_lossy()],
+        more,
+    ]
+    .concat())
 }
 
 /// Every file below `folder` with its bytes.
@@ -56,9 +60,21 @@ fn a_run_on_toolz_validates_bugs_learns_and_survives_being_killed() {
     let stdout = String::from_utf8(output.stdout).unwrap();
     let summary: Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
     for key in [
-        "package", "seed", "steps", "bugs_proposed", "bugs_valid", "attempts", "solved",
-        "solve_rate", "mean_reward_injector", "mean_reward_solver", "test_cycles",
-        "test_cycles_per_second", "tokens_generated", "seconds", "run_dir",
+        "package",
+        "seed",
+        "steps",
+        "bugs_proposed",
+        "bugs_valid",
+        "attempts",
+        "solved",
+        "solve_rate",
+        "mean_reward_injector",
+        "mean_reward_solver",
+        "test_cycles",
+        "test_cycles_per_second",
+        "tokens_generated",
+        "seconds",
+        "run_dir",
     ] {
         assert!(summary.get(key).is_some(), "{key} is missing in {summary}");
     }
@@ -70,8 +86,12 @@ fn a_run_on_toolz_validates_bugs_learns_and_survives_being_killed() {
     for bug in std::fs::read_dir(whole.join("bugs")).unwrap() {
         let bug = bug.unwrap().path();
         for name in [
-            "test_script.sh", "test_files.txt", "test_parser.py", "bug_inject.diff",
-            "test_weaken.diff", "bug.json",
+            "test_script.sh",
+            "test_files.txt",
+            "test_parser.py",
+            "bug_inject.diff",
+            "test_weaken.diff",
+            "bug.json",
         ] {
             assert!(bug.join(name).is_file(), "{} lacks {name}", bug.display());
         }
@@ -89,19 +109,36 @@ fn a_run_on_toolz_validates_bugs_learns_and_survives_being_killed() {
     child.wait().unwrap();
     let again = play(&killed, &[]);
     assert_eq!(again.status.code(), Some(2), "a run was overwritten");
-    let output = play(&killed, &["--resume"]);
+    let output = run(&["--resume", "--out", &killed.to_string_lossy()]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(contents(&whole.join("bugs")), contents(&killed.join("bugs")));
-    let weights = |run: &Path| contents(&run.join("checkpoints").join("2")).remove("model.safetensors");
+    let weights =
+        |run: &Path| contents(&run.join("checkpoints").join("2")).remove("model.safetensors");
     assert!(weights(&whole).is_some());
     assert_eq!(weights(&whole), weights(&killed));
+
+    for checkpoint in std::fs::read_dir(killed.join("checkpoints")).unwrap() {
+        std::fs::write(checkpoint.unwrap().path().join("model.safetensors"), "damaged").unwrap();
+    }
+    let more = ["--resume", "--steps", "3", "--out", &killed.to_string_lossy()];
+    refused(&more, "model.safetensors");
 }
 
 #[test]
 fn the_oracle_exercises_the_pipeline_and_is_labelled() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("oracle");
-    let output = play(&out, &["--steps", "1", "--solver", "oracle"]);
+    let output = run(&[
+        "--steps",
+        "1",
+        "--group",
+        "4",
+        "--solver",
+        "oracle",
+        "--json",
+        "--out",
+        &out.to_string_lossy(),
+    ]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let stdout = String::from_utf8(output.stdout).unwrap();
     let summary: Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
@@ -156,6 +193,10 @@ fn bad_input_gets_one_clear_message() {
     refused(&["--repo", &path("failing"), "--out", &out], "0 tests pass");
 
     write("occupied/notes.txt", "mine\n");
-    refused(&["--repo", &path("failing"), "--out", &path("occupied"), "--resume"], "occupied");
-    assert_eq!(std::fs::read_to_string(folder.path().join("occupied/notes.txt")).unwrap(), "mine\n");
+    refused(&["--out", &path("occupied"), "--resume"], "occupied");
+    refused(&["--out", &path("occupied")], "--resume");
+    assert_eq!(
+        std::fs::read_to_string(folder.path().join("occupied/notes.txt")).unwrap(),
+        "mine\n"
+    );
 }

@@ -70,7 +70,9 @@ impl Progress for Display {
             }
             Event::Proposing { proposals } => self.pass(format!("{proposals} proposals")),
             Event::Checking { bugs } => self.pass(format!("checking {bugs} different bugs")),
-            Event::Checked { proposal, rejection: None } => self.keep(&format!("  bug    {proposal}")),
+            Event::Checked { proposal, rejection: None } => {
+                self.keep(&format!("  bug    {proposal}"))
+            }
             Event::Checked { proposal, rejection: Some((check, evidence)) } => {
                 self.keep(&format!("  no bug {proposal}\n         {check}: {evidence}"));
             }
@@ -141,7 +143,9 @@ pub fn table(summary: &Summary) -> String {
                 "{} attempted, {} solved{}",
                 summary.attempts,
                 summary.solved,
-                summary.solve_rate.map_or(String::new(), |rate| format!(" ({:.1} %)", rate * 100.0))
+                summary
+                    .solve_rate
+                    .map_or(String::new(), |rate| format!(" ({:.1} %)", rate * 100.0))
             ),
         ),
         (

@@ -10,11 +10,13 @@ use ssr_examples::{
     Failure, OperatorInjector, Package, Packages, Result, Screened, open_sandbox, screen,
 };
 use ssr_policy::{LocalPolicy, Model, ModelConfig, Tokenizer};
-use ssr_rl::{Config, GrpoLearner, SelfPlay, SolverKind, Start, Summary};
+use ssr_rl::{GrpoLearner, SelfPlay, SolverKind, Summary};
 
 mod display;
+mod plan;
 
 use display::Display;
+use plan::Plan;
 
 /// The size of the built-in policy's vocabulary.
 const VOCABULARY: usize = 2048;
@@ -23,9 +25,9 @@ const VOCABULARY: usize = 2048;
 #[derive(Parser)]
 #[command(name = "self-play", version)]
 struct Args {
-    /// A package of the Python package index, NAME or NAME==VERSION
-    #[arg(long, default_value = "toolz==0.12.1", conflicts_with = "repo")]
-    package: String,
+    /// A package of the Python package index, NAME or NAME==VERSION [default: toolz==0.12.1]
+    #[arg(long, conflicts_with = "repo")]
+    package: Option<String>,
     /// A folder with a Python repository, instead of a package
     #[arg(long, value_name = "DIR")]
     repo: Option<PathBuf>,
@@ -50,7 +52,7 @@ struct Args {
     /// The folder of the run [default: a new one under runs/]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Continue the run in --out, or the newest one of this package and seed under runs/
+    /// Continue the run in --out, or the newest one under runs/, with its package and settings
     #[arg(long)]
     resume: bool,
     /// End with one line of JSON on standard output instead of a table
@@ -62,6 +64,15 @@ struct Args {
 enum Solver {
     Policy,
     Oracle,
+}
+
+impl From<Solver> for SolverKind {
+    fn from(solver: Solver) -> Self {
+        match solver {
+            Solver::Policy => Self::Policy,
+            Solver::Oracle => Self::Oracle,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -85,17 +96,14 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args, display: &Display) -> Result<Summary> {
-    let config = configure(args)?;
-    let label = match &args.repo {
-        Some(folder) => folder.display().to_string(),
-        None => args.package.clone(),
-    };
-    let (out, start) = run_folder(args, &label, config.seed)?;
+    let Plan { label, config, out, start } = Plan::new(args)?;
     display.say(&format!("reading {label}"));
     let packages = Packages::new(&ssr_sandbox::default_cache_dir());
-    let package = match &args.repo {
-        Some(folder) => packages.open(folder, &args.with)?,
-        None => packages.fetch(&args.package, &args.with)?,
+    let folder = Path::new(&label);
+    let package = if args.repo.is_some() || (args.package.is_none() && folder.is_dir()) {
+        packages.open(folder, &args.with)?
+    } else {
+        packages.fetch(&label, &args.with)?
     };
     let sandbox = open_sandbox(&package, &|what| display.say(what))?;
     display.say("running the suite twice on the unchanged code");
@@ -111,61 +119,13 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
         injector.len(),
     ));
     let policy = new_policy(&package, Seed::new(config.seed))?;
-    let learner = GrpoLearner::new(policy, config.grpo.clone(), config.optimizer.clone())
-        .map_err(from_rl)?;
+    let learner =
+        GrpoLearner::new(policy, config.grpo.clone(), config.optimizer.clone()).map_err(from_rl)?;
     let suites = Suites::new(sandbox, limits);
     SelfPlay::new(repository, suites, injector, learner, config)
         .map_err(from_rl)?
         .run(&out, start, display)
         .map_err(from_rl)
-}
-
-/// The settings of the file, then those of the command line.
-fn configure(args: &Args) -> Result<Config> {
-    let mut config = match &args.config {
-        None => Config::default(),
-        Some(file) => {
-            let name = file.display();
-            let text = std::fs::read_to_string(file)
-                .map_err(|error| Failure::input(format!("{name}: {error}")))?;
-            Config::from_toml(&text).map_err(|error| Failure::input(format!("{name}: {error}")))?
-        }
-    };
-    config.steps = args.steps.unwrap_or(config.steps);
-    config.seed = args.seed.unwrap_or(config.seed);
-    if let Some(group) = args.group {
-        (config.group, config.proposals) = (group, group);
-    }
-    match args.solver {
-        Some(Solver::Oracle) => config.solver = SolverKind::Oracle,
-        Some(Solver::Policy) => config.solver = SolverKind::Policy,
-        None => {}
-    }
-    config.validate().map_err(|error| Failure::input(error.to_string()))?;
-    Ok(config)
-}
-
-/// `--out`, or the next free folder under `runs/`; on `--resume` the newest that is there.
-fn run_folder(args: &Args, label: &str, seed: u64) -> Result<(PathBuf, Start)> {
-    let start = if args.resume { Start::Resume } else { Start::Fresh };
-    if let Some(out) = &args.out {
-        return Ok((out.clone(), start));
-    }
-    let name = Path::new(label).file_name().map(|name| name.to_string_lossy().into_owned());
-    let name = name.unwrap_or_else(|| "repository".to_owned()).replace("==", "-");
-    let folder = |n: u32| match n {
-        1 => Path::new("runs").join(format!("{name}-seed{seed}")),
-        n => Path::new("runs").join(format!("{name}-seed{seed}-{n}")),
-    };
-    let free = (1..).find(|n| !folder(*n).exists()).unwrap_or(1);
-    match (start, free) {
-        (Start::Resume, 1) => Err(Failure::input(format!(
-            "there is no run {} to resume; start one without --resume, or name it with --out",
-            folder(1).display()
-        ))),
-        (Start::Resume, free) => Ok((folder(free - 1), start)),
-        (Start::Fresh, free) => Ok((folder(free), start)),
-    }
 }
 
 /// An untrained policy with a tokenizer made from the repository's own text.

@@ -1,0 +1,111 @@
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use ssr_examples::{Failure, Result};
+use ssr_rl::{Config, Manifest, RunDir, Start};
+
+use crate::{Args, from_rl};
+
+/// What is played with when nothing is said.
+const DEFAULT_PACKAGE: &str = "toolz==0.12.1";
+/// Where runs go when nothing is said.
+const RUNS: &str = "runs";
+
+/// What to play, how and where; settled before anything is downloaded.
+pub struct Plan {
+    /// The package or the folder.
+    pub label: String,
+    pub config: Config,
+    pub out: PathBuf,
+    pub start: Start,
+}
+
+impl Plan {
+    pub fn new(args: &Args) -> Result<Self> {
+        if args.resume { Self::resume(args) } else { Self::fresh(args) }
+    }
+
+    fn fresh(args: &Args) -> Result<Self> {
+        let base = match &args.config {
+            None => Config::default(),
+            Some(file) => read(file)?,
+        };
+        let config = adjusted(base, args)?;
+        let label = given(args).unwrap_or_else(|| DEFAULT_PACKAGE.to_owned());
+        let out = match &args.out {
+            Some(out) => out.clone(),
+            None => next_free(&label, config.seed),
+        };
+        let occupied = std::fs::read_dir(&out).is_ok_and(|mut entries| entries.next().is_some());
+        if occupied || out.is_file() {
+            return Err(Failure::input(format!(
+                "{} is in use; name another folder with --out, or go on with --resume",
+                out.display()
+            )));
+        }
+        Ok(Self { label, config, out, start: Start::Fresh })
+    }
+
+    /// The package and the settings of the run, so that `--resume` needs no others.
+    fn resume(args: &Args) -> Result<Self> {
+        let out = match &args.out {
+            Some(out) => out.clone(),
+            None => newest()?,
+        };
+        let (_, Manifest { package, config, .. }) = RunDir::open(&out).map_err(from_rl)?;
+        let base = match &args.config {
+            None => config,
+            Some(file) => read(file)?,
+        };
+        let label = given(args).unwrap_or(package);
+        Ok(Self { label, config: adjusted(base, args)?, out, start: Start::Resume })
+    }
+}
+
+fn given(args: &Args) -> Option<String> {
+    let folder = args.repo.as_ref().map(|folder| folder.display().to_string());
+    folder.or_else(|| args.package.clone())
+}
+
+fn read(file: &Path) -> Result<Config> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::input(format!("{name}: {error}")))?;
+    Config::from_toml(&text).map_err(|error| Failure::input(format!("{name}: {error}")))
+}
+
+/// The command line wins.
+fn adjusted(mut config: Config, args: &Args) -> Result<Config> {
+    config.steps = args.steps.unwrap_or(config.steps);
+    config.seed = args.seed.unwrap_or(config.seed);
+    if let Some(group) = args.group {
+        (config.group, config.proposals) = (group, group);
+    }
+    if let Some(solver) = args.solver {
+        config.solver = solver.into();
+    }
+    config.validate().map_err(from_rl)?;
+    Ok(config)
+}
+
+/// `runs/NAME-seedN`, with a number behind it when that is taken.
+fn next_free(label: &str, seed: u64) -> PathBuf {
+    let name = Path::new(label).file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = name.unwrap_or_else(|| "repository".to_owned()).replace("==", "-");
+    let first = Path::new(RUNS).join(format!("{name}-seed{seed}"));
+    let later = (2..).map(|n: u32| Path::new(RUNS).join(format!("{name}-seed{seed}-{n}")));
+    std::iter::once(first).chain(later).find(|folder| !folder.exists()).unwrap_or_default()
+}
+
+/// The run under `runs/` that was written to last.
+fn newest() -> Result<PathBuf> {
+    let entries = std::fs::read_dir(RUNS).into_iter().flatten().flatten().map(|entry| entry.path());
+    let runs = entries.filter(|folder| folder.join("run.toml").is_file());
+    let changed = |folder: &PathBuf| -> SystemTime {
+        let time = folder.metadata().and_then(|metadata| metadata.modified());
+        time.unwrap_or(SystemTime::UNIX_EPOCH)
+    };
+    runs.max_by_key(changed).ok_or_else(|| {
+        Failure::input(format!("there is no run under {RUNS} to resume; name one with --out"))
+    })
+}
