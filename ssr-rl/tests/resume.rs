@@ -133,6 +133,14 @@ fn a_folder_is_neither_overwritten_nor_resumed_as_something_else() {
         let error = play(other).run(&path, Start::Resume, &()).unwrap_err().to_string();
         assert!(error.contains(named), "{error}");
     }
+    let metrics = std::fs::read_to_string(path.join("metrics.jsonl")).unwrap();
+    std::fs::write(path.join("metrics.jsonl"), format!("{metrics}no json\n")).unwrap();
+    let error = play(config()).run(&path, Start::Resume, &()).unwrap_err();
+    assert!(error.to_string().contains("line 2 is damaged"), "{error}");
+    std::fs::remove_file(path.join("metrics.jsonl")).unwrap();
+    let error = play(config()).run(&path, Start::Resume, &()).unwrap_err();
+    assert!(matches!(error, Error::RunDir { .. }), "{error}");
+    std::fs::write(path.join("metrics.jsonl"), metrics).unwrap();
     std::fs::write(path.join("run.toml"), "package = 3").unwrap();
     let error = play(config()).run(&path, Start::Resume, &()).unwrap_err();
     assert!(matches!(error, Error::ConfigSyntax(_)), "{error}");

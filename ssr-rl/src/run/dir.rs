@@ -53,12 +53,17 @@ impl RunDir {
     /// Opens the folder of a run that was started before.
     ///
     /// # Errors
-    /// [`Error::RunDir`] when there is none, [`Error::ConfigSyntax`] when its `run.toml` cannot be
+    /// [`Error::RunDir`] when there is none or a part of it is gone, [`Error::ConfigSyntax`] when its `run.toml` cannot be
     /// read.
     pub fn open(path: &Path) -> Result<(Self, Manifest)> {
         let file = path.join(MANIFEST);
         if !file.exists() {
             let problem = format!("it has no {MANIFEST}, so there is no run to resume");
+            return Err(Error::run_dir(path, problem));
+        }
+        // It was there before the manifest.
+        if !path.join(METRICS).exists() {
+            let problem = format!("its {METRICS} was removed; put it back or start another run");
             return Err(Error::run_dir(path, problem));
         }
         let manifest = toml::from_str(&files::read_text(&file)?)
@@ -269,7 +274,7 @@ fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     lines
         .map(|(at, line)| {
             serde_json::from_str(line).map_err(|error| {
-                Error::run_dir(path, format!("line {} is damaged: {error}", at + 1))
+                Error::run_dir(path, format!("line {} is damaged, remove it: {error}", at + 1))
             })
         })
         .collect()
