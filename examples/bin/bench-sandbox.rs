@@ -149,6 +149,7 @@ impl Ours {
 }
 
 struct Native {
+    python: PathBuf,
     folder: PathBuf,
     site_packages: PathBuf,
     tree: Tree,
@@ -166,7 +167,7 @@ impl Native {
         };
         write(&package.tree, &folder)?;
         write(&package.site_packages, &site_packages)?;
-        Ok(Self { folder, site_packages, tree: package.tree.clone() })
+        Ok(Self { python: interpreter()?, folder, site_packages, tree: package.tree.clone() })
     }
 
     fn cycle(&self, round: usize, selection: &Selection) -> Result<usize> {
@@ -194,16 +195,27 @@ impl Native {
     }
 
     fn python(&self, args: &[String]) -> Result<String> {
-        let output = Process::new("python3")
+        let output = Process::new(&self.python)
             .args(args)
             .current_dir(&self.folder)
             .env("PYTHONPATH", &self.site_packages)
             .env("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+            // Native Python keeps its bytecode, as ours does.
+            .env_remove("PYTHONDONTWRITEBYTECODE")
             .stdin(Stdio::null())
             .output()
             .map_err(|error| broke(&error))?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
+}
+
+/// The interpreter itself: `python3` on the path may be a script that looks for it at every start.
+fn interpreter() -> Result<PathBuf> {
+    let output = Process::new("python3")
+        .args(["-c", "import sys; print(sys.executable)"])
+        .output()
+        .map_err(|error| broke(&error))?;
+    Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
 }
 
 fn broke(error: &std::io::Error) -> Failure {

@@ -96,7 +96,7 @@ impl Progress for Display {
 
 fn line(step: &StepMetrics) -> String {
     format!(
-        "step {}: {} of {} bugs valid, {} of {} repairs hold{}, rewards {} / {}, {} tests runs, {} \
+        "step {}: {} of {} bugs valid, {} of {} repairs hold{}, rewards {} / {}, {} test runs, {} \
          tokens, {:.0} s",
         step.step,
         step.bugs_valid,
