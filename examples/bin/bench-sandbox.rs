@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Parser;
 use ssr_core::{Command, File, RepoPath, Sandbox, TestSelection, Tree, Workspace};
 use ssr_examples::bench::{Row, json, median, table};
-use ssr_examples::{Failure, Package, Packages, Result, open_sandbox};
+use ssr_examples::{Failure, Package, Packages, Result, open_sandbox, prepare_guest};
 use ssr_sandbox::{WasiSandbox, default_cache_dir, write_folder};
 
 const PACKAGE: &str = "toolz==0.12.1";
@@ -120,7 +120,7 @@ struct Ours {
 
 impl Ours {
     fn new(package: &Package) -> Result<Self> {
-        let sandbox = open_sandbox(package, &|what| eprintln!("{what}"))?;
+        let sandbox = open_sandbox(&prepare_guest(&|what| eprintln!("{what}"))?, package)?;
         Ok(Self { sandbox, tree: package.tree.clone() })
     }
 

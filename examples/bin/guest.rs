@@ -2,18 +2,18 @@
 
 use std::process::ExitCode;
 
-use ssr_sandbox::{Guest, default_cache_dir};
+use ssr_examples::prepare_guest;
+use ssr_sandbox::default_cache_dir;
 
 fn main() -> ExitCode {
-    let cache = default_cache_dir();
-    match Guest::prepare(&cache, &|progress| eprintln!("guest: {progress}")) {
-        Ok(_) => {
-            println!("the guest is ready in {}", cache.display());
+    match prepare_guest(&|what| eprintln!("{what}")) {
+        Ok(guest) => {
+            println!("{} is ready in {}", guest.id(), default_cache_dir().display());
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit_code()
         }
     }
 }

@@ -10,20 +10,25 @@ use crate::{Failure, Package, Result};
 /// How often the unchanged suite runs before a test counts as reliable.
 const BASELINE_RUNS: usize = 2;
 
-/// Prepares the guest, boots it and warms it for the package. `say` hears what is being done.
+/// Finds or makes the Python guest. `say` hears what is being done.
 ///
 /// # Errors
-/// [`Failure::Infrastructure`] when the guest cannot be made or booted.
-pub fn open_sandbox(package: &Package, say: &dyn Fn(&str)) -> Result<WasiSandbox> {
-    let broke = |error: ssr_sandbox::Error| Failure::Infrastructure(error.to_string());
-    let guest =
-        Guest::prepare(&default_cache_dir(), &|progress| say(&format!("guest: {progress}")));
-    say("booting Python with pytest");
-    let sandbox = WasiSandbox::builder(&guest.map_err(broke)?)
+/// [`Failure::Infrastructure`] when it cannot be made.
+pub fn prepare_guest(say: &dyn Fn(&str)) -> Result<Guest> {
+    Guest::prepare(&default_cache_dir(), &|progress| say(&format!("guest: {progress}")))
+        .map_err(|error| Failure::Infrastructure(error.to_string()))
+}
+
+/// Boots the guest with pytest and warms it for the package.
+///
+/// # Errors
+/// [`Failure::Infrastructure`] when that fails.
+pub fn open_sandbox(guest: &Guest, package: &Package) -> Result<WasiSandbox> {
+    let sandbox = WasiSandbox::builder(guest)
         .site_packages(package.site_packages.clone())
         .build()
-        .map_err(broke)?;
-    sandbox.warm(&package.tree).map_err(|error| Failure::Infrastructure(error.to_string()))?;
+        .map_err(|error| Failure::Infrastructure(error.to_string()))?;
+    sandbox.warm(&package.tree)?;
     Ok(sandbox)
 }
 

@@ -24,7 +24,8 @@ pub fn run(extent: Extent) -> Result<ExitCode, String> {
     })?;
     for library in LIBRARIES {
         step(&format!("{library} alone"), || {
-            let lint = ["clippy", "--package", library, "--no-default-features", "--", "-D", "warnings"];
+            let lint =
+                ["clippy", "--package", library, "--no-default-features", "--", "-D", "warnings"];
             cargo(lint).check()
         })?;
     }

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use ssr_core::{File, Limits, Seed, Suites, Tree};
 use ssr_examples::{
-    Failure, OperatorInjector, Package, Packages, Result, Screened, open_sandbox, screen,
+    Failure, OperatorInjector, PYTEST, Package, Packages, Result, Screened, open_sandbox,
+    prepare_guest, screen,
 };
 use ssr_policy::{LocalPolicy, Model, ModelConfig, Tokenizer};
 use ssr_rl::{GrpoLearner, SelfPlay, SolverKind, Summary};
@@ -105,7 +106,9 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
     } else {
         packages.fetch(&label, &args.with)?
     };
-    let sandbox = open_sandbox(&package, &|what| display.say(what))?;
+    let guest = prepare_guest(&|what| display.say(what))?;
+    display.say("booting Python with pytest");
+    let sandbox = open_sandbox(&guest, &package)?;
     display.say("running the suite twice on the unchanged code");
     let limits = Limits::default();
     let needed = config.thresholds.min_passing_tests;
@@ -119,11 +122,12 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
         injector.len(),
     ));
     let policy = new_policy(&package, Seed::new(config.seed))?;
-    let learner =
-        GrpoLearner::new(policy, config.grpo.clone(), config.optimizer.clone()).map_err(from_rl)?;
+    let learner = GrpoLearner::new(policy, config.grpo, config.optimizer).map_err(from_rl)?;
     let suites = Suites::new(sandbox, limits);
     SelfPlay::new(repository, suites, injector, learner, config)
         .map_err(from_rl)?
+        .version("guest", guest.id())
+        .version("pytest", PYTEST)
         .run(&out, start, display)
         .map_err(from_rl)
 }
