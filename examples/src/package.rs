@@ -69,12 +69,20 @@ impl Packages {
     pub fn open(&self, folder: &Path, with: &[String]) -> Result<Package> {
         let tree = read_folder(folder)
             .map_err(|error| Failure::input(format!("{}: {error}", folder.display())))?;
+        let tree = own_files(&tree)?;
         let site_packages = self.site_packages(&tree, with)?;
         Ok(Package { label: folder.display().to_string(), tree, site_packages })
     }
 
     fn site_packages(&self, tree: &Tree, with: &[String]) -> Result<Tree> {
         let mut wanted: BTreeSet<String> = requirements(tree).into_iter().collect();
+        // What a repository asks for is handed to pip on this machine: names, never addresses.
+        if let Some(odd) = wanted.iter().chain(with).find(|requirement| !is_named(requirement)) {
+            return Err(Failure::input(format!(
+                "requirement {odd:?} is not a name with versions; remove it or install it into a \
+                 folder of the repository"
+            )));
+        }
         wanted.extend(with.iter().cloned());
         wanted.insert(PYTEST.to_owned());
         let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
@@ -158,6 +166,13 @@ fn check_requirement(requirement: &str) -> Result<()> {
     Err(Failure::input(format!("package {requirement:?} is not NAME or NAME==VERSION")))
 }
 
+/// Whether pip would look a requirement up in the index, and nowhere else.
+fn is_named(requirement: &str) -> bool {
+    let specifier = requirement.split(';').next().unwrap_or("");
+    specifier.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && specifier.chars().all(|c| c.is_ascii_alphanumeric() || " ._-+!*[],()<>=~".contains(c))
+}
+
 fn explain(stderr: &str, requirements: &[&str]) -> Failure {
     let what = requirements.join(" ");
     let unreachable =
@@ -176,6 +191,18 @@ fn explain(stderr: &str, requirements: &[&str]) -> Failure {
         "{what}: pip finds no such package with a source distribution and pure-Python \
          dependencies: {reason}"
     ))
+}
+
+/// The tree of a checkout without what was installed or built into it.
+fn own_files(tree: &Tree) -> Result<Tree> {
+    const INSTALLED: [&str; 6] =
+        [".eggs", ".nox", ".venv", "node_modules", "site-packages", "venv"];
+    let own = |path: &RepoPath| {
+        let built = ["build/", "dist/"].iter().any(|folder| path.as_str().starts_with(folder));
+        !built && !path.components().rev().skip(1).any(|folder| INSTALLED.contains(&folder))
+    };
+    let files = tree.files().filter(|(path, _)| own(path));
+    Ok(Tree::from_files(files.map(|(path, file)| (path.clone(), file.clone())))?)
 }
 
 fn only_file(folder: &Path) -> Option<PathBuf> {
@@ -217,7 +244,7 @@ fn requirements(tree: &Tree) -> Vec<String> {
         let headers = info.lines().take_while(|line| !line.is_empty());
         return headers
             .filter_map(|line| line.strip_prefix("Requires-Dist:"))
-            .filter(|requirement| !requirement.contains("extra =="))
+            .filter(|requirement| !requirement.split(';').skip(1).any(|m| m.contains("extra")))
             .map(|requirement| requirement.trim().to_owned())
             .collect();
     }
@@ -253,6 +280,16 @@ mod tests {
         let project = "[project]\nname = \"x\"\ndependencies = [\"a>=1\"]\n";
         assert_eq!(requirements(&tree("pyproject.toml", project)), ["a>=1"]);
         assert!(requirements(&tree("pyproject.toml", "not toml")).is_empty());
+    }
+
+    #[test]
+    fn requirements_of_a_repository_cannot_name_addresses() {
+        for good in ["attrs", "attrs>=21.2,<30", "a[b,c] (>=1) ; python_version < '3.11'"] {
+            assert!(is_named(good), "{good}");
+        }
+        for bad in ["./x", "x @ file:///x", "https://x", "-r x", "", "a/b"] {
+            assert!(!is_named(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use ssr_core::{Baseline, Limits, PYTEST_PARSER, RepoPath, Sandbox, Tree, pytest_script};
 use ssr_mutate::is_test_file;
@@ -9,6 +10,10 @@ use crate::{Failure, Package, Result};
 
 /// How often the unchanged suite runs before a test counts as reliable.
 const BASELINE_RUNS: usize = 2;
+/// How many times its own time a suite may take, and at least how much: wide enough for a busy
+/// machine, on which a run must end as on an idle one.
+const SLACK: u32 = 20;
+const SHORTEST_LIMIT: Duration = Duration::from_secs(15);
 
 /// Finds or makes the Python guest. `say` hears what is being done.
 ///
@@ -47,6 +52,9 @@ pub struct Screened {
     pub repository: Repository,
     /// What the unchanged suite does.
     pub baseline: Baseline,
+    /// What a run of the suite may use from now on: a bug or a repair that hangs is stopped after
+    /// many times what the suite needs, not after the usual bound.
+    pub limits: Limits,
 }
 
 /// Runs the suite on the unchanged repository, drops flaky tests and modules that cannot be
@@ -69,7 +77,9 @@ pub fn screen<S: Sandbox>(
                 .to_owned(),
         ));
     }
+    let start = Instant::now();
     let baseline = Baseline::measure(sandbox, &package.tree, &modules, BASELINE_RUNS, limits)?;
+    let suite = start.elapsed() / BASELINE_RUNS as u32;
     if baseline.passing.len() < min_passing {
         let passing = baseline.passing.len();
         let why = match baseline.problems.as_slice() {
@@ -92,7 +102,8 @@ pub fn screen<S: Sandbox>(
         test_files: oracle_files(&package.tree),
         test_parser: PYTEST_PARSER.to_owned(),
     };
-    Ok(Screened { repository, baseline })
+    let wall = (suite * SLACK).max(SHORTEST_LIMIT).min(limits.wall);
+    Ok(Screened { repository, baseline, limits: Limits { wall, ..limits } })
 }
 
 /// Every Python file that belongs to the tests, helpers and conftest.py among them.

@@ -155,7 +155,7 @@ pub struct BugInstance {
     pub artifact: BugArtifact,
     /// What the solver starts from: broken code under weakened tests.
     pub tree: Tree,
-    /// The oracle test files as they were before any weakening.
+    /// The oracle test files and the files that configure the tests, as they were originally.
     pub oracle: Tree,
     /// Tests that fail because of the bug and must pass after the repair.
     pub f2p: BTreeSet<TestId>,
@@ -188,12 +188,35 @@ impl BugInstance {
         Self { tree: failed, order: self.order + 1, parent: Some(self.id()), ..self.clone() }
     }
 
-    /// `tree` with every oracle test file as it was originally: what is judged.
+    /// `tree` with the oracle test files and everything that configures the tests as they were
+    /// originally, and without configuration that was not there: what is judged.
     ///
     /// # Errors
     /// [`Error::FileAndDirectory`] when the repair put a directory where an oracle file belongs or
     /// a file above one.
     pub fn restore_oracle(&self, tree: &Tree) -> Result<Tree> {
-        tree.with_all(self.oracle.files().map(|(path, file)| (path.clone(), Some(file.clone()))))
+        let added = tree.files().map(|(path, _)| path);
+        let added = added.filter(|path| configures_tests(path)).map(|path| (path.clone(), None));
+        let original = self.oracle.files();
+        let original = original.map(|(path, file)| (path.clone(), Some(file.clone())));
+        tree.with_all(added.chain(original))
     }
+}
+
+/// Whether a file of this name tells the test runner what to do, so that neither a bug nor a repair
+/// may have a say in it.
+pub(crate) fn configures_tests(path: &RepoPath) -> bool {
+    const NAMES: [&str; 10] = [
+        "conftest.py",
+        "pytest.ini",
+        ".pytest.ini",
+        "pytest.toml",
+        ".pytest.toml",
+        "pyproject.toml",
+        "setup.cfg",
+        "sitecustomize.py",
+        "tox.ini",
+        "usercustomize.py",
+    ];
+    NAMES.contains(&path.file_name())
 }

@@ -3,6 +3,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::configures_tests;
 use crate::{
     BugArtifact, BugInstance, Exit, Patch, Provenance, RepoPath, Sandbox, SandboxError, SuiteRun,
     Suites, TestId, Tree,
@@ -227,6 +228,9 @@ impl<S: Sandbox> Checker<'_, S> {
         if let Some(path) = touched.iter().find(|path| self.artifact.test_files.contains(*path)) {
             return Err(format!("the bug touches {path}, which is an oracle test file"));
         }
+        if let Some(path) = touched.iter().find(|path| configures_tests(path)) {
+            return Err(format!("the bug touches {path}, which configures the tests"));
+        }
         self.buggy =
             self.original.apply(bug).map_err(|e| format!("the bug does not apply: {e}"))?;
         let changed = self.original.changed_paths(&self.buggy).len();
@@ -240,15 +244,18 @@ impl<S: Sandbox> Checker<'_, S> {
 
     fn bug_validity(&mut self) -> Result<Finding, SandboxError> {
         let run = self.suites.run(self.artifact, &self.buggy)?;
+        // Tests that did not get their turn say nothing about the bug.
+        if let Some(breach) = breach(&run) {
+            return Ok(Err(breach));
+        }
         let passed = run.passed();
         let known = run.known();
         self.failing = self.passing.difference(&passed).cloned().collect();
         let silent = self.failing.iter().filter(|id| !known.contains(*id)).count();
         let (failing, wanted) = (self.failing.len(), self.thresholds.min_failing_tests);
-        let how = match (breach(&run), silent) {
-            (Some(breach), _) => format!(" ({breach})"),
-            (None, 0) => String::new(),
-            (None, silent) => format!(" ({silent} no longer report)"),
+        let how = match silent {
+            0 => String::new(),
+            silent => format!(" ({silent} no longer report)"),
         };
         Ok(if failing >= wanted {
             Ok(format!("{failing} tests fail{how}"))
@@ -257,7 +264,8 @@ impl<S: Sandbox> Checker<'_, S> {
         })
     }
 
-    /// A test that the weakening deletes counts as hidden: it no longer fails.
+    /// A test that the weakening deletes counts as hidden: it no longer fails. Beyond the paper, the
+    /// weakening may break nothing else and must leave something that passes.
     fn weakening_validity(&self) -> Result<Finding, SandboxError> {
         let weakened = match self.buggy.apply(&self.artifact.test_weaken) {
             Ok(tree) => tree,
@@ -325,10 +333,9 @@ impl BugInstance {
         provenance: Provenance,
     ) -> crate::Result<Self> {
         let tree = original.apply(&artifact.bug_inject)?.apply(&artifact.test_weaken)?;
-        let oracle = artifact.test_files.iter().filter_map(|path| {
-            original.get(path.as_str()).map(|file| (path.clone(), file.clone()))
-        });
-        let oracle = Tree::from_files(oracle)?;
+        let judges = |path: &RepoPath| artifact.test_files.contains(path) || configures_tests(path);
+        let oracle = original.files().filter(|(path, _)| judges(path));
+        let oracle = Tree::from_files(oracle.map(|(path, file)| (path.clone(), file.clone())))?;
         let (f2p, p2p) = (report.f2p.clone(), report.p2p.clone());
         Ok(Self { artifact, tree, oracle, f2p, p2p, order: 1, parent: None, provenance })
     }

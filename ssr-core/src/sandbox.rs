@@ -12,6 +12,12 @@ pub trait Sandbox: Send + Sync {
     /// What [`Sandbox::open`] gives.
     type Workspace: Workspace;
 
+    /// Whether every run of tests fills [`Output::report`]. Where it does, a command without a
+    /// report has run no tests, whatever it printed. Default: `false`.
+    fn reports(&self) -> bool {
+        false
+    }
+
     /// Opens a workspace whose repository is `tree`.
     ///
     /// # Errors

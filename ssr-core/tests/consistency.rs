@@ -175,6 +175,22 @@ fn editing_or_deleting_oracle_tests_does_not_help() {
 }
 
 #[test]
+fn configuring_the_tests_does_not_help() {
+    let suites = Suites::new(Toy { reports: true }, Limits::default());
+    let bug = bug();
+    let hooked = set(&bug.tree, "conftest.py", "everything passes\n");
+    assert!(!judge(&suites, &bug, &bug.tree.diff(&hooked)).unwrap().solved);
+    let bug_inject = original().diff(&set(&original(), "conftest.py", "x\n"));
+    fails_only(Check::BugScope, &BugArtifact { bug_inject, ..artifact() });
+}
+
+#[test]
+fn a_script_that_only_prints_passes_has_run_no_tests() {
+    let forged = BugArtifact { test_script: "print passes".to_owned(), ..artifact() };
+    fails_only(Check::ParserValidity, &forged);
+}
+
+#[test]
 fn a_failed_repair_becomes_a_bug_of_the_next_order() {
     let suites = Suites::new(Toy { reports: true }, Limits::default());
     let first = bug();

@@ -79,8 +79,8 @@ pub enum SolverKind {
     /// The policy.
     #[default]
     Policy,
-    /// The reversed bug. It exercises the pipeline, says nothing about the policy and is never
-    /// trained on.
+    /// The reversed bug. It exercises the pipeline and says nothing about the policy. Its answers
+    /// are never trained on; the injector still learns from the rewards that they give it.
     Oracle,
 }
 

@@ -56,7 +56,7 @@ struct Args {
     /// Continue the run in --out, or the newest one under runs/, with its package and settings
     #[arg(long)]
     resume: bool,
-    /// End with one line of JSON on standard output instead of a table
+    /// End with one line of JSON on standard output
     #[arg(long)]
     json: bool,
 }
@@ -82,9 +82,9 @@ fn main() -> ExitCode {
     match run(&args, &display) {
         Ok(summary) => {
             display.finish();
-            match args.json {
-                true => println!("{}", serde_json::to_string(&summary).unwrap_or_default()),
-                false => print!("{}", display::table(&summary)),
+            print!("{}", display::table(&summary));
+            if args.json {
+                println!("{}", serde_json::json!(summary));
             }
             ExitCode::SUCCESS
         }
@@ -110,9 +110,9 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
     display.say("booting Python with pytest");
     let sandbox = open_sandbox(&guest, &package)?;
     display.say("running the suite twice on the unchanged code");
-    let limits = Limits::default();
     let needed = config.thresholds.min_passing_tests;
-    let Screened { repository, baseline } = screen(&sandbox, &package, needed, limits)?;
+    let Screened { repository, baseline, limits } =
+        screen(&sandbox, &package, needed, Limits::default())?;
     let injector = OperatorInjector::new(&package.tree);
     display.say(&format!(
         "{} tests pass, {} flaky, {} others; {} sites for bug operators",

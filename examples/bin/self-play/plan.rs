@@ -62,8 +62,10 @@ impl Plan {
     }
 }
 
+/// A folder goes by its full name, so that a run can be resumed from anywhere.
 fn given(args: &Args) -> Option<String> {
-    let folder = args.repo.as_ref().map(|folder| folder.display().to_string());
+    let full = |folder: &PathBuf| folder.canonicalize().unwrap_or_else(|_| folder.clone());
+    let folder = args.repo.as_ref().map(|folder| full(folder).display().to_string());
     folder.or_else(|| args.package.clone())
 }
 

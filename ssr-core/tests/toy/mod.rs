@@ -22,6 +22,10 @@ pub struct ToyWorkspace {
 impl Sandbox for Toy {
     type Workspace = ToyWorkspace;
 
+    fn reports(&self) -> bool {
+        self.reports
+    }
+
     fn open(&self, tree: &Tree) -> Result<ToyWorkspace, SandboxError> {
         Ok(ToyWorkspace { toy: *self, base: tree.clone(), tree: tree.clone() })
     }
@@ -43,7 +47,22 @@ impl Workspace for ToyWorkspace {
             Program::Shell { script } if script == "lose the machine" => {
                 return Err(SandboxError::infrastructure("running the suite", "worker lost"));
             }
+            Program::Shell { script } if script == "print passes" => {
+                let report = run_tests(&self.base);
+                (report.iter().map(|(id, _)| format!("{id} Passed\n")).collect(), None)
+            }
             Program::Shell { .. } | Program::Tests(_) => {
+                // As in pytest, a file of the repository can decide what tests say.
+                if self.tree.contains("conftest.py") {
+                    let passed = |(id, _): (&ssr_core::TestId, _)| (id.clone(), Outcome::Passed);
+                    let report: TestReport = run_tests(&self.tree).iter().map(passed).collect();
+                    let lines = report.iter().map(|(id, outcome)| format!("{id} {outcome:?}\n"));
+                    let stdout = lines.collect::<String>().into_bytes();
+                    let report = self.toy.reports.then_some(report);
+                    let exit = Exit::Code(0);
+                    let stderr = Vec::new();
+                    return Ok(Output { exit, stdout, stderr, truncated: false, report });
+                }
                 let report = run_tests(&self.tree);
                 let line = |(id, outcome): (_, Outcome)| format!("{id} {outcome:?}\n");
                 (report.iter().map(line).collect(), self.toy.reports.then_some(report))

@@ -105,6 +105,10 @@ impl WasiSandbox {
 impl Sandbox for WasiSandbox {
     type Workspace = WasiWorkspace;
 
+    fn reports(&self) -> bool {
+        true
+    }
+
     fn open(&self, tree: &Tree) -> Result<WasiWorkspace, SandboxError> {
         WasiWorkspace::open(self.clone(), tree)
     }

@@ -50,8 +50,11 @@ impl WasiWorkspace {
             if let Program::Tests(selection) = &command.program { selection } else { &all };
         let selected = self.select(selection);
         let mut process = self.process(command, Invocation::Tests { wanted: selected.ids });
-        process.argv = ["pytest", "-q", "--tb=short", "--continue-on-collection-errors", "--"]
+        // `--maxfail=0` takes back an `-x` of the repository's configuration.
+        let options = ["pytest", "-q", "--tb=short", "--maxfail=0"];
+        process.argv = options
             .into_iter()
+            .chain(["--continue-on-collection-errors", "--"])
             .map(str::to_owned)
             .chain(selected.files)
             .collect();
