@@ -30,7 +30,7 @@ pub fn run(extent: Extent) -> Result<ExitCode, String> {
         })?;
     }
     step("docs", || {
-        let doc = ["doc", "--workspace", "--no-deps", "--document-private-items"];
+        let doc = ["doc", "--workspace", "--no-deps"];
         cargo(doc).env("RUSTDOCFLAGS", "-D warnings").check()
     })?;
     step("tests", || cargo(["test", "--workspace", "--all-targets"]).check())?;
