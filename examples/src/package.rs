@@ -17,7 +17,7 @@ const MAX_BYTES: u64 = 512 << 20;
 
 /// A repository and what its tests import.
 pub struct Package {
-    /// What was asked for: `NAME==VERSION`, or the folder.
+    /// `NAME==VERSION`, or the folder.
     pub label: String,
     /// The repository.
     pub tree: Tree,
@@ -46,7 +46,7 @@ impl Packages {
     /// without pure-Python wheels, or no network.
     pub fn fetch(&self, requirement: &str, with: &[String]) -> Result<Package> {
         check_requirement(requirement)?;
-        let folder = self.cache.join(requirement.replace("==", "-"));
+        let folder = self.cache.join(requirement);
         let sdist = match only_file(&folder) {
             Some(sdist) => sdist,
             None => {
@@ -59,7 +59,7 @@ impl Packages {
         };
         let tree = unpack(&sdist)?;
         let site_packages = self.site_packages(&tree, with)?;
-        Ok(Package { label: requirement.to_owned(), tree, site_packages })
+        Ok(Package { label: pinned(requirement, &sdist), tree, site_packages })
     }
 
     /// A repository in a folder.
@@ -166,6 +166,16 @@ fn check_requirement(requirement: &str) -> Result<()> {
     Err(Failure::input(format!("package {requirement:?} is not NAME or NAME==VERSION")))
 }
 
+/// NAME==VERSION, with the version that the file of the source distribution is named for.
+fn pinned(requirement: &str, sdist: &Path) -> String {
+    let file = sdist.file_name().unwrap_or_default().to_string_lossy();
+    let version = file.strip_suffix(".tar.gz").and_then(|stem| stem.rsplit_once('-'));
+    match version {
+        Some((_, version)) if !requirement.contains("==") => format!("{requirement}=={version}"),
+        _ => requirement.to_owned(),
+    }
+}
+
 /// Whether pip would look a requirement up in the index, and nowhere else.
 fn is_named(requirement: &str) -> bool {
     let specifier = requirement.split(';').next().unwrap_or("");
@@ -267,6 +277,13 @@ mod tests {
         for bad in ["", "--index-url=x", "toolz==", "../x", "a b", "toolz>=1", "x @ file:///x"] {
             assert!(check_requirement(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_package_is_labelled_with_its_version() {
+        let sdist = Path::new("cache/more_itertools-10.5.0.tar.gz");
+        assert_eq!(pinned("more-itertools", sdist), "more-itertools==10.5.0");
+        assert_eq!(pinned("more-itertools==10.5.0", sdist), "more-itertools==10.5.0");
     }
 
     #[test]

@@ -195,12 +195,27 @@ impl BugInstance {
     /// [`Error::FileAndDirectory`] when the repair put a directory where an oracle file belongs or
     /// a file above one.
     pub fn restore_oracle(&self, tree: &Tree) -> Result<Tree> {
+        let foreign = |path: &RepoPath| {
+            runner_package(path).is_some_and(|package| {
+                !self.tree.files().any(|(known, _)| runner_package(known) == Some(package))
+            })
+        };
         let added = tree.files().map(|(path, _)| path);
-        let added = added.filter(|path| configures_tests(path)).map(|path| (path.clone(), None));
+        let added = added.filter(|path| configures_tests(path) || foreign(path));
+        let added = added.map(|path| (path.clone(), None));
         let original = self.oracle.files();
         let original = original.map(|(path, file)| (path.clone(), Some(file.clone())));
         tree.with_all(added.chain(original))
     }
+}
+
+/// The package of the test runner that a file belongs to or stands in for. Such a package may be
+/// what the repository is about; in any other, a repair that adds one replaces the judge.
+fn runner_package(path: &RepoPath) -> Option<&str> {
+    const PACKAGES: [&str; 4] = ["_pytest", "iniconfig", "pluggy", "pytest"];
+    let top = path.components().find(|component| *component != "src")?;
+    let name = top.strip_suffix(".py").unwrap_or(top);
+    PACKAGES.into_iter().find(|package| *package == name)
 }
 
 /// Whether a file of this name tells the test runner what to do, so that neither a bug nor a repair

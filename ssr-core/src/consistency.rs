@@ -377,9 +377,11 @@ pub fn judge<S: Sandbox>(
     let passed = run.passed();
     let wanted = bug.f2p.len() + bug.p2p.len();
     let held = bug.f2p.iter().chain(&bug.p2p).filter(|id| passed.contains(*id)).count();
-    let reason = match breach(&run) {
+    let breach = breach(&run);
+    let solved = held == wanted && breach.is_none();
+    let reason = match breach {
         Some(breach) => format!("{held} of {wanted} tests pass; {breach}"),
         None => format!("{held} of {wanted} tests pass"),
     };
-    Ok(Judgement { solved: held == wanted, reason, tree: Some(tree), runs: !passed.is_empty() })
+    Ok(Judgement { solved, reason, tree: Some(tree), runs: !passed.is_empty() })
 }

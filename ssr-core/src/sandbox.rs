@@ -132,7 +132,7 @@ pub enum Program {
         /// What follows in `sys.argv`.
         args: Vec<String>,
     },
-    /// The test runner, reporting through a channel that the repository cannot write.
+    /// The test runner, reporting through a channel beside the repository and its output.
     Tests(TestSelection),
 }
 

@@ -180,6 +180,9 @@ fn configuring_the_tests_does_not_help() {
     let bug = bug();
     let hooked = set(&bug.tree, "conftest.py", "everything passes\n");
     assert!(!judge(&suites, &bug, &bug.tree.diff(&hooked)).unwrap().solved);
+    let replaced = set(&bug.tree, "src/_pytest/runner.py", "everything passes\n");
+    let restored = bug.restore_oracle(&replaced).unwrap();
+    assert!(!restored.contains("src/_pytest/runner.py"));
     let bug_inject = original().diff(&set(&original(), "conftest.py", "x\n"));
     fails_only(Check::BugScope, &BugArtifact { bug_inject, ..artifact() });
 }

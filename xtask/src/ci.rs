@@ -33,7 +33,9 @@ pub fn run(extent: Extent) -> Result<ExitCode, String> {
         let doc = ["doc", "--workspace", "--no-deps"];
         cargo(doc).env("RUSTDOCFLAGS", "-D warnings").check()
     })?;
-    step("tests", || cargo(["test", "--workspace", "--all-targets"]).check())?;
+    step("tests", || {
+        cargo(["test", "--workspace", "--lib", "--bins", "--tests", "--examples"]).check()
+    })?;
     step("documentation tests", || cargo(["test", "--workspace", "--doc"]).check())?;
     step("packages", || {
         let package = ["package", "--workspace", "--exclude", "xtask", "--exclude", "ssr-examples"];

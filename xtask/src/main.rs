@@ -52,7 +52,7 @@ fn wrong(message: &str) -> ExitCode {
 /// Builds and starts one of the example programs in the caller's folder, and ends as it ends.
 fn program(name: &str, args: &[&str]) -> Result<ExitCode, String> {
     let manifest = workspace().join("Cargo.toml");
-    Cargo::new(["run", "--quiet", "--package", "ssr-examples", "--bin", name, "--manifest-path"])
+    Cargo::new(["run", "--package", "ssr-examples", "--bin", name, "--manifest-path"])
         .arg(manifest)
         .arg("--")
         .args(args)

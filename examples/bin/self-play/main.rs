@@ -97,14 +97,14 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args, display: &Display) -> Result<Summary> {
-    let Plan { label, config, out, start } = Plan::new(args)?;
+    let Plan { label, with, config, out, start } = Plan::new(args)?;
     display.say(&format!("reading {label}"));
     let packages = Packages::new(&ssr_sandbox::default_cache_dir());
     let folder = Path::new(&label);
     let package = if args.repo.is_some() || (args.package.is_none() && folder.is_dir()) {
-        packages.open(folder, &args.with)?
+        packages.open(folder, &with)?
     } else {
-        packages.fetch(&label, &args.with)?
+        packages.fetch(&label, &with)?
     };
     let guest = prepare_guest(&|what| display.say(what))?;
     display.say("booting Python with pytest");
@@ -124,12 +124,14 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
     let policy = new_policy(&package, Seed::new(config.seed))?;
     let learner = GrpoLearner::new(policy, config.grpo, config.optimizer).map_err(from_rl)?;
     let suites = Suites::new(sandbox, limits);
-    SelfPlay::new(repository, suites, injector, learner, config)
+    let mut play = SelfPlay::new(repository, suites, injector, learner, config)
         .map_err(from_rl)?
         .version("guest", guest.id())
-        .version("pytest", PYTEST)
-        .run(&out, start, display)
-        .map_err(from_rl)
+        .version("pytest", PYTEST);
+    if !with.is_empty() {
+        play = play.version("with", with.join(" "));
+    }
+    play.run(&out, start, display).map_err(from_rl)
 }
 
 /// An untrained policy with a tokenizer made from the repository's own text.

@@ -15,6 +15,8 @@ const RUNS: &str = "runs";
 pub struct Plan {
     /// The package or the folder.
     pub label: String,
+    /// Other packages that its tests import.
+    pub with: Vec<String>,
     pub config: Config,
     pub out: PathBuf,
     pub start: Start,
@@ -43,7 +45,7 @@ impl Plan {
                 out.display()
             )));
         }
-        Ok(Self { label, config, out, start: Start::Fresh })
+        Ok(Self { label, with: args.with.clone(), config, out, start: Start::Fresh })
     }
 
     /// The package and the settings of the run, so that `--resume` needs no others.
@@ -52,13 +54,18 @@ impl Plan {
             Some(out) => out.clone(),
             None => newest()?,
         };
-        let (_, Manifest { package, config, .. }) = RunDir::open(&out).map_err(from_rl)?;
+        let (_, Manifest { package, config, versions, .. }) =
+            RunDir::open(&out).map_err(from_rl)?;
         let base = match &args.config {
             None => config,
             Some(file) => read(file)?,
         };
         let label = given(args).unwrap_or(package);
-        Ok(Self { label, config: adjusted(base, args)?, out, start: Start::Resume })
+        let with = match versions.get("with") {
+            Some(with) if args.with.is_empty() => with.split(' ').map(str::to_owned).collect(),
+            _ => args.with.clone(),
+        };
+        Ok(Self { label, with, config: adjusted(base, args)?, out, start: Start::Resume })
     }
 }
 

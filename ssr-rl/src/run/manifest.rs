@@ -21,7 +21,7 @@ pub struct Manifest {
 
 impl Manifest {
     /// Whether a run with `wanted` can go on where one with `self` stopped: only the number of
-    /// steps and of kept checkpoints may differ.
+    /// steps and of kept checkpoints may differ, since anything else changes the bytes of its bugs.
     ///
     /// # Errors
     /// [`Error::Config`] names the first difference.
@@ -37,6 +37,13 @@ impl Manifest {
         }
         if self.tree != wanted.tree {
             return differs("tree", self.tree.clone(), wanted.tree.clone());
+        }
+        if self.versions != wanted.versions {
+            let lines = |versions: &BTreeMap<String, String>| {
+                let pairs = versions.iter().map(|(name, version)| format!("{name} {version:?}"));
+                pairs.collect::<Vec<_>>().join(", ")
+            };
+            return differs("versions", lines(&self.versions), lines(&wanted.versions));
         }
         let neutral = |config: &Config| Config { steps: 0, keep_checkpoints: 0, ..config.clone() };
         let (was, is) = (neutral(&self.config), neutral(&wanted.config));

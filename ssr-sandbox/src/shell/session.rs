@@ -176,7 +176,7 @@ fn bash(session: &Arc<Session>, command: &Command) -> Bash {
         .fixed_epoch(EPOCH)
         .limits(limits(&command.limits))
         .session_limits(SessionLimits::unlimited())
-        .memory_limits(MemoryLimits::unlimited())
+        .memory_limits(memory_limits(&command.limits))
         .env("HOME", "/root")
         .env("LANG", "C.UTF-8")
         .env("PATH", "/usr/local/bin:/usr/bin:/bin");
@@ -195,12 +195,18 @@ fn bash(session: &Arc<Session>, command: &Command) -> Bash {
     builder.build()
 }
 
+/// What variables hold counts as memory of the command.
+fn memory_limits(limits: &Limits) -> MemoryLimits {
+    let bytes = usize::try_from(limits.memory).unwrap_or(usize::MAX);
+    MemoryLimits::unlimited().max_total_variable_bytes(bytes).max_array_entries(1_000_000)
+}
+
 /// Time, memory and output are what a command is limited by; the shell's own counters only have to
 /// stay out of the way of ordinary scripts.
 fn limits(limits: &Limits) -> ExecutionLimits {
     const MANY: usize = 100_000_000;
     ExecutionLimits::new()
-        .timeout(limits.wall + DELIVERY)
+        .timeout(limits.wall.saturating_add(DELIVERY))
         .max_stdout_bytes(limits.output)
         .max_stderr_bytes(limits.output)
         .max_live_intermediate_bytes(limits.memory)

@@ -186,7 +186,7 @@ impl WasiCtx {
                     len
                 }
             };
-            total += taken;
+            total = total.saturating_add(taken);
             if taken < len || total > i32::MAX as u32 {
                 break;
             }
