@@ -28,7 +28,7 @@ use super::{Errno, VfsLimits};
 ///
 /// let mut base = Vfs::new();
 /// base.create_dir_all("/repo")?;
-/// base.write("/repo/a.py", "x = 1\n")?;
+/// base.write("/repo/a.py", *b"x = 1\n")?;
 /// base.freeze();
 ///
 /// let mut run = base.clone();

@@ -164,7 +164,7 @@ impl WasiCtx {
         };
         let zero = matches!(object, Object::Device(Device::Zero, _));
         let mut rest = source;
-        let mut total = 0;
+        let mut total: u32 = 0;
         for index in 0..count {
             // Read again, and checked again: an earlier buffer may lie over the array.
             let (at, len) = memory.vector(vectors, index)?;
