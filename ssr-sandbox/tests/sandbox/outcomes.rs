@@ -98,6 +98,18 @@ fn leaving_the_process_is_not_passing() {
 }
 
 #[test]
+fn what_tests_leave_where_the_key_was_is_no_failure_of_the_sandbox() {
+    let body = "import os\ndef test_x(): os.makedirs('/run/ssr/key/deep')\n";
+    let mut sandboxed = open(&[("test_a.py", body)]);
+    for _ in 0..2 {
+        let output = sandboxed.run(&Command::tests(TestSelection::All)).unwrap();
+        assert_eq!(passed(&output.report.unwrap()), ["test_a.py::test_x"]);
+    }
+    let script = Command::shell("pytest -q; pytest -q");
+    assert_eq!(passed(&sandboxed.run(&script).unwrap().report.unwrap()), ["test_a.py::test_x"]);
+}
+
+#[test]
 fn leaving_the_process_in_a_teardown_takes_the_pass_away() {
     let body = "import os, pytest\n@pytest.fixture\ndef f():\n  yield\n  os._exit(0)\ndef test_x(f): pass\n";
     let output = open(&[("test_a.py", body)]).run(&Command::tests(TestSelection::All)).unwrap();
