@@ -129,7 +129,7 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
         .version("guest", guest.id())
         .version("pytest", PYTEST);
     if !with.is_empty() {
-        play = play.version("with", with.join(" "));
+        play = play.version("with", with.join("\n"));
     }
     play.run(&out, start, display).map_err(from_rl)
 }

@@ -62,7 +62,7 @@ impl Plan {
         };
         let label = given(args).unwrap_or(package);
         let with = match versions.get("with") {
-            Some(with) if args.with.is_empty() => with.split(' ').map(str::to_owned).collect(),
+            Some(with) if args.with.is_empty() => with.lines().map(str::to_owned).collect(),
             _ => args.with.clone(),
         };
         Ok(Self { label, with, config: adjusted(base, args)?, out, start: Start::Resume })
