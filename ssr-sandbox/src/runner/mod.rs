@@ -4,8 +4,10 @@ mod events;
 
 pub(crate) use events::read_events;
 
-/// The Python module that starts every command in the guest.
-pub(crate) const RUNTIME: &str = include_str!("ssr_runtime.py");
-
-/// The pytest plugin that writes the events.
-pub(crate) const PLUGIN: &str = include_str!("ssr_pytest.py");
+/// Our own modules in the guest: the one that starts every command, and what it uses.
+pub(crate) const MODULES: [(&str, &str); 4] = [
+    ("ssr_runtime.py", include_str!("ssr_runtime.py")),
+    ("ssr_supply.py", include_str!("ssr_supply.py")),
+    ("ssr_rehearsal.py", include_str!("ssr_rehearsal.py")),
+    ("ssr_pytest.py", include_str!("ssr_pytest.py")),
+];

@@ -11,6 +11,8 @@ import os
 
 import pytest
 
+# No threads and no other processes: no faulthandler, and no capturing of descriptors.
+OPTIONS = ["-p", "no:cacheprovider", "--capture=sys", "-p", "no:faulthandler"]
 
 # Options of plugins that watch or distribute a run and do not change its outcomes. Repositories
 # put them into `addopts`; without the plugin pytest would refuse to run at all.

@@ -1,7 +1,4 @@
-"""What the host calls in the guest: `prepare` once before the snapshot, `run` once per command.
-
-It also supplies what CPython leaves out on WASI and pure-Python programs take for granted.
-"""
+"""What the host calls in the guest: `prepare` once before the snapshot, `run` once per command."""
 
 import atexit
 import gc
@@ -11,77 +8,9 @@ import linecache
 import os
 import runpy
 import sys
-import tempfile
 import types
 
-# No threads and no other processes: no faulthandler, and no capturing of descriptors.
-PYTEST_OPTIONS = ["-p", "no:cacheprovider", "--capture=sys", "-p", "no:faulthandler"]
-
-
-def _supply_missing():
-    for name in ("getuid", "geteuid", "getgid", "getegid"):
-        if not hasattr(os, name):
-            setattr(os, name, lambda: 0)
-    if not hasattr(os, "getlogin"):
-        os.getlogin = lambda: "root"
-    if not hasattr(os, "umask"):
-        os.umask = lambda mask: 0o022
-    # They exist and always fail: WASI cannot duplicate a descriptor, /dev/fd can.
-    os.dup = _dup
-    os.dup2 = _dup2
-
-
-def _supply_event_loop():
-    """Lets asyncio run: without sockets nothing but its own timers can wake a loop."""
-    import selectors
-    import time
-    from asyncio.selector_events import BaseSelectorEventLoop
-
-    class TimersOnly(selectors._BaseSelectorImpl):
-        def select(self, timeout=None):
-            if timeout is None:
-                raise RuntimeError("the event loop waits for something that cannot happen here")
-            time.sleep(max(timeout, 0))
-            return []
-
-    def make_self_pipe(self):
-        self._ssock = self._csock = None
-
-    selectors.DefaultSelector = TimersOnly
-    BaseSelectorEventLoop._make_self_pipe = make_self_pipe
-    BaseSelectorEventLoop._close_self_pipe = lambda self: None
-
-
-def _dup(fd):
-    for flags in (os.O_RDWR, os.O_WRONLY, os.O_RDONLY):
-        try:
-            return os.open(f"/dev/fd/{int(fd)}", flags)
-        except PermissionError as error:
-            refused = error
-    raise refused
-
-
-def _dup2(fd, fd2, inheritable=True):
-    # The lowest free number is given first, so the numbers below the wanted one are filled up.
-    os.fstat(fd)
-    if fd == fd2:
-        return fd2
-    try:
-        os.close(fd2)
-    except OSError:
-        pass
-    spare = []
-    try:
-        while (copy := _dup(fd)) < fd2:
-            spare.append(copy)
-        if copy != fd2:
-            os.close(copy)
-            raise OSError(9, "Bad file descriptor")
-        return copy
-    finally:
-        for copy in spare:
-            os.close(copy)
-
+import ssr_supply
 
 # Modules of the standard library that tests often use and that are slow to compile.
 _COMMON = (
@@ -98,105 +27,20 @@ def prepare(preload):
     `preload` names modules to import; one that cannot be imported is left to the commands. With
     pytest among them, a small session runs once, because pytest imports much on first use.
     """
-    _supply_missing()
+    ssr_supply.supply_missing()
     for name in (*_COMMON, *preload):
         try:
             importlib.import_module(name)
         except Exception:
             pass
-    _supply_event_loop()
+    ssr_supply.supply_event_loop()
     if "pytest" in sys.modules:
-        importlib.import_module("ssr_pytest")
-        _share_syntax_trees()
-        _rehearse()
+        importlib.import_module("ssr_rehearsal").warm_up()
     sys.dont_write_bytecode = True
     linecache.clearcache()
     gc.collect()
     # Objects of the snapshot are not looked at by later collections: their pages stay shared.
     gc.freeze()
-
-
-def _share_syntax_trees():
-    """Lets all tracebacks of a session share the syntax tree of each source.
-
-    pytest parses and walks every module of a traceback anew for each failure. Where one broken
-    module fails all the others at import, that takes most of the session.
-    """
-    try:
-        from _pytest._code import code, source as sources
-
-        original = code.getstatementrange_ast
-    except (ImportError, AttributeError):
-        return
-    trees = {}
-
-    def shared(lineno, source, assertion=False, astnode=None):
-        content = str(source)
-        known = trees.get(content) if astnode is None else astnode
-        trees[content], start, end = original(lineno, source, assertion, known)
-        return trees[content], start, end
-
-    code.getstatementrange_ast = sources.getstatementrange_ast = shared
-
-
-_REHEARSAL = '''
-import unittest
-import pytest
-
-@pytest.fixture
-def value(tmp_path, capsys, monkeypatch):
-    yield 1
-
-@pytest.mark.parametrize("n", [1, 2])
-def test_function(value, n):
-    assert value == n or {"a": [n]} == {"a": [1]}
-
-def test_raises():
-    with pytest.raises(ValueError, match="x"):
-        raise ValueError("x")
-    with pytest.warns(UserWarning):
-        __import__("warnings").warn("x")
-    assert 0.1 + 0.2 == pytest.approx(0.3)
-
-@pytest.mark.skipif(True, reason="x")
-def test_skipped():
-    pass
-
-@pytest.mark.xfail
-def test_expected():
-    assert [1, 2] == [1, 3]
-
-class TestCase(unittest.TestCase):
-    def test_method(self):
-        self.assertEqual("a\\nb", "a\\nc")
-'''
-
-
-def _rehearse():
-    import pytest
-
-    folder = tempfile.mkdtemp()
-    path = os.path.join(folder, "test_rehearsal.py")
-    with open(path, "w") as file:
-        file.write(_REHEARSAL)
-    saved = sys.stdout, sys.stderr, list(sys.path), dict(os.environ), os.getcwd()
-    modules, metadata = set(sys.modules), list(sys.meta_path)
-    sys.stdout = sys.stderr = io.StringIO()
-    os.chdir(folder)
-    try:
-        pytest.main([*PYTEST_OPTIONS, "-v", "-rA", "--rootdir", folder, path])
-    finally:
-        sys.stdout, sys.stderr = saved[:2]
-        sys.path[:] = saved[2]
-        os.environ.clear()
-        os.environ.update(saved[3])
-        os.chdir(saved[4])
-        sys.meta_path[:] = metadata
-    for name in set(sys.modules) - modules:
-        if getattr(sys.modules[name], "__file__", None) == path:
-            del sys.modules[name]
-    __import__("shutil").rmtree(folder)
-    __import__("shutil").rmtree(os.path.join(tempfile.gettempdir(), "pytest-of-root"), True)
 
 
 def run(command):
@@ -314,7 +158,7 @@ def _tests(command):
         key = file.read()
     os.remove(command["key"])
     fd = os.open(command["channel"], os.O_WRONLY)
-    arguments = PYTEST_OPTIONS + command["argv"][1:]
+    arguments = ssr_pytest.OPTIONS + command["argv"][1:]
     return ssr_pytest.run(arguments, fd, key, command["wanted"])
 
 

@@ -5,7 +5,7 @@ use ssr_core::Tree;
 
 use crate::engine::{ExecOutcome, Instance, Limits};
 use crate::guest::Guest;
-use crate::runner::{PLUGIN, RUNTIME};
+use crate::runner::MODULES;
 use crate::vfs::Vfs;
 use crate::wasi::WasiCtx;
 use crate::{Error, Result};
@@ -95,8 +95,7 @@ impl WasiSandboxBuilder {
 
     fn filesystem(&self) -> Result<Vfs, Box<dyn std::error::Error>> {
         let mut vfs = self.guest.base_vfs();
-        let runtime = [("ssr_runtime.py", RUNTIME), ("ssr_pytest.py", PLUGIN)];
-        let runtime = runtime.map(|(name, text)| {
+        let runtime = MODULES.map(|(name, text)| {
             Ok((ssr_core::RepoPath::new(name)?, ssr_core::File::new(text.as_bytes())))
         });
         let runtime = runtime.into_iter().collect::<ssr_core::Result<Vec<_>>>()?;
