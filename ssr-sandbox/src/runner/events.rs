@@ -14,7 +14,7 @@ struct Line {
     event: Event,
 }
 
-/// What `ssr_pytest.py` writes.
+/// What the runners write by `ssr_events.py`.
 #[derive(Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 enum Event {

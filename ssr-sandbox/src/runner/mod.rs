@@ -5,9 +5,10 @@ mod events;
 pub(crate) use events::read_events;
 
 /// Our own modules in the guest: the one that starts every command, and what it uses.
-pub(crate) const MODULES: [(&str, &str); 4] = [
+pub(crate) const MODULES: [(&str, &str); 5] = [
     ("ssr_runtime.py", include_str!("ssr_runtime.py")),
     ("ssr_supply.py", include_str!("ssr_supply.py")),
     ("ssr_rehearsal.py", include_str!("ssr_rehearsal.py")),
+    ("ssr_events.py", include_str!("ssr_events.py")),
     ("ssr_pytest.py", include_str!("ssr_pytest.py")),
 ];

@@ -1,15 +1,8 @@
-"""Reports a pytest session as JSON lines on a file descriptor.
-
-The first line that matters lists the collected ids, so that a test that never reports is known to
-be missing; the last one says that pytest returned. Each line carries the key of the run and a
-number that goes up by one. This module is imported before any code of the repository, and what it
-needs later is bound in a closure: rebinding `os.write` or `json.dumps` afterwards does not reach it.
-"""
-
-import json
-import os
+"""Reports a pytest session on the event channel."""
 
 import pytest
+
+from ssr_events import text
 
 # No threads and no other processes: no faulthandler, and no capturing of descriptors.
 OPTIONS = ["-p", "no:cacheprovider", "--capture=sys", "-p", "no:faulthandler"]
@@ -26,26 +19,7 @@ _IGNORED_OPTIONS = [
 ]
 
 
-def _text(value):
-    # An id may hold surrogates, which no UTF-8 reader accepts.
-    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _channel(fd, key, write=os.write, encode=json.JSONEncoder().encode):
-    number = 0
-
-    def emit(event, **fields):
-        nonlocal number
-        number += 1
-        line = encode({"key": key, "n": number, "event": event, **fields}) + "\n"
-        data = line.encode("ascii")
-        while data:
-            data = data[write(fd, data):]
-
-    return emit
-
-
-def _plugin(emit, wanted, text=_text):
+def _plugin(emit, wanted, text=text):
     silent = False
 
     def pytest_addoption(parser):
@@ -110,12 +84,11 @@ def _plugin(emit, wanted, text=_text):
     return plugin
 
 
-def run(arguments, fd, key, wanted=None, main=pytest.main):
+def run(arguments, emit, wanted=None, main=pytest.main):
     """Runs pytest with the given command line and returns its exit status.
 
     `wanted` limits the session to these ids; `None` runs all that is collected.
     """
-    emit = _channel(fd, key)
     status = int(main(arguments, plugins=[_plugin(emit, wanted)]))
     emit("finished", status=status)
     return status

@@ -10,6 +10,7 @@ import runpy
 import sys
 import types
 
+import ssr_events
 import ssr_supply
 
 # Modules of the standard library that tests often use and that are slow to compile.
@@ -154,12 +155,9 @@ def _module(command):
 def _tests(command):
     import ssr_pytest
 
-    with open(command["key"]) as file:
-        key = file.read()
-    os.remove(command["key"])
-    fd = os.open(command["channel"], os.O_WRONLY)
+    emit = ssr_events.connect(command["key"], command["channel"])
     arguments = ssr_pytest.OPTIONS + command["argv"][1:]
-    return ssr_pytest.run(arguments, fd, key, command["wanted"])
+    return ssr_pytest.run(arguments, emit, command["wanted"])
 
 
 _KINDS = {"code": _code, "stdin": _stdin, "file": _file, "module": _module, "tests": _tests}
