@@ -311,8 +311,12 @@ impl<S: Sandbox> Checker<'_, S> {
     }
 }
 
-/// The limit at which the suite was stopped.
+/// Why the suite as a whole does not count: the limit at which it was stopped, or a sign that what
+/// it tests reached for its judge.
 fn breach(run: &SuiteRun) -> Option<String> {
+    if let Some(sign) = run.report.as_ref().and_then(|report| report.tampering().first()) {
+        return Some(format!("the suite was tampered with: {sign}"));
+    }
     match &run.exit {
         Exit::Code(_) => None,
         Exit::Timeout => Some("the suite ran out of time".to_owned()),
@@ -384,4 +388,26 @@ pub fn judge<S: Sandbox>(
         None => format!("{held} of {wanted} tests pass"),
     };
     Ok(Judgement { solved, reason, tree: Some(tree), runs: !passed.is_empty() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TestReport;
+
+    #[test]
+    fn a_run_with_signs_of_tampering_does_not_count() {
+        let run = |report| SuiteRun {
+            exit: Exit::Code(0),
+            report: Some(report),
+            parsed: Ok([(TestId::new("a"), true)].into_iter().collect()),
+            log_tail: String::new(),
+        };
+        let mut report: TestReport = [("a".into(), crate::Outcome::Passed)].into_iter().collect();
+        assert_eq!(breach(&run(report.clone())), None);
+        report.add_tampering("pytest was patched");
+        let run = run(report);
+        assert!(breach(&run).is_some_and(|reason| reason.contains("pytest was patched")));
+        assert!(run.passed().is_empty());
+    }
 }

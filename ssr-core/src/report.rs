@@ -112,6 +112,9 @@ pub struct TestReport {
     /// Why the run as a whole did not end as it should: an aborted collection, a lost process.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     problems: Vec<String>,
+    /// Why nothing that this run says can be believed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tampering: Vec<String>,
 }
 
 impl TestReport {
@@ -129,7 +132,7 @@ impl TestReport {
     /// [`Outcome::Missing`] itself says no more than [`TestReport::expect`], so that the order of
     /// records never matters.
     pub fn record(&mut self, id: TestId, outcome: Outcome) {
-        if outcome == Outcome::Missing {
+        if outcome == Outcome::Missing || (outcome.is_pass() && !self.tampering.is_empty()) {
             return self.expect(id);
         }
         match self.outcomes.entry(id) {
@@ -152,6 +155,34 @@ impl TestReport {
     /// What went wrong with the run as a whole, in the order it was noticed.
     pub fn problems(&self) -> &[String] {
         &self.problems
+    }
+
+    /// Notes a sign that the tested code reached for its judge. From then on the report has no
+    /// passes: earlier and later ones are [`Outcome::Missing`].
+    pub fn add_tampering(&mut self, sign: impl Into<String>) {
+        self.tampering.push(sign.into());
+        for outcome in self.outcomes.values_mut().filter(|outcome| outcome.is_pass()) {
+            *outcome = Outcome::Missing;
+        }
+    }
+
+    /// Signs that the tested code reached for its judge, in the order they were noticed.
+    pub fn tampering(&self) -> &[String] {
+        &self.tampering
+    }
+
+    /// Adds what another run reported: the worst outcome of each id, [`Outcome::Missing`] being the
+    /// worst of all, and all problems and signs of tampering. A sign in either takes the passes of
+    /// both.
+    pub fn merge(&mut self, other: &Self) {
+        for (id, outcome) in other.iter() {
+            let known = self.outcomes.entry(id.clone()).or_insert(outcome);
+            *known = outcome.max(*known);
+        }
+        for sign in self.tampering.split_off(0).iter().chain(&other.tampering) {
+            self.add_tampering(sign);
+        }
+        self.problems.extend_from_slice(&other.problems);
     }
 
     /// The outcome of `id`; an id that the run does not know is [`Outcome::Missing`].
@@ -209,6 +240,26 @@ mod tests {
         report.record(id.clone(), Outcome::Failed);
         report.record(id.clone(), Outcome::Passed);
         assert_eq!(report.outcome(&id), Outcome::Failed);
+    }
+
+    #[test]
+    fn a_report_with_signs_of_tampering_has_no_passes() {
+        let [early, failed, late] = ["early", "failed", "late"].map(TestId::new);
+        let mut report = TestReport::new();
+        report.record(early.clone(), Outcome::Passed);
+        report.record(failed.clone(), Outcome::Failed);
+        report.add_tampering("x");
+        report.record(late.clone(), Outcome::Passed);
+        report.record(failed.clone(), Outcome::Passed);
+        let outcomes = |report: &TestReport| [&early, &failed, &late].map(|id| report.outcome(id));
+        let expected = [Outcome::Missing, Outcome::Failed, Outcome::Missing];
+        assert_eq!(outcomes(&report), expected);
+        let mut honest: TestReport = [(late.clone(), Outcome::Passed)].into_iter().collect();
+        let mut other_way = report.clone();
+        other_way.merge(&honest);
+        honest.merge(&report);
+        assert_eq!((outcomes(&honest), outcomes(&other_way)), (expected, expected));
+        assert_eq!(honest.tampering(), ["x"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bashkit::{Bash, ExecOptions, ExecutionLimits, LimitExceeded, MemoryLimits, SessionLimits};
-use ssr_core::{Command, Exit, Limits, Outcome, Output, SandboxError, TestId, TestReport};
+use ssr_core::{Command, Exit, Limits, Output, SandboxError, TestReport};
 
 use crate::Error;
 use crate::engine::on_guest_stack;
@@ -34,10 +34,8 @@ pub(super) struct Session {
 
 #[derive(Default)]
 struct State {
-    /// Outcomes of all test runs of the script; the worst wins.
-    outcomes: Vec<(TestId, Outcome)>,
-    problems: Vec<String>,
-    tested: bool,
+    /// What all test runs of the script reported.
+    report: Option<TestReport>,
     truncated: bool,
     timed_out: bool,
     broken: Option<Error>,
@@ -55,10 +53,7 @@ impl Session {
     }
 
     pub(super) fn add_report(&self, report: &TestReport) {
-        let mut state = self.state();
-        state.tested = true;
-        state.outcomes.extend(report.iter().map(|(id, outcome)| (id.clone(), outcome)));
-        state.problems.extend_from_slice(report.problems());
+        self.state().report.get_or_insert_default().merge(report);
     }
 
     /// Notes that a command lost output.
@@ -162,8 +157,7 @@ fn interpret(
             exit
         }
     };
-    let report = state.tested.then(|| merge(state.outcomes, state.problems));
-    Ok(Output { exit, stdout, stderr, truncated: state.truncated, report })
+    Ok(Output { exit, stdout, stderr, truncated: state.truncated, report: state.report })
 }
 
 fn bash(session: &Arc<Session>, command: &Command) -> Bash {
@@ -232,19 +226,6 @@ fn ended(error: &bashkit::Error, script: &str) -> (Exit, String) {
         }
         other => (Exit::Code(1), format!("bash: {other}\n")),
     }
-}
-
-fn merge(outcomes: Vec<(TestId, Outcome)>, problems: Vec<String>) -> TestReport {
-    let mut worst = std::collections::BTreeMap::new();
-    for (id, outcome) in outcomes {
-        let known = worst.entry(id).or_insert(outcome);
-        *known = outcome.max(*known);
-    }
-    let mut report: TestReport = worst.into_iter().collect();
-    for problem in problems {
-        report.add_problem(problem);
-    }
-    report
 }
 
 /// Collects a stream as it comes, so that nothing is lost when the script is cut off.
