@@ -244,7 +244,8 @@ impl<S: Sandbox> Checker<'_, S> {
 
     fn bug_validity(&mut self) -> Result<Finding, SandboxError> {
         let run = self.suites.run(self.artifact, &self.buggy)?;
-        // Tests that did not get their turn say nothing about the bug.
+        // Tests that did not get their turn say nothing about the bug. One that hangs has a limit
+        // of its own and is a failing test like any other.
         if let Some(breach) = breach(&run) {
             return Ok(Err(breach));
         }

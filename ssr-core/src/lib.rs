@@ -39,10 +39,11 @@ pub use policy::{
     Usage,
 };
 pub use pytest::{PYTEST_PARSER, pytest_script};
-pub use report::{Outcome, TestId, TestReport};
+pub use report::{Outcome, TestCounts, TestId, TestReport};
 pub use reward::{InjectorReward, SOLVER_FAILURE, SOLVER_SUCCESS, solver_reward};
 pub use sandbox::{
-    Command, Exit, Limits, Output, Program, Sandbox, SandboxError, TestSelection, Workspace,
+    Command, Exit, Limits, Output, Program, Sandbox, SandboxError, TestRun, TestRunner,
+    TestSelection, Workspace,
 };
 pub use seed::Seed;
 pub use suite::{SuiteRun, Suites};

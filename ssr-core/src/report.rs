@@ -93,6 +93,46 @@ impl Outcome {
     }
 }
 
+/// How many tests of a run passed, failed, and did neither.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestCounts {
+    /// Those that [passed](Outcome::is_pass).
+    pub passed: usize,
+    /// Those that [failed](Outcome::is_failure): errors, timeouts and missing ones among them.
+    pub failed: usize,
+    /// The others: skips and expected failures.
+    pub other: usize,
+}
+
+impl TestCounts {
+    /// All of them.
+    pub fn total(&self) -> usize {
+        self.passed + self.failed + self.other
+    }
+
+    /// The share that passed, from 0 to 1; 0 when there are no tests.
+    pub fn passed_share(&self) -> f64 {
+        match self.total() {
+            0 => 0.0,
+            total => self.passed as f64 / total as f64,
+        }
+    }
+}
+
+impl FromIterator<Outcome> for TestCounts {
+    fn from_iter<I: IntoIterator<Item = Outcome>>(outcomes: I) -> Self {
+        let mut counts = Self::default();
+        for outcome in outcomes {
+            match outcome {
+                outcome if outcome.is_pass() => counts.passed += 1,
+                outcome if outcome.is_failure() => counts.failed += 1,
+                _ => counts.other += 1,
+            }
+        }
+        counts
+    }
+}
+
 /// The outcome of every test of one run.
 ///
 /// ```
@@ -200,6 +240,25 @@ impl TestReport {
         self.outcomes.iter().filter(move |(_, outcome)| wanted(**outcome)).map(|(id, _)| id)
     }
 
+    /// How many tests passed, failed and did neither.
+    pub fn counts(&self) -> TestCounts {
+        self.outcomes.values().copied().collect()
+    }
+
+    /// The same for the tests in `wanted` alone: the partial credit of a repair. One that is not in
+    /// this report has failed, as [`Outcome::Missing`].
+    ///
+    /// ```
+    /// use ssr_core::{Outcome, TestId, TestReport};
+    ///
+    /// let report: TestReport = [("a".into(), Outcome::Passed)].into_iter().collect();
+    /// let wanted: [TestId; 2] = ["a".into(), "b".into()];
+    /// assert_eq!(report.counts_of(&wanted).passed_share(), 0.5);
+    /// ```
+    pub fn counts_of<'a>(&self, wanted: impl IntoIterator<Item = &'a TestId>) -> TestCounts {
+        wanted.into_iter().map(|id| self.outcome(id)).collect()
+    }
+
     /// How many tests ended with `outcome`.
     pub fn count(&self, outcome: Outcome) -> usize {
         self.outcomes.values().filter(|known| **known == outcome).count()
@@ -260,6 +319,26 @@ mod tests {
         honest.merge(&report);
         assert_eq!((outcomes(&honest), outcomes(&other_way)), (expected, expected));
         assert_eq!(honest.tampering(), ["x"]);
+    }
+
+    #[test]
+    fn every_test_counts_once() {
+        let outcomes = [
+            Outcome::Passed,
+            Outcome::XFailed,
+            Outcome::Skipped,
+            Outcome::XPassed,
+            Outcome::Failed,
+            Outcome::Error,
+            Outcome::Timeout,
+            Outcome::Missing,
+        ];
+        let id = |at: usize| TestId::new(&at.to_string());
+        let report: TestReport = outcomes.iter().enumerate().map(|(at, o)| (id(at), *o)).collect();
+        assert_eq!(report.counts(), TestCounts { passed: 1, failed: 4, other: 3 });
+        assert_eq!(report.counts().total(), outcomes.len());
+        let none: [TestId; 0] = [];
+        assert_eq!(report.counts_of(&none).passed_share(), 0.0);
     }
 
     #[test]

@@ -98,9 +98,9 @@ impl Command {
         Self::new(Program::Python { source: source.into(), args: Vec::new() })
     }
 
-    /// The repository's tests.
-    pub fn tests(selection: TestSelection) -> Self {
-        Self::new(Program::Tests(selection))
+    /// The repository's tests: a [`TestRun`], or a [`TestSelection`] of pytest's tests.
+    pub fn tests(run: impl Into<TestRun>) -> Self {
+        Self::new(Program::Tests(run.into()))
     }
 
     /// Sets standard input.
@@ -132,8 +132,61 @@ pub enum Program {
         /// What follows in `sys.argv`.
         args: Vec<String>,
     },
-    /// The test runner, reporting through a channel beside the repository and its output.
-    Tests(TestSelection),
+    /// A test runner, reporting through a channel beside the repository and its output.
+    Tests(TestRun),
+}
+
+/// Which tests to run, and by which runner.
+///
+/// ```
+/// use ssr_core::{Command, TestRun, TestRunner, TestSelection};
+///
+/// let label = TestSelection::Ids(vec!["test_add (basic.tests.Sums)".to_owned()]);
+/// let run = TestRun::new(TestRunner::Django, label).with_args(["--settings=test_sqlite"]);
+/// let command = Command::tests(run);
+/// # let _ = command;
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TestRun {
+    /// The runner.
+    pub runner: TestRunner,
+    /// The tests.
+    pub selection: TestSelection,
+    /// Further arguments for the runner, as its command line takes them.
+    pub args: Vec<String>,
+}
+
+impl TestRun {
+    /// The tests of `selection`, run by `runner`.
+    pub fn new(runner: TestRunner, selection: TestSelection) -> Self {
+        Self { runner, selection, args: Vec::new() }
+    }
+
+    /// Sets the further arguments for the runner.
+    pub fn with_args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args = args.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+impl From<TestSelection> for TestRun {
+    fn from(selection: TestSelection) -> Self {
+        Self::new(TestRunner::default(), selection)
+    }
+}
+
+/// A test runner, which also decides how its tests are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
+pub enum TestRunner {
+    /// `python -m pytest`. Ids are node ids: `tests/test_a.py::Case::test_x[1]`.
+    #[default]
+    Pytest,
+    /// `python -m unittest`. Ids are dotted: `tests.test_a.Case.test_x`.
+    Unittest,
+    /// Django's runner: `tests/runtests.py` in Django's own repository, `manage.py test` in a
+    /// project. Ids are those of SWE-bench: `test_x (app.tests.Case)`.
+    Django,
 }
 
 /// Which tests to run.
@@ -155,6 +208,12 @@ pub enum TestSelection {
 pub struct Limits {
     /// Wall-clock time. Default: 90 s, the paper's bound for a suite.
     pub wall: Duration,
+    /// Wall-clock time of one test, its set-up and teardown included. A test that takes longer ends
+    /// as [`Outcome::Timeout`](crate::Outcome::Timeout), and the tests after it still run. `None`
+    /// is no other bound than [`Limits::wall`]. Default: 30 s.
+    ///
+    /// It holds for what the sandbox knows to be a test: a run that reports beside its output.
+    pub per_test: Option<Duration>,
     /// Memory in bytes. Default: 1 GiB.
     pub memory: u64,
     /// Bytes kept of each output stream; the rest is dropped and [`Output::truncated`] set.
@@ -164,7 +223,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { wall: Duration::from_secs(90), memory: 1 << 30, output: 8 << 20 }
+        Self {
+            wall: Duration::from_secs(90),
+            per_test: Some(Duration::from_secs(30)),
+            memory: 1 << 30,
+            output: 8 << 20,
+        }
     }
 }
 

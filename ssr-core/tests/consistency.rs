@@ -123,6 +123,18 @@ fn a_change_that_no_test_notices_is_no_bug() {
 }
 
 #[test]
+fn a_bug_may_make_a_test_hang_but_not_the_suite() {
+    let bug = |value: &str| {
+        let buggy = set(&original(), "a.code", &format!("y = 2\nx = {value}\n"));
+        BugArtifact { bug_inject: original().diff(&buggy), ..artifact() }
+    };
+    let report = check(&bug("hang"), &thresholds());
+    assert!(report.is_valid(), "{report:#?}");
+    assert_eq!(report.f2p, BTreeSet::from([TestId::new("t/a.t::test_x")]));
+    fails_only(Check::BugValidity, &bug("forever"));
+}
+
+#[test]
 fn a_weakening_must_hide_a_failure_and_break_nothing() {
     let weakened = |text: &str| {
         let test_weaken = original().diff(&set(&original(), "t/b.t", text));

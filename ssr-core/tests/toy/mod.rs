@@ -1,6 +1,7 @@
 //! A sandbox for a language so small that its interpreter is thirty lines: code files hold
 //! `name = value` lines, test files hold `test_name: name value` lines, and a test passes when the
-//! code gives the name that value.
+//! code gives the name that value. A test of a name that is `hang` runs into the limit of one test,
+//! and a suite with a name that is `forever` into that of all.
 
 use ssr_core::{
     Command, Exit, File, Outcome, Output, Program, RepoPath, Sandbox, SandboxError, TestReport,
@@ -73,7 +74,9 @@ impl Workspace for ToyWorkspace {
             Program::Python { .. } => (parse(&String::from_utf8_lossy(&command.stdin)), None),
             _ => return Err(SandboxError::Refused("unknown program".to_owned())),
         };
-        let (exit, stdout) = (Exit::Code(0), stdout.into_bytes());
+        let forever = self.tree.files().any(|(_, file)| file.bytes().ends_with(b"= forever\n"));
+        let exit = if forever { Exit::Timeout } else { Exit::Code(0) };
+        let stdout = stdout.into_bytes();
         Ok(Output { exit, stdout, stderr: Vec::new(), truncated: false, report })
     }
 
@@ -104,7 +107,12 @@ fn run_tests(tree: &Tree) -> TestReport {
     let code: Vec<String> = lines(".code").into_iter().map(|(_, line)| line).collect();
     let outcome = |expected: &str| {
         let holds = code.iter().any(|line| line.replace(" = ", " ") == expected);
-        if holds { Outcome::Passed } else { Outcome::Failed }
+        let name = expected.split(' ').next().unwrap_or_default();
+        match holds {
+            true => Outcome::Passed,
+            false if code.contains(&format!("{name} = hang")) => Outcome::Timeout,
+            false => Outcome::Failed,
+        }
     };
     let tests = lines(".t").into_iter().filter_map(|(path, line)| {
         let (name, expected) = line.split_once(": ")?;

@@ -18,10 +18,19 @@ struct Line {
 #[derive(Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 enum Event {
+    /// The tests that are going to run.
     Collected { ids: Vec<String> },
+    /// A file or fixture that stands for several tests.
     Collection { id: String, outcome: PhaseOutcome, message: String },
+    /// The test, or the file to collect, that the limit of one test applies to from now on.
+    Started { id: String },
+    /// One phase of a test, for runners that report phases.
     Test { id: String, phase: Phase, outcome: PhaseOutcome, expected: bool },
+    /// A test as a whole, after its teardown.
+    Outcome { id: String, outcome: Outcome },
+    /// The runner itself failed.
     Broken { message: String },
+    /// The runner returned.
     Finished { status: i32 },
 }
 
@@ -41,39 +50,107 @@ enum PhaseOutcome {
     Skipped,
 }
 
-/// Turns the event log of one pytest run into a report. Total: whatever the bytes are, there is a
+/// Turns the event logs of a test run into a report. Total: whatever the bytes are, there is a
 /// report, and what is wrong with them is among its problems.
 ///
-/// `key` is the key of the run; lines with another one are not counted as results. `wanted` are
-/// ids that have to report, collected or not.
-pub(crate) fn read_events(log: &[u8], key: &str, wanted: &[TestId]) -> TestReport {
-    let mut reader = Reader::default();
-    for id in wanted {
-        reader.report.expect(id.clone());
-    }
-    for line in log.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        match serde_json::from_slice::<Line>(line) {
-            Ok(line) if line.key == key => reader.take(line),
-            Ok(_) => reader.problem("an event carries the key of another run"),
-            Err(_) => reader.problem("a line of the event log is not an event"),
-        }
-    }
-    reader.finish()
-}
-
-#[derive(Default)]
-struct Reader {
+/// A run has one log for each interpreter that it needed: a test that is cut off takes its
+/// interpreter with it, and those that had not run get another one.
+pub(crate) struct EventReader {
+    runner: &'static str,
     report: TestReport,
     /// The ids of the collection, `None` before it ended.
     collected: Option<BTreeSet<TestId>>,
     /// Tests whose body passed and whose teardown has not reported yet.
     tearing_down: BTreeMap<TestId, Outcome>,
+    /// What was started and has not ended.
+    running: Option<TestId>,
     last: u64,
     finished: bool,
     problems: usize,
 }
 
-impl Reader {
+impl EventReader {
+    /// `runner` names the test runner in problems; `wanted` are ids that have to report, collected
+    /// or not.
+    pub(crate) fn new(runner: &'static str, wanted: &[String]) -> Self {
+        let mut report = TestReport::new();
+        for id in wanted {
+            report.expect(TestId::new(id));
+        }
+        Self {
+            runner,
+            report,
+            collected: None,
+            tearing_down: BTreeMap::new(),
+            running: None,
+            last: 0,
+            finished: false,
+            problems: 0,
+        }
+    }
+
+    /// Reads the log of one interpreter. `key` is its key; lines with another one are not counted
+    /// as results.
+    pub(crate) fn read(&mut self, log: &[u8], key: &str) {
+        (self.collected, self.running, self.last, self.finished) = (None, None, 0, false);
+        self.tearing_down.clear();
+        for line in log.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            match serde_json::from_slice::<Line>(line) {
+                Ok(line) if line.key == key => self.take(line),
+                Ok(_) => self.problem("an event carries the key of another run"),
+                Err(_) => self.problem("a line of the event log is not an event"),
+            }
+        }
+    }
+
+    /// What ran when the last log ended, unless the runner returned.
+    pub(crate) fn running(&self) -> Option<&TestId> {
+        self.running.as_ref().filter(|_| !self.finished)
+    }
+
+    /// Records how the test that was running when the last log ended was cut off.
+    pub(crate) fn cut_off(&mut self, outcome: Outcome) {
+        if let Some(id) = self.running.take() {
+            self.report.record(id, outcome);
+        }
+    }
+
+    /// Whether tests are left to run after the last log ended early: collected ones that have not
+    /// reported, or all of them when not even the collection ended.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        let missing = |id| self.report.outcome(id) == Outcome::Missing;
+        self.collected.as_ref().is_none_or(|ids| ids.iter().any(missing))
+    }
+
+    /// The ids that have an outcome and need not run again.
+    pub(crate) fn reported(&self) -> Vec<String> {
+        let reported = self.report.ids(|outcome| outcome != Outcome::Missing);
+        reported.map(|id| id.as_str().to_owned()).collect()
+    }
+
+    /// The report of all logs. `complete` says that nothing is left to run although the last
+    /// interpreter did not come to its end.
+    pub(crate) fn finish(mut self, complete: bool) -> TestReport {
+        if !self.finished && !complete {
+            let runner = self.runner;
+            self.problem(format!(
+                "{runner} did not end by itself: what had not reported is missing"
+            ));
+        }
+        if let Some(more) = self.problems.checked_sub(LISTED_PROBLEMS).filter(|more| *more > 0) {
+            self.report.add_problem(format!("and {more} more problems"));
+        }
+        self.report
+    }
+
+    /// Notes what is wrong with the run as a whole.
+    pub(crate) fn problem(&mut self, problem: impl Into<String>) {
+        self.problems += 1;
+        if self.problems <= LISTED_PROBLEMS {
+            self.report.add_problem(problem);
+        }
+    }
+
     fn take(&mut self, line: Line) {
         if line.n != self.last.wrapping_add(1) {
             self.problem("the event log is out of order");
@@ -91,22 +168,44 @@ impl Reader {
                 self.collected.get_or_insert_default().extend(ids);
             }
             Event::Collection { id, outcome, message } => self.collection(id, outcome, &message),
+            Event::Started { id } => self.running = Some(TestId::from(id)),
             Event::Test { id, phase, outcome, expected } => {
-                self.test(TestId::from(id), phase, outcome, expected);
+                self.phase(TestId::from(id), phase, outcome, expected);
+            }
+            Event::Outcome { id, outcome } => {
+                let id = TestId::from(id);
+                self.check_collected(&id);
+                self.ended(&id);
+                self.report.record(id, outcome);
             }
             Event::Broken { message } => {
-                self.problem(format!("pytest broke: {}", last_line(&message)));
+                let runner = self.runner;
+                self.problem(format!("{runner} broke: {}", last_line(&message)));
             }
             Event::Finished { status } => {
                 self.finished = true;
                 if let Some(reason) = status_problem(status) {
-                    self.problem(reason);
+                    let runner = self.runner;
+                    self.problem(format!("{runner} ended with status {status}: {reason}"));
                 }
             }
         }
     }
 
+    fn ended(&mut self, id: &TestId) {
+        if self.running.as_ref() == Some(id) {
+            self.running = None;
+        }
+    }
+
+    fn check_collected(&mut self, id: &TestId) {
+        if !self.collected.as_ref().is_some_and(|collected| collected.contains(id)) {
+            self.problem(format!("{id} reported and was not collected"));
+        }
+    }
+
     fn collection(&mut self, id: String, outcome: PhaseOutcome, message: &str) {
+        self.ended(&TestId::new(&id));
         let outcome = match outcome {
             PhaseOutcome::Passed => return,
             PhaseOutcome::Skipped => Outcome::Skipped,
@@ -121,9 +220,10 @@ impl Reader {
         }
     }
 
-    fn test(&mut self, id: TestId, phase: Phase, outcome: PhaseOutcome, expected: bool) {
-        if !self.collected.as_ref().is_some_and(|collected| collected.contains(&id)) {
-            self.problem(format!("{id} reported and was not collected"));
+    fn phase(&mut self, id: TestId, phase: Phase, outcome: PhaseOutcome, expected: bool) {
+        self.check_collected(&id);
+        if phase == Phase::Teardown {
+            self.ended(&id);
         }
         let outcome = match (phase, outcome) {
             (Phase::Call, PhaseOutcome::Failed) => Outcome::Failed,
@@ -144,27 +244,10 @@ impl Reader {
         };
         self.report.record(id, outcome);
     }
-
-    fn problem(&mut self, problem: impl Into<String>) {
-        self.problems += 1;
-        if self.problems <= LISTED_PROBLEMS {
-            self.report.add_problem(problem);
-        }
-    }
-
-    fn finish(mut self) -> TestReport {
-        if !self.finished {
-            self.problem("pytest did not end by itself: what had not reported is missing");
-        }
-        if let Some(more) = self.problems.checked_sub(LISTED_PROBLEMS).filter(|more| *more > 0) {
-            self.report.add_problem(format!("and {more} more problems"));
-        }
-        self.report
-    }
 }
 
-/// Why a run with this exit status of pytest is not complete.
-fn status_problem(status: i32) -> Option<String> {
+/// Why a run with this exit status is not complete.
+fn status_problem(status: i32) -> Option<&'static str> {
     let reason = match status {
         0 | 1 => return None,
         2 => "it was interrupted",
@@ -173,7 +256,7 @@ fn status_problem(status: i32) -> Option<String> {
         5 => "no tests were collected",
         _ => "an unknown status",
     };
-    Some(format!("pytest ended with status {status}: {reason}"))
+    Some(reason)
 }
 
 /// The line of a traceback that says what happened, without pytest's margin.
@@ -190,8 +273,14 @@ mod tests {
     const START: &str =
         r#"{"key":"k","n":1,"event":"collected","ids":["a.py::x","a.py::y [1 - 2]"]}"#;
 
+    fn read_bytes(log: &[u8]) -> TestReport {
+        let mut reader = EventReader::new("pytest", &[]);
+        reader.read(log, "k");
+        reader.finish(false)
+    }
+
     fn read(lines: &[&str]) -> TestReport {
-        read_events(lines.join("\n").as_bytes(), "k", &[])
+        read_bytes(lines.join("\n").as_bytes())
     }
 
     fn test(n: u64, id: &str, phase: &str, outcome: &str) -> String {
@@ -258,21 +347,44 @@ mod tests {
 
     #[test]
     fn wanted_ids_are_missing_when_nothing_reports() {
-        let report = read_events(b"", "k", &["a.py::gone".into()]);
+        let report = EventReader::new("pytest", &["a.py::gone".to_owned()]).finish(false);
         assert_eq!(report.len(), 1);
         assert_eq!(report.problems().len(), 1);
     }
 
     #[test]
+    fn a_test_that_is_cut_off_leaves_the_rest_to_another_interpreter() {
+        let started = r#"{"key":"k","n":2,"event":"started","id":"a.py::x"}"#;
+        let mut reader = EventReader::new("pytest", &[]);
+        reader.read([START, started].join("\n").as_bytes(), "k");
+        assert_eq!(reader.running(), Some(&"a.py::x".into()));
+        assert!(reader.is_incomplete());
+        reader.cut_off(Outcome::Timeout);
+        assert_eq!(reader.reported(), ["a.py::x"]);
+        let rest = [
+            START.replace("\"a.py::x\",", "").replace("k\"", "j\""),
+            test(2, "a.py::y [1 - 2]", "call", "passed").replace("k\"", "j\""),
+            test(3, "a.py::y [1 - 2]", "teardown", "passed").replace("k\"", "j\""),
+            end(4, 0).replace("k\"", "j\""),
+        ];
+        reader.read(rest.join("\n").as_bytes(), "j");
+        assert!(!reader.is_incomplete());
+        let report = reader.finish(false);
+        assert_eq!(report.outcome(&"a.py::x".into()), Outcome::Timeout);
+        assert_eq!(report.outcome(&"a.py::y [1 - 2]".into()), Outcome::Passed);
+        assert_eq!(report.problems(), [] as [&str; 0]);
+    }
+
+    #[test]
     fn problems_are_bounded() {
         let log = "x\n".repeat(1000);
-        assert_eq!(read_events(log.as_bytes(), "k", &[]).problems().len(), LISTED_PROBLEMS + 1);
+        assert_eq!(read_bytes(log.as_bytes()).problems().len(), LISTED_PROBLEMS + 1);
     }
 
     proptest! {
         #[test]
         fn any_bytes_give_a_report(log in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let report = read_events(&log, "k", &[]);
+            let report = read_bytes(&log);
             prop_assert!(!report.problems().is_empty());
         }
 
@@ -288,7 +400,7 @@ mod tests {
             .into_bytes();
             let at = at % log.len();
             log[at] = byte;
-            let report = read_events(&log, "k", &[]);
+            let report = read_bytes(&log);
             prop_assert!(!report.outcome(&"a.py::x".into()).is_pass());
         }
     }
