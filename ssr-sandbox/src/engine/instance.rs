@@ -1,8 +1,12 @@
 //! One running interpreter.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    ops::ControlFlow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use wasmtime::{Memory, Module, Store, Trap, WasmParams, WasmResults};
+use wasmtime::{Memory, Module, Store, Trap, UpdateDeadline, WasmParams, WasmResults};
 
 use super::{
     Limits, limits::MemoryLimiter, on_guest_stack, preview2::Pollables, runtime::Runtime,
@@ -29,6 +33,8 @@ pub enum ExecOutcome {
     },
     /// [`Limits::wall`] passed.
     Timeout,
+    /// The watch that was set by [`Instance::watch`] ended it.
+    Interrupted,
     /// [`Limits::memory`] was not enough.
     OutOfMemory,
     /// Recursion in native code went too deep.
@@ -48,7 +54,14 @@ pub(crate) struct State {
     pub ctx: WasiCtx,
     pub(super) pollables: Pollables,
     limiter: MemoryLimiter,
+    /// When a run with a watch has to end, `None` when that is beyond all clocks.
+    deadline: Option<Instant>,
 }
+
+/// The error with which a watch ends a run.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+struct Interrupt;
 
 /// A Python interpreter with its own memory and its own [`WasiCtx`].
 ///
@@ -60,6 +73,7 @@ pub struct Instance {
     guest: wasmtime::Instance,
     memory: Memory,
     wall: Duration,
+    watched: bool,
     spent: Option<ExecOutcome>,
 }
 
@@ -72,13 +86,15 @@ impl Instance {
         limits: &Limits,
     ) -> Result<Self> {
         let limiter = MemoryLimiter::new(limits);
-        let state = State { ctx, pollables: Pollables::default(), limiter };
+        let pollables = Pollables::default();
+        let state = State { ctx, pollables, limiter, deadline: None };
         let mut store = Store::new(&runtime.engine, state);
         store.limiter(|state| &mut state.limiter);
         store.set_epoch_deadline(ticker::ticks(limits.wall));
         let (memory, guest) = instantiate(runtime, &mut store, image).map_err(Error::engine)?;
         let runtime = Arc::clone(runtime);
-        Ok(Self { runtime, store, guest, memory, wall: limits.wall, spent: None })
+        let wall = limits.wall;
+        Ok(Self { runtime, store, guest, memory, wall, watched: false, spent: None })
     }
 
     /// Runs `source` in the module `__main__`, as a script would.
@@ -111,7 +127,9 @@ impl Instance {
             return Err(Error::InstanceSpent(format!("{outcome:?}")));
         }
         self.store.data_mut().limiter.refused = false;
-        self.store.set_epoch_deadline(ticker::ticks(self.wall));
+        self.store.data_mut().deadline = Instant::now().checked_add(self.wall);
+        let ticks = if self.watched { 1 } else { ticker::ticks(self.wall) };
+        self.store.set_epoch_deadline(ticks);
         let result = on_guest_stack(|| work(self));
         let out_of_memory = self.store.data().limiter.refused;
         let outcome = match result {
@@ -132,6 +150,25 @@ impl Instance {
     pub fn set_limits(&mut self, limits: &Limits) {
         self.wall = limits.wall;
         self.store.data_mut().limiter.limit = limits.memory;
+    }
+
+    /// Has `watch` look at what a run did so far, about every 10 ms; the run ends as
+    /// [`ExecOutcome::Interrupted`] when it breaks.
+    pub fn watch(
+        &mut self,
+        mut watch: impl FnMut(&WasiCtx) -> ControlFlow<()> + Send + Sync + 'static,
+    ) {
+        self.watched = true;
+        self.store.epoch_deadline_callback(move |store| {
+            let state = store.data();
+            if state.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Ok(UpdateDeadline::Interrupt);
+            }
+            match watch(&state.ctx) {
+                ControlFlow::Continue(()) => Ok(UpdateDeadline::Continue(1)),
+                ControlFlow::Break(()) => Err(Interrupt.into()),
+            }
+        });
     }
 
     /// The guest's filesystem, output and clock.
@@ -220,6 +257,9 @@ impl Instance {
         if let Some(ProcExit(code)) = error.downcast_ref::<ProcExit>() {
             return ExecOutcome::Exited { code: *code };
         }
+        if error.is::<Interrupt>() {
+            return ExecOutcome::Interrupted;
+        }
         match error.downcast_ref::<Trap>() {
             Some(Trap::Interrupt) => ExecOutcome::Timeout,
             Some(Trap::StackOverflow) => ExecOutcome::StackOverflow,
@@ -273,6 +313,7 @@ fn instantiate(
 
 fn is_exit_or_timeout<T>(result: &wasmtime::Result<T>) -> bool {
     let Err(error) = result else { return false };
-    error.downcast_ref::<ProcExit>().is_some()
+    error.is::<ProcExit>()
+        || error.is::<Interrupt>()
         || matches!(error.downcast_ref::<Trap>(), Some(Trap::Interrupt))
 }

@@ -7,17 +7,17 @@ use ssr_core::{Outcome, TestId, TestReport};
 const LISTED_PROBLEMS: usize = 50;
 
 #[derive(Deserialize)]
-struct Line {
-    key: String,
+pub(super) struct Line {
+    pub(super) key: String,
     n: u64,
     #[serde(flatten)]
-    event: Event,
+    pub(super) event: Event,
 }
 
 /// What the runners write by `ssr_events.py`.
 #[derive(Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
-enum Event {
+pub(super) enum Event {
     /// The tests that are going to run.
     Collected { ids: Vec<String> },
     /// A file or fixture that stands for several tests.
@@ -34,9 +34,21 @@ enum Event {
     Finished { status: i32 },
 }
 
+impl Event {
+    /// Whether the limit of one test no longer applies to `running`.
+    pub(super) fn ends(&self, running: &str) -> bool {
+        match self {
+            Self::Collection { id, .. } | Self::Outcome { id, .. } => id == running,
+            Self::Test { id, phase, .. } => *phase == Phase::Teardown && id == running,
+            Self::Finished { .. } => true,
+            Self::Collected { .. } | Self::Started { .. } | Self::Broken { .. } => false,
+        }
+    }
+}
+
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-enum Phase {
+pub(super) enum Phase {
     Setup,
     Call,
     Teardown,
@@ -44,7 +56,7 @@ enum Phase {
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-enum PhaseOutcome {
+pub(super) enum PhaseOutcome {
     Passed,
     Failed,
     Skipped,
@@ -103,9 +115,9 @@ impl EventReader {
         }
     }
 
-    /// What ran when the last log ended, unless the runner returned.
+    /// What ran when the last log ended.
     pub(crate) fn running(&self) -> Option<&TestId> {
-        self.running.as_ref().filter(|_| !self.finished)
+        self.running.as_ref()
     }
 
     /// Records how the test that was running when the last log ended was cut off.
@@ -159,6 +171,9 @@ impl EventReader {
         if self.finished {
             self.problem("the event log goes on after its end");
         }
+        if self.running.as_ref().is_some_and(|running| line.event.ends(running.as_str())) {
+            self.running = None;
+        }
         match line.event {
             Event::Collected { ids } => {
                 let ids: BTreeSet<TestId> = ids.into_iter().map(TestId::from).collect();
@@ -175,7 +190,6 @@ impl EventReader {
             Event::Outcome { id, outcome } => {
                 let id = TestId::from(id);
                 self.check_collected(&id);
-                self.ended(&id);
                 self.report.record(id, outcome);
             }
             Event::Broken { message } => {
@@ -192,12 +206,6 @@ impl EventReader {
         }
     }
 
-    fn ended(&mut self, id: &TestId) {
-        if self.running.as_ref() == Some(id) {
-            self.running = None;
-        }
-    }
-
     fn check_collected(&mut self, id: &TestId) {
         if !self.collected.as_ref().is_some_and(|collected| collected.contains(id)) {
             self.problem(format!("{id} reported and was not collected"));
@@ -205,7 +213,6 @@ impl EventReader {
     }
 
     fn collection(&mut self, id: String, outcome: PhaseOutcome, message: &str) {
-        self.ended(&TestId::new(&id));
         let outcome = match outcome {
             PhaseOutcome::Passed => return,
             PhaseOutcome::Skipped => Outcome::Skipped,
@@ -222,9 +229,6 @@ impl EventReader {
 
     fn phase(&mut self, id: TestId, phase: Phase, outcome: PhaseOutcome, expected: bool) {
         self.check_collected(&id);
-        if phase == Phase::Teardown {
-            self.ended(&id);
-        }
         let outcome = match (phase, outcome) {
             (Phase::Call, PhaseOutcome::Failed) => Outcome::Failed,
             (_, PhaseOutcome::Failed) => Outcome::Error,

@@ -1,8 +1,10 @@
 //! Runs a repository's tests in the guest and learns their outcomes from events, never from text.
 
 mod events;
+mod watch;
 
-pub(crate) use events::read_events;
+pub(crate) use events::EventReader;
+pub(crate) use watch::TestWatch;
 
 /// Our own modules in the guest: the one that starts every command, and what it uses.
 pub(crate) const MODULES: [(&str, &str); 5] = [

@@ -19,8 +19,9 @@ _IGNORED_OPTIONS = [
 ]
 
 
-def _plugin(emit, wanted, text=text):
+def _plugin(emit, wanted, skip, text=text):
     silent = False
+    skip = frozenset(skip)
 
     def pytest_addoption(parser):
         group = parser.getgroup("accepted and ignored")
@@ -35,11 +36,13 @@ def _plugin(emit, wanted, text=text):
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(config, items):
-        if wanted is None:
-            return
-        left_out = [item for item in items if text(item.nodeid) not in wanted]
+        def is_left_out(item):
+            id = text(item.nodeid)
+            return id in skip or (wanted is not None and id not in wanted)
+
+        left_out = [item for item in items if is_left_out(item)]
         if left_out:
-            items[:] = [item for item in items if text(item.nodeid) in wanted]
+            items[:] = [item for item in items if not is_left_out(item)]
             config.hook.pytest_deselected(items=left_out)
 
     @pytest.hookimpl(trylast=True)
@@ -47,8 +50,20 @@ def _plugin(emit, wanted, text=text):
         if not silent:
             emit("collected", ids=[text(item.nodeid) for item in session.items])
 
+    # A file is imported when it is collected, which may take as long as a test.
+
+    def pytest_collectstart(collector):
+        if not silent and isinstance(collector, pytest.File):
+            emit("started", id=text(collector.nodeid))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_make_collect_report(collector):
+        if isinstance(collector, pytest.File) and text(collector.nodeid) in skip:
+            return pytest.CollectReport(collector.nodeid, "passed", None, [])
+        return None
+
     def pytest_collectreport(report):
-        if silent or report.passed:
+        if silent:
             return
         lines = text(report.longrepr).strip().splitlines()
         emit(
@@ -57,6 +72,10 @@ def _plugin(emit, wanted, text=text):
             outcome=report.outcome,
             message=lines[-1][:1000] if lines else "",
         )
+
+    def pytest_runtest_logstart(nodeid, location):
+        if not silent:
+            emit("started", id=text(nodeid))
 
     def pytest_runtest_logreport(report):
         if silent:
@@ -84,11 +103,12 @@ def _plugin(emit, wanted, text=text):
     return plugin
 
 
-def run(arguments, emit, wanted=None, main=pytest.main):
+def run(arguments, emit, wanted=None, skip=(), main=pytest.main):
     """Runs pytest with the given command line and returns its exit status.
 
-    `wanted` limits the session to these ids; `None` runs all that is collected.
+    `wanted` limits the session to these ids, `None` runs all that is collected; `skip` takes ids
+    out, of tests and of files.
     """
-    status = int(main(arguments, plugins=[_plugin(emit, wanted)]))
+    status = int(main(arguments, plugins=[_plugin(emit, wanted, skip)]))
     emit("finished", status=status)
     return status

@@ -157,7 +157,7 @@ def _tests(command):
 
     emit = ssr_events.connect(command["key"], command["channel"])
     arguments = ssr_pytest.OPTIONS + command["argv"][1:]
-    return ssr_pytest.run(arguments, emit, command["wanted"])
+    return ssr_pytest.run(arguments, emit, command["wanted"], command["skip"])
 
 
 _KINDS = {"code": _code, "stdin": _stdin, "file": _file, "module": _module, "tests": _tests}

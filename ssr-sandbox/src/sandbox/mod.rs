@@ -3,6 +3,7 @@
 mod builder;
 mod bytecode;
 mod layout;
+mod passes;
 mod process;
 mod workspace;
 
@@ -21,7 +22,7 @@ pub use builder::WasiSandboxBuilder;
 pub use workspace::WasiWorkspace;
 
 pub(crate) use layout::Layout;
-pub(crate) use process::{Invocation, Process};
+pub(crate) use process::{Invocation, Process, Tests};
 
 /// Where the repository is in the guest, as in SWE-bench images.
 pub(crate) const TESTBED: &str = "/testbed";

@@ -1,25 +1,18 @@
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use serde::Serialize;
-use ssr_core::{Exit, TestId, TestReport};
+use serde::{Serialize, Serializer};
+use ssr_core::{Exit, TestReport, TestRunner};
 
+use crate::Result;
 use crate::engine::{ExecOutcome, Limits, on_guest_stack};
-use crate::runner::read_events;
+use crate::runner::TestWatch;
 use crate::vfs::Vfs;
-use crate::wasi::{Output, WasiCtx};
-use crate::{Error, Result};
+use crate::wasi::{Output, WasiBuilder, WasiCtx, WasiParts};
 
 use super::WasiSandbox;
 use super::layout::Layout;
-
-/// Bytes of events that one test run may report: enough for some hundred thousand tests.
-const EVENTS_LIMIT: usize = 64 << 20;
-
-/// Where the key of a test run lies until the plugin has read it.
-const KEY_FILE: &str = "/run/ssr/key";
 
 /// What to run in the guest.
 #[derive(Debug, Clone, Serialize)]
@@ -33,8 +26,36 @@ pub(crate) enum Invocation {
     File,
     /// `python -m module`.
     Module { module: String },
-    /// `pytest`, with events.
-    Tests { wanted: Option<Vec<String>> },
+    /// A test runner, with events.
+    Tests(Tests),
+}
+
+/// A run of tests.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Tests {
+    #[serde(serialize_with = "by_name")]
+    pub(crate) runner: TestRunner,
+    /// The only ids to run, all when `None`.
+    pub(crate) wanted: Option<Vec<String>>,
+}
+
+impl Tests {
+    /// All tests that `runner` finds by its command line.
+    pub(crate) fn all(runner: TestRunner) -> Self {
+        Self { runner, wanted: None }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self.runner {
+            TestRunner::Unittest => "unittest",
+            TestRunner::Django => "django",
+            _ => "pytest",
+        }
+    }
+}
+
+fn by_name<S: Serializer>(runner: &TestRunner, to: S) -> std::result::Result<S::Ok, S::Error> {
+    to.serialize_str(Tests::all(*runner).name())
 }
 
 /// One run of the interpreter.
@@ -47,6 +68,7 @@ pub(crate) struct Process {
     pub(crate) cwd: String,
     pub(crate) stdin: Vec<u8>,
     pub(crate) wall: Duration,
+    pub(crate) per_test: Option<Duration>,
     pub(crate) memory: u64,
     pub(crate) output: usize,
     /// Whether imports leave bytecode in the filesystem.
@@ -73,82 +95,84 @@ struct Request<'a> {
     path: Vec<&'a str>,
     shadowed: Vec<&'a str>,
     dont_write_bytecode: bool,
-    key: &'a str,
-    channel: &'a str,
+    #[serde(flatten)]
+    reporting: Option<Reporting<'a>>,
+}
+
+/// What a run of tests reports on, and what it need not report.
+#[derive(Serialize)]
+pub(super) struct Reporting<'a> {
+    /// The file that holds the key of the run.
+    pub(super) key: &'a str,
+    /// The file to write events to.
+    pub(super) channel: &'a str,
+    /// Ids that are left out.
+    pub(super) skip: &'a [String],
 }
 
 impl WasiSandbox {
-    /// Runs `process` on `vfs` in a fresh clone of the interpreter.
-    pub(crate) fn execute(
-        &self,
-        mut vfs: Vfs,
-        process: &Process,
-        layout: &Layout,
-    ) -> Result<Finished> {
+    /// Runs `process` on `vfs` in a fresh clone of the interpreter; tests in as many as they need.
+    pub(crate) fn execute(&self, vfs: Vfs, process: &Process, layout: &Layout) -> Result<Finished> {
         let _turn = self.0.gate.enter();
-        let wanted = match &process.invocation {
-            Invocation::Tests { wanted } => Some(wanted.as_deref().unwrap_or_default()),
-            _ => None,
-        };
-        let (key, channel) = (secret(), format!("/run/ssr/{}", secret()));
-        if wanted.is_some() {
-            vfs.mount("/", &key_tree(&key)).map_err(|error| Error::Engine(error.to_string()))?;
+        if let Invocation::Tests(tests) = &process.invocation {
+            return self.execute_tests(&vfs, process, tests, layout);
         }
-        let ctx = WasiCtx::builder()
-            .vfs(vfs)
-            .stdin(process.stdin.clone())
-            .output_limit(process.output)
-            .events(&channel, if wanted.is_some() { EVENTS_LIMIT } else { 0 })
-            .build();
-        let memory = usize::try_from(process.memory).unwrap_or(usize::MAX);
-        let limits = Limits { wall: process.wall, memory };
-        let source = call(process, layout, &channel);
-        let (outcome, ctx) = on_guest_stack(|| {
-            let mut instance = self.0.snapshot.instantiate(ctx, &limits)?;
-            let outcome = instance.exec(&source)?;
-            Ok::<_, Error>((outcome, instance.into_ctx()))
-        })?;
-        let parts = ctx.into_parts();
-        let report = wanted.map(|wanted| {
-            let wanted: Vec<TestId> = wanted.iter().map(|id| TestId::new(id)).collect();
-            read_events(&parts.events.bytes, &key, &wanted)
-        });
-        let mut vfs = parts.vfs;
-        if wanted.is_some() {
-            // The run may have ended before the plugin took it away, or have put something else
-            // there; nothing that a guest leaves is a failure of ours.
-            let _ = vfs.remove_file(KEY_FILE).or_else(|_| vfs.remove_dir_all(KEY_FILE));
-        }
-        Ok(Finished {
-            exit: exit(outcome),
-            stdout: parts.stdout,
-            stderr: parts.stderr,
-            vfs,
-            report,
+        let source = call(process, layout, None);
+        let (outcome, parts) =
+            self.clone_and_run(process.ctx(vfs), process.limits(), &source, None)?;
+        let WasiParts { stdout, stderr, vfs, .. } = parts;
+        Ok(Finished { exit: exit(outcome), stdout, stderr, vfs, report: None })
+    }
+
+    /// Runs `source` in a fresh clone, under the eyes of `watch`.
+    pub(super) fn clone_and_run(
+        &self,
+        ctx: WasiBuilder,
+        limits: Limits,
+        source: &str,
+        watch: Option<TestWatch>,
+    ) -> Result<(ExecOutcome, WasiParts)> {
+        on_guest_stack(|| {
+            let mut instance = self.0.snapshot.instantiate(ctx.build(), &limits)?;
+            if let Some(mut watch) = watch {
+                instance.watch(move |ctx| watch.look(&ctx.events().bytes, Instant::now()));
+            }
+            let outcome = instance.exec(source)?;
+            Ok((outcome, instance.into_ctx().into_parts()))
         })
     }
 }
 
-fn exit(outcome: ExecOutcome) -> Exit {
+impl Process {
+    pub(super) fn ctx(&self, vfs: Vfs) -> WasiBuilder {
+        WasiCtx::builder().vfs(vfs).stdin(self.stdin.clone()).output_limit(self.output)
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        Limits { wall: self.wall, memory: usize::try_from(self.memory).unwrap_or(usize::MAX) }
+    }
+}
+
+pub(super) fn exit(outcome: ExecOutcome) -> Exit {
     match outcome {
         ExecOutcome::Exited { code } => Exit::Code(code),
         // The runtime only returns when it could not even leave in an orderly way.
         ExecOutcome::Finished { .. } | ExecOutcome::OutOfMemory => Exit::OutOfMemory,
-        ExecOutcome::Timeout => Exit::Timeout,
+        ExecOutcome::Timeout | ExecOutcome::Interrupted => Exit::Timeout,
         ExecOutcome::StackOverflow => Exit::Trapped("stack overflow".to_owned()),
         ExecOutcome::Trap { reason } => Exit::Trapped(reason),
     }
 }
 
 /// The Python source that starts `process`.
-fn call(process: &Process, layout: &Layout, channel: &str) -> String {
+pub(super) fn call(process: &Process, layout: &Layout, reporting: Option<Reporting<'_>>) -> String {
     let first = match &process.invocation {
         Invocation::Code { .. } | Invocation::Stdin => "",
         Invocation::File => {
             let directory = process.argv.first().and_then(|file| file.rsplit_once('/'));
             directory.map_or(&*process.cwd, |(directory, _)| directory)
         }
-        Invocation::Module { .. } | Invocation::Tests { .. } => &process.cwd,
+        Invocation::Module { .. } | Invocation::Tests(_) => &process.cwd,
     };
     let mut path = vec![first];
     path.extend(layout.roots.iter().map(String::as_str));
@@ -160,27 +184,13 @@ fn call(process: &Process, layout: &Layout, channel: &str) -> String {
         path,
         shadowed: layout.modules.iter().map(String::as_str).collect(),
         dont_write_bytecode: !process.write_bytecode,
-        key: KEY_FILE,
-        channel,
+        reporting,
     };
     // Strings, lists and maps with string keys always have a JSON form, and the JSON form of a
     // string is a string literal of Python, too.
     let request = serde_json::to_string(&request).unwrap_or_default();
     let literal = serde_json::to_string(&request).unwrap_or_default();
     format!("__import__('ssr_runtime').run(__import__('json').loads({literal}))\n")
-}
-
-fn key_tree(key: &str) -> ssr_core::Tree {
-    let path = ssr_core::RepoPath::new(KEY_FILE.trim_start_matches('/'));
-    let files = path.map(|path| (path, ssr_core::File::new(key.as_bytes())));
-    ssr_core::Tree::from_files(files).unwrap_or_default()
-}
-
-/// A number that the guest cannot guess; what it prints depends on it only when the tested code
-/// searches the interpreter for it.
-fn secret() -> String {
-    let [high, low] = [(); 2].map(|()| RandomState::new().hash_one("event channel"));
-    format!("{high:016x}{low:016x}")
 }
 
 /// Lets a number of guests run at once; the others wait.

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use ssr_core::{
-    Command, File, Output, Program, RepoPath, SandboxError, TestSelection, Tree, Workspace,
+    Command, File, Output, Program, RepoPath, SandboxError, TestRun, TestSelection, Tree, Workspace,
 };
 
 use crate::shell;
@@ -9,7 +9,7 @@ use crate::vfs::{Vfs, VfsError};
 
 use super::bytecode::source_of;
 use super::layout::Layout;
-use super::process::{Finished, Invocation, Process};
+use super::process::{Finished, Invocation, Process, Tests};
 use super::{TESTBED, WasiSandbox, failed};
 
 /// Folders that tools make in a repository and nobody commits.
@@ -45,11 +45,11 @@ impl WasiWorkspace {
         command: &Command,
         write_bytecode: bool,
     ) -> Result<(Output, Vfs), SandboxError> {
-        let all = TestSelection::All;
-        let selection =
-            if let Program::Tests(selection) = &command.program { selection } else { &all };
-        let selected = self.select(selection);
-        let mut process = self.process(command, Invocation::Tests { wanted: selected.ids });
+        let all = TestRun::default();
+        let run = if let Program::Tests(run) = &command.program { run } else { &all };
+        let selected = self.select(&run.selection);
+        let tests = Tests { runner: run.runner, wanted: selected.ids };
+        let mut process = self.process(command, Invocation::Tests(tests));
         // `--maxfail=0` takes back an `-x` of the repository's configuration.
         let options = ["pytest", "-q", "--tb=short", "--maxfail=0"];
         process.argv = options
@@ -97,6 +97,7 @@ impl WasiWorkspace {
             cwd: TESTBED.to_owned(),
             stdin: command.stdin.clone(),
             wall: command.limits.wall,
+            per_test: command.limits.per_test,
             memory: command.limits.memory,
             output: command.limits.output,
             write_bytecode: false,

@@ -3,9 +3,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bashkit::{CommandContext, CommandStatus, async_trait};
-use ssr_core::Exit;
+use ssr_core::{Exit, TestRunner};
 
-use crate::sandbox::{Invocation, Process};
+use crate::sandbox::{Invocation, Process, Tests};
 
 use super::session::Session;
 use super::timeout::DEADLINE;
@@ -71,6 +71,7 @@ impl bashkit::Command for Python {
             cwd: ctx.cwd.to_string_lossy().into_owned(),
             stdin,
             wall: own.map_or(left, |own| own.min(left)),
+            per_test: limits.per_test,
             memory: limits.memory,
             output: limits.output,
             write_bytecode: false,
@@ -121,7 +122,10 @@ enum Parsed {
 impl Parsed {
     fn tests(args: &[String]) -> Self {
         let argv = std::iter::once("pytest").chain(args.iter().map(String::as_str));
-        Self::Run(Invocation::Tests { wanted: None }, argv.map(str::to_owned).collect())
+        Self::Run(
+            Invocation::Tests(Tests::all(TestRunner::Pytest)),
+            argv.map(str::to_owned).collect(),
+        )
     }
 }
 
@@ -206,7 +210,10 @@ mod tests {
             parsed("-W error -Xdev -m unittest -v"),
             r#"Module { module: "unittest" } ["-m", "-v"]"#
         );
-        assert_eq!(parsed("-m pytest -x"), r#"Tests { wanted: None } ["pytest", "-x"]"#);
+        assert_eq!(
+            parsed("-m pytest -x"),
+            r#"Tests(Tests { runner: Pytest, wanted: None }) ["pytest", "-x"]"#
+        );
         assert_eq!(parsed("a.py -c x"), r#"File ["a.py", "-c", "x"]"#);
         assert_eq!(parsed("- x"), r#"Stdin ["-", "x"]"#);
         assert!(parsed("-c").starts_with("Argument expected for the -c option"));

@@ -10,12 +10,12 @@ pub struct Output {
 }
 
 impl Output {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { bytes: Vec::new(), truncated: false, limit }
     }
 
     /// Keeps what fits; the program is never told.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         let kept = bytes.len().min(self.limit - self.bytes.len());
         self.bytes.extend_from_slice(&bytes[..kept]);
         self.truncated |= kept < bytes.len();

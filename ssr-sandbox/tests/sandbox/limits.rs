@@ -8,16 +8,69 @@ fn seconds(wall: f64) -> Limits {
     Limits { wall: Duration::from_secs_f64(wall), ..Limits::default() }
 }
 
+/// Limits for one test and for all of them.
+fn per_test(one: f64, all: f64) -> Limits {
+    Limits { per_test: Some(Duration::from_secs_f64(one)), ..seconds(all) }
+}
+
+const ENDLESS: &str = "def test_1(): pass\ndef test_2():\n  print('here')\n  while True: pass\ndef test_3(): pass\ndef test_4():\n  sum(iter(int, 1))\ndef test_5(): assert 0\n";
+
 #[test]
-fn an_endless_test_times_out_and_the_others_keep_their_outcomes() {
-    let body = "def test_1(): pass\ndef test_2():\n  print('here')\n  while True: pass\ndef test_3(): pass\n";
-    let command = Command::tests(TestSelection::All).with_limits(seconds(1.0));
-    let output = open(&[("test_a.py", body)]).run(&command).unwrap();
+fn a_suite_that_runs_out_of_time_keeps_the_outcomes_so_far() {
+    let command = Command::tests(TestSelection::All).with_limits(seconds(1.5));
+    let output = open(&[("test_a.py", ENDLESS)]).run(&command).unwrap();
     assert_eq!(output.exit, Exit::Timeout);
     let report = output.report.unwrap();
     assert_eq!(report.outcome(&"test_a.py::test_1".into()), Outcome::Passed);
-    assert_eq!(report.count(Outcome::Missing), 2);
+    assert_eq!(report.outcome(&"test_a.py::test_2".into()), Outcome::Timeout);
+    assert_eq!(report.count(Outcome::Missing), 3);
     assert_eq!(report.problems().len(), 1);
+}
+
+#[test]
+fn an_endless_test_times_out_and_the_others_still_run() {
+    let outcomes = [
+        ("test_a.py::test_1", Outcome::Passed),
+        ("test_a.py::test_2", Outcome::Timeout),
+        ("test_a.py::test_3", Outcome::Passed),
+        ("test_a.py::test_4", Outcome::Timeout),
+        ("test_a.py::test_5", Outcome::Failed),
+    ];
+    let files = [("test_a.py", ENDLESS)];
+    for command in [Command::tests(TestSelection::All), Command::shell("pytest -v")] {
+        let output = open(&files).run(&command.with_limits(per_test(0.5, 90.0))).unwrap();
+        assert_eq!(output.exit, Exit::Code(1), "{}", output.stdout_text());
+        let report = output.report.clone().unwrap();
+        assert_eq!(report, outcomes.into_iter().map(|(id, o)| (id.into(), o)).collect());
+        let text = output.stdout_text();
+        assert!(text.contains("FAILED test_a.py::test_4 - Timeout: it ran past"), "{text}");
+        assert!(text.contains("\nFAILED test_a.py::test_5 - assert 0\n"), "{text}");
+    }
+}
+
+#[test]
+fn an_endless_file_does_not_hide_the_others() {
+    let mut workspace = open(&[
+        ("test_a.py", "def test_1(): pass\n"),
+        ("test_b.py", "while True: pass\n"),
+        ("test_c.py", "def test_3(): pass\n"),
+    ]);
+    let command = Command::tests(TestSelection::All).with_limits(per_test(0.5, 90.0));
+    let output = workspace.run(&command).unwrap();
+    let report = output.report.unwrap();
+    let outcomes: Vec<_> = report.iter().map(|(_, outcome)| outcome).collect();
+    assert_eq!(outcomes, [Outcome::Passed, Outcome::Timeout, Outcome::Passed], "{report:?}");
+}
+
+#[test]
+fn a_test_that_crashes_the_interpreter_does_not_take_the_others_with_it() {
+    let body = "def test_1(): pass\ndef test_2():\n  x = ()\n  for _ in range(10**6): x = (x,)\n  hash(x)\ndef test_3(): pass\n";
+    let output = open(&[("test_a.py", body)]).run(&Command::tests(TestSelection::All)).unwrap();
+    assert_eq!(output.exit, Exit::Code(1));
+    let report = output.report.unwrap();
+    let outcomes: Vec<_> = report.iter().map(|(_, outcome)| outcome).collect();
+    assert_eq!(outcomes, [Outcome::Passed, Outcome::Error, Outcome::Passed]);
+    assert!(report.problems().is_empty(), "{:?}", report.problems());
 }
 
 #[test]

@@ -1,0 +1,148 @@
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
+use ssr_core::{Exit, File, Outcome, RepoPath, TestId, TestRunner, Tree};
+
+use crate::engine::{ExecOutcome, Limits};
+use crate::runner::{EventReader, TestWatch};
+use crate::vfs::Vfs;
+use crate::wasi::{Output, WasiParts};
+use crate::{Error, Result};
+
+use super::WasiSandbox;
+use super::layout::Layout;
+use super::process::{Finished, Process, Reporting, Tests, call, exit};
+
+/// Bytes of events that one test run may report: enough for some hundred thousand tests.
+const EVENTS_LIMIT: usize = 64 << 20;
+
+/// Where the key of a test run lies until the runner has read it.
+const KEY_FILE: &str = "/run/ssr/key";
+
+/// Interpreters that one run of tests may use up.
+const PASSES: usize = 100;
+
+/// The exit status of a runner that found no tests.
+const NO_TESTS: i32 = 5;
+
+impl WasiSandbox {
+    /// Runs tests to the end of the last. Nothing can interrupt a test from within, so one that
+    /// hangs or crashes is cut off together with its interpreter, and those that had not run get
+    /// another one, on the files as they were at first.
+    pub(super) fn execute_tests(
+        &self,
+        vfs: &Vfs,
+        process: &Process,
+        tests: &Tests,
+        layout: &Layout,
+    ) -> Result<Finished> {
+        let start = Instant::now();
+        let wanted = tests.wanted.as_deref().unwrap_or_default();
+        let mut reader = EventReader::new(tests.name(), wanted);
+        let mut stdout = Output::new(process.output);
+        let mut stderr = Output::new(process.output);
+        for pass in 1.. {
+            let left = process.wall.saturating_sub(start.elapsed());
+            let limits = Limits { wall: left, ..process.limits() };
+            let (outcome, parts) =
+                self.execute_pass(vfs.clone(), process, limits, layout, &mut reader)?;
+            for (all, part) in [(&mut stdout, &parts.stdout), (&mut stderr, &parts.stderr)] {
+                all.push(&part.bytes);
+                all.truncated |= part.truncated;
+            }
+            let running = reader.running().cloned();
+            let cut = running.and_then(|id| Some((id, cut(&outcome, process.per_test)?)));
+            let next = cut.is_some() && outcome != ExecOutcome::Timeout;
+            if let Some((id, (outcome, reason))) = cut {
+                reader.cut_off(outcome);
+                let said =
+                    if tests.runner == TestRunner::Pytest { &mut stdout } else { &mut stderr };
+                say(said, tests.runner, &id, &reason);
+            }
+            if next && reader.is_incomplete() && pass < PASSES {
+                continue;
+            }
+            let complete = next && !reader.is_incomplete();
+            let exit = match exit(outcome) {
+                _ if complete => Exit::Code(1),
+                Exit::Code(0 | NO_TESTS) if pass > 1 => Exit::Code(1),
+                exit => exit,
+            };
+            let report = Some(reader.finish(complete));
+            return Ok(Finished { exit, stdout, stderr, vfs: parts.vfs, report });
+        }
+        Err(Error::Engine("test runs without an end".to_owned()))
+    }
+
+    /// Runs the tests that have not reported yet in one clone.
+    fn execute_pass(
+        &self,
+        mut vfs: Vfs,
+        process: &Process,
+        limits: Limits,
+        layout: &Layout,
+        reader: &mut EventReader,
+    ) -> Result<(ExecOutcome, WasiParts)> {
+        let (key, channel) = (secret(), format!("/run/ssr/{}", secret()));
+        vfs.mount("/", &key_tree(&key)).map_err(|error| Error::Engine(error.to_string()))?;
+        let ctx = process.ctx(vfs).events(&channel, EVENTS_LIMIT);
+        let skip = reader.reported();
+        let reporting = Reporting { key: KEY_FILE, channel: &channel, skip: &skip };
+        let source = call(process, layout, Some(reporting));
+        let watch = process.per_test.map(|limit| TestWatch::new(&key, limit));
+        let (outcome, mut parts) = self.clone_and_run(ctx, limits, &source, watch)?;
+        reader.read(&parts.events.bytes, &key);
+        // The run may have ended before the runner took it away, or have put something else there;
+        // nothing that a guest leaves is a failure of ours.
+        let _ = parts.vfs.remove_file(KEY_FILE).or_else(|_| parts.vfs.remove_dir_all(KEY_FILE));
+        Ok((outcome, parts))
+    }
+}
+
+/// What the end of an interpreter means for the test that was running, with the reason.
+fn cut(outcome: &ExecOutcome, per_test: Option<Duration>) -> Option<(Outcome, String)> {
+    match outcome {
+        ExecOutcome::Interrupted => {
+            let limit = per_test.unwrap_or_default().as_secs_f64();
+            let reason = format!("Timeout: it ran past the limit of {limit} s for one test");
+            Some((Outcome::Timeout, reason))
+        }
+        ExecOutcome::Timeout => {
+            Some((Outcome::Timeout, "Timeout: the time for all tests was over".to_owned()))
+        }
+        ExecOutcome::Finished { .. } | ExecOutcome::OutOfMemory => {
+            Some((Outcome::Error, "Error: it ran out of memory".to_owned()))
+        }
+        ExecOutcome::StackOverflow => {
+            Some((Outcome::Error, "Error: it overflowed the stack".to_owned()))
+        }
+        ExecOutcome::Trap { reason } => Some((Outcome::Error, format!("Error: {reason}"))),
+        // A test that leaves the interpreter has not ended, and takes the rest with it.
+        ExecOutcome::Exited { .. } => None,
+    }
+}
+
+/// Adds to the output what the runner had no time to say, in its own words.
+fn say(output: &mut Output, runner: TestRunner, id: &TestId, reason: &str) {
+    if output.bytes.last().is_some_and(|byte| *byte != b'\n') {
+        output.push(b"\n");
+    }
+    let line = match runner {
+        TestRunner::Unittest | TestRunner::Django => format!("{id} ... FAIL\n{reason}\n"),
+        _ => format!("FAILED {id} - {reason}\n"),
+    };
+    output.push(line.as_bytes());
+}
+
+fn key_tree(key: &str) -> Tree {
+    let path = RepoPath::new(KEY_FILE.trim_start_matches('/'));
+    let files = path.map(|path| (path, File::new(key.as_bytes())));
+    Tree::from_files(files).unwrap_or_default()
+}
+
+/// A number that the guest cannot guess; what it prints depends on it only when the tested code
+/// searches the interpreter for it.
+fn secret() -> String {
+    let [high, low] = [(); 2].map(|()| RandomState::new().hash_one("event channel"));
+    format!("{high:016x}{low:016x}")
+}
