@@ -1,16 +1,19 @@
 //! Runs a repository's tests in the guest and learns their outcomes from events, never from text.
 
+mod command;
 mod events;
 mod watch;
 
+pub(crate) use command::CommandLine;
 pub(crate) use events::EventReader;
 pub(crate) use watch::TestWatch;
 
 /// Our own modules in the guest: the one that starts every command, and what it uses.
-pub(crate) const MODULES: [(&str, &str); 5] = [
+pub(crate) const MODULES: [(&str, &str); 6] = [
     ("ssr_runtime.py", include_str!("ssr_runtime.py")),
     ("ssr_supply.py", include_str!("ssr_supply.py")),
     ("ssr_rehearsal.py", include_str!("ssr_rehearsal.py")),
     ("ssr_events.py", include_str!("ssr_events.py")),
     ("ssr_pytest.py", include_str!("ssr_pytest.py")),
+    ("ssr_unittest.py", include_str!("ssr_unittest.py")),
 ];

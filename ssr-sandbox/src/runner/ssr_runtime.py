@@ -12,6 +12,7 @@ import types
 
 import ssr_events
 import ssr_supply
+import ssr_unittest
 
 # Modules of the standard library that tests often use and that are slow to compile.
 _COMMON = (
@@ -153,11 +154,22 @@ def _module(command):
 
 
 def _tests(command):
-    import ssr_pytest
-
     emit = ssr_events.connect(command["key"], command["channel"])
-    arguments = ssr_pytest.OPTIONS + command["argv"][1:]
-    return ssr_pytest.run(arguments, emit, command["wanted"], command["skip"])
+    wanted, skip = command["wanted"], command["skip"]
+    if command["runner"] == "pytest":
+        import ssr_pytest
+
+        arguments = ssr_pytest.OPTIONS + command["argv"][1:]
+        return ssr_pytest.run(arguments, emit, wanted, skip)
+
+    def main():
+        program = command["argv"][0]
+        if program.endswith(".py"):
+            return _file(command)
+        return _module({"module": program})
+
+    name = ssr_unittest.labelled if command["runner"] == "django" else ssr_unittest.dotted
+    return ssr_unittest.run(main, emit, name, wanted, skip)
 
 
 _KINDS = {"code": _code, "stdin": _stdin, "file": _file, "module": _module, "tests": _tests}

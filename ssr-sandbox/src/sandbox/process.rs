@@ -148,6 +148,12 @@ impl Process {
         WasiCtx::builder().vfs(vfs).stdin(self.stdin.clone()).output_limit(self.output)
     }
 
+    /// The folder of the script that is the first argument.
+    fn script_directory(&self) -> &str {
+        let directory = self.argv.first().and_then(|file| file.rsplit_once('/'));
+        directory.map_or(&self.cwd, |(directory, _)| directory)
+    }
+
     pub(super) fn limits(&self) -> Limits {
         Limits { wall: self.wall, memory: usize::try_from(self.memory).unwrap_or(usize::MAX) }
     }
@@ -168,9 +174,9 @@ pub(super) fn exit(outcome: ExecOutcome) -> Exit {
 pub(super) fn call(process: &Process, layout: &Layout, reporting: Option<Reporting<'_>>) -> String {
     let first = match &process.invocation {
         Invocation::Code { .. } | Invocation::Stdin => "",
-        Invocation::File => {
-            let directory = process.argv.first().and_then(|file| file.rsplit_once('/'));
-            directory.map_or(&*process.cwd, |(directory, _)| directory)
+        Invocation::File => process.script_directory(),
+        Invocation::Tests(tests) if tests.runner == TestRunner::Django => {
+            process.script_directory()
         }
         Invocation::Module { .. } | Invocation::Tests(_) => &process.cwd,
     };

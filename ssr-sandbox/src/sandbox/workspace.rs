@@ -1,9 +1,6 @@
-use std::collections::BTreeSet;
+use ssr_core::{Command, File, Output, Program, RepoPath, SandboxError, TestRun, Tree, Workspace};
 
-use ssr_core::{
-    Command, File, Output, Program, RepoPath, SandboxError, TestRun, TestSelection, Tree, Workspace,
-};
-
+use crate::runner::CommandLine;
 use crate::shell;
 use crate::vfs::{Vfs, VfsError};
 
@@ -47,21 +44,14 @@ impl WasiWorkspace {
     ) -> Result<(Output, Vfs), SandboxError> {
         let all = TestRun::default();
         let run = if let Program::Tests(run) = &command.program { run } else { &all };
-        let selected = self.select(&run.selection);
-        let tests = Tests { runner: run.runner, wanted: selected.ids };
+        let line = CommandLine::new(run, |file| self.vfs.exists(&at(file)));
+        let tests = Tests { runner: run.runner, wanted: line.wanted };
         let mut process = self.process(command, Invocation::Tests(tests));
-        // `--maxfail=0` takes back an `-x` of the repository's configuration.
-        let options = ["pytest", "-q", "--tb=short", "--maxfail=0"];
-        process.argv = options
-            .into_iter()
-            .chain(["--continue-on-collection-errors", "--"])
-            .map(str::to_owned)
-            .chain(selected.files)
-            .collect();
+        process.argv = line.argv;
         process.write_bytecode = write_bytecode;
         let mut finished = self.execute(&process)?;
         if let Some(report) = &mut finished.report {
-            for file in selected.absent {
+            for file in line.absent {
                 report.add_problem(format!("there is no test file {file}"));
             }
         }
@@ -110,24 +100,6 @@ impl WasiWorkspace {
             .map_err(|error| failed("running Python", error))
     }
 
-    fn select(&self, selection: &TestSelection) -> Selected {
-        let (files, ids) = match selection {
-            TestSelection::Files(files) => {
-                (files.iter().map(|file| file.as_str().to_owned()).collect(), None)
-            }
-            TestSelection::Ids(ids) => {
-                let file = |id: &String| id.split("::").next().unwrap_or(id).to_owned();
-                (ids.iter().map(file).collect(), Some(ids.clone()))
-            }
-            _ => (BTreeSet::new(), None),
-        };
-        let (present, absent): (BTreeSet<_>, BTreeSet<_>) =
-            files.into_iter().partition(|file| self.vfs.exists(&at(file)));
-        // Without any file pytest would run everything; let it refuse an absent one instead.
-        let files = if present.is_empty() { absent.clone() } else { present };
-        Selected { files, absent, ids }
-    }
-
     fn change(&mut self, path: &RepoPath, file: Option<File>) -> Result<(), VfsError> {
         let at = at(path.as_str());
         let Some(file) = file else {
@@ -150,13 +122,6 @@ impl WasiWorkspace {
             && (source_of(path).is_some()
                 || path.components().any(|name| TOOL_CACHES.contains(&name)))
     }
-}
-
-/// What a [`TestSelection`] means for this repository.
-struct Selected {
-    files: BTreeSet<String>,
-    absent: BTreeSet<String>,
-    ids: Option<Vec<String>>,
 }
 
 impl Workspace for WasiWorkspace {

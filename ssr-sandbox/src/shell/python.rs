@@ -121,19 +121,40 @@ enum Parsed {
 
 impl Parsed {
     fn tests(args: &[String]) -> Self {
-        let argv = std::iter::once("pytest").chain(args.iter().map(String::as_str));
-        Self::Run(
-            Invocation::Tests(Tests::all(TestRunner::Pytest)),
-            argv.map(str::to_owned).collect(),
-        )
+        Self::Run(Invocation::Tests(Tests::all(TestRunner::Pytest)), argv("pytest", args))
     }
+
+    fn file(file: &str, args: &[String]) -> Self {
+        let name = file.rsplit('/').next().unwrap_or(file);
+        let runs_tests = match name {
+            "runtests.py" => true,
+            "manage.py" => args.first().is_some_and(|arg| arg == "test"),
+            _ => false,
+        };
+        let tests = Invocation::Tests(Tests::all(TestRunner::Django));
+        Self::Run(if runs_tests { tests } else { Invocation::File }, argv(file, args))
+    }
+
+    fn module(module: String, args: &[String]) -> Self {
+        let runner = match module.as_str() {
+            "pytest" => return Self::tests(args),
+            "unittest" => Some(TestRunner::Unittest),
+            "django" if args.first().is_some_and(|arg| arg == "test") => Some(TestRunner::Django),
+            _ => None,
+        };
+        match runner {
+            Some(runner) => Self::Run(Invocation::Tests(Tests::all(runner)), argv(&module, args)),
+            None => Self::Run(Invocation::Module { module }, argv("-m", args)),
+        }
+    }
+}
+
+fn argv(first: &str, rest: &[String]) -> Vec<String> {
+    std::iter::once(first.to_owned()).chain(rest.iter().cloned()).collect()
 }
 
 /// Reads the command line as CPython does; options that change nothing here are passed over.
 fn parse(args: &[String]) -> Parsed {
-    let argv = |first: &str, rest: &[String]| {
-        std::iter::once(first.to_owned()).chain(rest.iter().cloned()).collect()
-    };
     let mut rest = args;
     while let Some((arg, after)) = rest.split_first() {
         rest = after;
@@ -144,7 +165,7 @@ fn parse(args: &[String]) -> Parsed {
             _ => {}
         }
         let Some(options) = arg.strip_prefix('-') else {
-            return Parsed::Run(Invocation::File, argv(arg, rest));
+            return Parsed::file(arg, rest);
         };
         for (at, option) in options.char_indices() {
             let attached = &options[at + option.len_utf8()..];
@@ -170,8 +191,7 @@ fn parse(args: &[String]) -> Parsed {
             };
             match option {
                 'c' => return Parsed::Run(Invocation::Code { source: value }, argv("-c", rest)),
-                'm' if value == "pytest" => return Parsed::tests(rest),
-                'm' => return Parsed::Run(Invocation::Module { module: value }, argv("-m", rest)),
+                'm' => return Parsed::module(value, rest),
                 _ => break,
             }
         }
@@ -207,13 +227,22 @@ mod tests {
         assert_eq!(parsed("-c pass a -b"), r#"Code { source: "pass" } ["-c", "a", "-b"]"#);
         assert_eq!(parsed("-Bucpass a"), r#"Code { source: "pass" } ["-c", "a"]"#);
         assert_eq!(
-            parsed("-W error -Xdev -m unittest -v"),
-            r#"Module { module: "unittest" } ["-m", "-v"]"#
+            parsed("-W error -Xdev -m json.tool -v"),
+            r#"Module { module: "json.tool" } ["-m", "-v"]"#
         );
         assert_eq!(
             parsed("-m pytest -x"),
             r#"Tests(Tests { runner: Pytest, wanted: None }) ["pytest", "-x"]"#
         );
+        assert_eq!(
+            parsed("-m unittest -v"),
+            r#"Tests(Tests { runner: Unittest, wanted: None }) ["unittest", "-v"]"#
+        );
+        assert_eq!(
+            parsed("tests/runtests.py -v2 basic"),
+            r#"Tests(Tests { runner: Django, wanted: None }) ["tests/runtests.py", "-v2", "basic"]"#
+        );
+        assert_eq!(parsed("manage.py migrate"), r#"File ["manage.py", "migrate"]"#);
         assert_eq!(parsed("a.py -c x"), r#"File ["a.py", "-c", "x"]"#);
         assert_eq!(parsed("- x"), r#"Stdin ["-", "x"]"#);
         assert!(parsed("-c").starts_with("Argument expected for the -c option"));

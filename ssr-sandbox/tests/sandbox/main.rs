@@ -7,3 +7,4 @@ mod limits;
 mod outcomes;
 mod python;
 mod shell;
+mod unittests;
