@@ -9,9 +9,10 @@ pub(crate) use events::EventReader;
 pub(crate) use watch::TestWatch;
 
 /// Our own modules in the guest: the one that starts every command, and what it uses.
-pub(crate) const MODULES: [(&str, &str); 6] = [
+pub(crate) const MODULES: [(&str, &str); 7] = [
     ("ssr_runtime.py", include_str!("ssr_runtime.py")),
     ("ssr_supply.py", include_str!("ssr_supply.py")),
+    ("ssr_ctypes.py", include_str!("ssr_ctypes.py")),
     ("ssr_rehearsal.py", include_str!("ssr_rehearsal.py")),
     ("ssr_events.py", include_str!("ssr_events.py")),
     ("ssr_pytest.py", include_str!("ssr_pytest.py")),

@@ -14,6 +14,8 @@ import ssr_events
 import ssr_supply
 import ssr_unittest
 
+_HOME = os.path.dirname(__file__)
+
 # Modules of the standard library that tests often use and that are slow to compile.
 _COMMON = (
     "asyncio", "collections.abc", "concurrent.futures", "copy", "csv", "dataclasses", "datetime",
@@ -110,7 +112,7 @@ def _guarded(kind, command):
 
 
 def _is_ours(filename):
-    return filename == __file__ or filename.startswith("<frozen runpy")
+    return filename.startswith((f"{_HOME}/", "<frozen runpy"))
 
 
 def _main_module(filename=None):

@@ -1,9 +1,13 @@
 """Supplies what CPython leaves out on WASI and pure-Python programs take for granted."""
 
 import os
+import socket
+
+import ssr_ctypes
 
 
 def supply_missing():
+    ssr_ctypes.supply()
     for name in ("getuid", "geteuid", "getgid", "getegid"):
         if not hasattr(os, name):
             setattr(os, name, lambda: 0)
@@ -11,6 +15,8 @@ def supply_missing():
         os.getlogin = lambda: "root"
     if not hasattr(os, "umask"):
         os.umask = lambda mask: 0o022
+    if not hasattr(socket, "gethostname"):
+        socket.gethostname = lambda: "localhost"
     # They exist and always fail: WASI cannot duplicate a descriptor, /dev/fd can.
     os.dup = _dup
     os.dup2 = _dup2

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod django;
 mod isolation;
 mod limits;
 mod outcomes;

@@ -70,6 +70,24 @@ print(os.path.expanduser('~'), tempfile.gettempdir())
 }
 
 #[test]
+fn the_numbers_of_ctypes_are_there_and_its_libraries_are_not() {
+    let source = "
+import ctypes
+print(ctypes.sizeof(ctypes.c_long), ctypes.c_int8(200).value, ctypes.c_uint8(-1), ctypes.c_double(1))
+try:
+    ctypes.CDLL(None)
+except OSError:
+    print('no libraries')
+try:
+    from ctypes import Structure
+except ImportError:
+    print('no structures')
+";
+    let expected = "4 -56 c_uint8(255) c_double(1.0)\nno libraries\nno structures\n";
+    assert_eq!(run(source), (Exit::Code(0), expected.to_owned(), String::new()));
+}
+
+#[test]
 fn the_host_is_out_of_reach() {
     let source = "
 import os, socket, subprocess, threading

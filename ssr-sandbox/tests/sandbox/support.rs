@@ -21,24 +21,29 @@ pub fn sandbox() -> &'static WasiSandbox {
     })
 }
 
-/// pytest as pip installs it, fetched once for all test programs and runs.
+/// pytest as pip installs it.
 pub fn pytest_folder() -> PathBuf {
+    installed(&PYTEST)
+}
+
+/// Packages as pip installs them, fetched once for all test programs and runs.
+pub fn installed(packages: &[&str]) -> PathBuf {
     let home = default_cache_dir().join("site-packages");
-    let folder = home.join(PYTEST[0]);
+    let folder = home.join(packages[0]);
     fs::create_dir_all(&home).unwrap();
     let lock = fs::File::create(home.join("lock")).unwrap();
     lock.lock().unwrap();
-    if !folder.join("pytest").exists() {
+    if !folder.exists() {
         let scratch = home.join("scratch");
         let _ = fs::remove_dir_all(&scratch);
         let status = Command::new("python3")
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
             .args(["--no-compile", "--no-deps", "--only-binary", ":all:", "--target"])
             .arg(&scratch)
-            .args(PYTEST)
+            .args(packages)
             .status()
-            .expect("python3 with pip is needed to get pytest");
-        assert!(status.success(), "pip could not install {PYTEST:?}");
+            .expect("python3 with pip is needed to get packages");
+        assert!(status.success(), "pip could not install {packages:?}");
         fs::rename(scratch, &folder).unwrap();
     }
     folder
