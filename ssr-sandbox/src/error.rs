@@ -35,6 +35,39 @@ pub enum Error {
         /// The hash of the file.
         found: String,
     },
+    /// Programs that compile a guest are missing on this machine.
+    #[error(
+        "cannot compile the guest: {} missing; on Debian 12 run \
+         `apt-get install --no-install-recommends {}`, or copy the cache of a machine that has the \
+         guest",
+        missing.join(", "), packages.join(" ")
+    )]
+    GuestTools {
+        /// Programs and files that are not there.
+        missing: Vec<String>,
+        /// The Debian packages that have them.
+        packages: Vec<String>,
+    },
+    /// The source archive of an interpreter cannot be had.
+    #[error("cannot get {url}: {reason}; download it by other means to `{}`, then try again", path.display())]
+    GuestArchive {
+        /// Where it is published.
+        url: String,
+        /// Where it is looked for first.
+        path: PathBuf,
+        /// What happened.
+        reason: String,
+    },
+    /// A step of compiling a guest failed.
+    #[error("{step} failed: {reason}\nsee `{}`", log.display())]
+    GuestBuild {
+        /// What was being done.
+        step: &'static str,
+        /// Everything that the steps printed.
+        log: PathBuf,
+        /// How it ended, with the end of the log.
+        reason: String,
+    },
     /// The shared objects of the guest do not link.
     #[error("cannot link guest library `{library}`: {reason}")]
     Link {

@@ -14,7 +14,7 @@ mod wasi;
 pub use engine::{ExecOutcome, Instance, Limits, Snapshot, on_guest_stack};
 pub use error::{Error, Result};
 pub use folder::{read_folder, write_folder};
-pub use guest::{Guest, GuestProgress, default_cache_dir};
+pub use guest::{Guest, GuestProgress, PythonVersion, UnknownPython, default_cache_dir};
 pub use sandbox::{WasiSandbox, WasiSandboxBuilder, WasiWorkspace};
 pub use vfs::{DirEntry, Errno, FileKind, Metadata, Vfs, VfsError, VfsLimits};
 pub use wasi::{Output, ProcExit, WasiBuilder, WasiCtx, WasiParts, add_to_linker};

@@ -7,9 +7,6 @@ use crate::{
 
 use super::link::INITIALIZE;
 
-/// Where the standard library is mounted.
-pub(super) const STDLIB: &str = "/usr/lib/python3.14";
-
 /// Where installed packages are looked for.
 const SITE_PACKAGES: &str = "/site-packages";
 
@@ -17,7 +14,7 @@ const SITE_PACKAGES: &str = "/site-packages";
 pub(super) const EXPORTS: [&str; 17] = [
     "malloc",
     "free",
-    "cabi_realloc",
+    CABI_REALLOC,
     "PyInitConfig_Create",
     "PyInitConfig_Free",
     "PyInitConfig_SetInt",
@@ -33,6 +30,9 @@ pub(super) const EXPORTS: [&str; 17] = [
     "PyErr_Print",
     "fflush",
 ];
+
+/// Called for lists that WASI 0.2 returns; a guest that imports preview1 alone has none.
+pub(super) const CABI_REALLOC: &str = "cabi_realloc";
 
 /// Same hashes, same text encoding and same module path in every run.
 const SETTINGS: [(&str, i64); 9] = [
@@ -51,11 +51,11 @@ const SETTINGS: [(&str, i64); 9] = [
 const PRELUDE: &str = include_str!("prelude.py");
 
 /// Runs the constructors and starts the interpreter.
-pub(super) fn boot(instance: &mut Instance) -> Result<()> {
+pub(super) fn boot(instance: &mut Instance, stdlib: &str) -> Result<()> {
     let mut message = String::new();
     let started = instance.guarded(|guest| {
         guest.call::<_, ()>(INITIALIZE, ())?;
-        match initialize(guest)? {
+        match initialize(guest, stdlib)? {
             None => Ok(0),
             Some(reason) => {
                 message = reason;
@@ -79,7 +79,7 @@ fn failed(instance: &Instance, outcome: &ExecOutcome) -> Error {
 }
 
 /// Configures and starts Python; a message if it refuses.
-fn initialize(guest: &mut Instance) -> wasmtime::Result<Option<String>> {
+fn initialize(guest: &mut Instance, stdlib: &str) -> wasmtime::Result<Option<String>> {
     let config: u32 = guest.call("PyInitConfig_Create", ())?;
     let mut status = 0;
     for (name, value) in SETTINGS {
@@ -92,7 +92,7 @@ fn initialize(guest: &mut Instance) -> wasmtime::Result<Option<String>> {
         let (name, value) = (guest.c_string(name)?, guest.c_string(value)?);
         status |= guest.call::<_, i32>("PyInitConfig_SetStr", (config, name, value))?;
     }
-    let mut paths = vec![guest.c_string(STDLIB)?];
+    let mut paths = vec![guest.c_string(stdlib)?];
     if guest.ctx().vfs().exists(SITE_PACKAGES) {
         paths.push(guest.c_string(SITE_PACKAGES)?);
     }

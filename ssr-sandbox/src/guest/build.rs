@@ -2,15 +2,16 @@
 
 use std::{
     hash::{Hash, Hasher},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use sha2::{Digest, Sha256};
 use wasmtime::{Engine, Module};
 
 use super::{
-    GuestProgress, boot,
+    GuestProgress, PythonVersion, boot,
     cache::Cache,
+    compile,
     dylink::Library,
     link::{self, Linked},
     source::{GuestSource, LIBRARIES, Pin, STDLIB, hex},
@@ -19,6 +20,7 @@ use crate::{Error, Result, engine::MemoryImage};
 
 /// Everything a guest consists of.
 pub(super) struct Parts {
+    pub id: String,
     pub code: Module,
     pub image: MemoryImage,
     /// Uncompressed tar archive.
@@ -28,12 +30,11 @@ pub(super) struct Parts {
 /// Loads the parts from the cache in `directory`, making what is absent or damaged.
 pub(super) fn prepare(
     directory: &Path,
+    version: PythonVersion,
     engine: &Engine,
     progress: &dyn Fn(GuestProgress),
 ) -> Result<Parts> {
-    let key = source_key();
-    let cache = Cache::open(&directory.join(id()))?;
-    let builder = Builder { cache, key, engine, progress };
+    let builder = Builder::open(directory, version, engine, progress)?;
     if let Some(parts) = builder.load()? {
         return Ok(parts);
     }
@@ -45,50 +46,135 @@ pub(super) fn prepare(
     }
 }
 
+/// Loads the parts from the cache in `directory` if all is there that they are made from.
+pub(super) fn find(
+    directory: &Path,
+    version: PythonVersion,
+    engine: &Engine,
+) -> Result<Option<Parts>> {
+    if !directory.join(folder(version)).is_dir() {
+        return Ok(None);
+    }
+    let builder = Builder::open(directory, version, engine, &|_| {})?;
+    if let Some(parts) = builder.load()? {
+        return Ok(Some(parts));
+    }
+    let _lock = builder.cache.lock(|| {})?;
+    builder.raw()?.map(|raw| builder.compiled(raw)).transpose()
+}
+
 /// Names of the cache entries.
 const CODE: &str = "code.wasm";
 const IMAGE: &str = "memory.bin";
 const STDLIB_ENTRY: &str = "stdlib.tar.zst";
+/// What an interpreter was compiled from; only those have it that are.
+const RECORD: &str = "record.txt";
+
+/// A guest before its code is compiled.
+struct Raw {
+    /// Identifies the content.
+    key: String,
+    linked: Linked,
+    stdlib: Vec<u8>,
+}
 
 struct Builder<'a> {
     cache: Cache,
-    key: String,
+    downloads: PathBuf,
+    version: PythonVersion,
+    /// Identifies what the guest is made from.
+    recipe: String,
     engine: &'a Engine,
     progress: &'a dyn Fn(GuestProgress),
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
+    fn open(
+        directory: &Path,
+        version: PythonVersion,
+        engine: &'a Engine,
+        progress: &'a dyn Fn(GuestProgress),
+    ) -> Result<Self> {
+        Ok(Self {
+            cache: Cache::open(&directory.join(folder(version)))?,
+            downloads: directory.join("sources"),
+            version,
+            recipe: recipe_key(version),
+            engine,
+            progress,
+        })
+    }
+
+    /// The key of the other entries, unless it is not known before an interpreter was compiled.
+    fn key(&self) -> Option<String> {
+        match self.version {
+            PythonVersion::V3_14 => Some(self.recipe.clone()),
+            PythonVersion::V3_11 => {
+                let record = self.cache.load(RECORD, &self.recipe)?;
+                Some(compiled_key(&self.recipe, &record))
+            }
+        }
+    }
+
     fn load(&self) -> Result<Option<Parts>> {
-        let entry = |name: &str| self.cache.load(name, &self.key);
-        let (Some(image), Some(stdlib), Some(code)) = (
-            entry(IMAGE).and_then(|bytes| decode_image(&bytes)),
-            entry(STDLIB_ENTRY),
-            self.load_machine_code(),
+        let Some(key) = self.key() else { return Ok(None) };
+        let (Some(image), Some(stdlib), Some(code)) =
+            (self.image(&key), self.cache.load(STDLIB_ENTRY, &key), self.load_machine_code(&key))
+        else {
+            return Ok(None);
+        };
+        let id = id(self.version, &key);
+        Ok(Some(Parts { id, code, image, stdlib: decompress(&stdlib)? }))
+    }
+
+    /// What the cache has, when nothing of it is absent.
+    fn raw(&self) -> Result<Option<Raw>> {
+        let Some(key) = self.key() else { return Ok(None) };
+        let (Some(code), Some(image), Some(stdlib)) = (
+            self.cache.load(CODE, &key),
+            self.image(&key),
+            self.cache.load(STDLIB_ENTRY, &key),
         ) else {
             return Ok(None);
         };
-        let stdlib = zstd::decode_all(stdlib.as_slice());
-        let stdlib = stdlib.map_err(|e| Error::Archive(e.to_string()))?;
-        Ok(Some(Parts { code, image, stdlib }))
+        let linked = Linked { code, image };
+        Ok(Some(Raw { key, linked, stdlib: decompress(&stdlib)? }))
     }
 
     fn make(&self) -> Result<Parts> {
-        // What needs the network comes before what takes long.
-        let stdlib = self.stdlib()?;
-        let linked = self.linked()?;
-        let code = match self.load_machine_code() {
-            Some(code) => code,
-            None => self.compile(&linked.code)?,
+        let raw = match (self.raw()?, self.version) {
+            (Some(raw), _) => raw,
+            (None, PythonVersion::V3_14) => {
+                let key = self.recipe.clone();
+                // What needs the network comes before what takes long.
+                let stdlib = self.published_stdlib(&key)?;
+                Raw { linked: self.published_code(&key)?, key, stdlib }
+            }
+            (None, PythonVersion::V3_11) => self.from_source()?,
         };
-        Ok(Parts { code, image: linked.image, stdlib })
+        self.compiled(raw)
     }
 
-    fn linked(&self) -> Result<Linked> {
-        let code = self.cache.load(CODE, &self.key);
-        let image = self.cache.load(IMAGE, &self.key).and_then(|bytes| decode_image(&bytes));
-        if let (Some(code), Some(image)) = (code, image) {
-            return Ok(Linked { code, image });
-        }
+    fn compiled(&self, raw: Raw) -> Result<Parts> {
+        let code = match self.load_machine_code(&raw.key) {
+            Some(code) => code,
+            None => self.compile(&raw.key, &raw.linked.code)?,
+        };
+        let id = id(self.version, &raw.key);
+        Ok(Parts { id, code, image: raw.linked.image, stdlib: raw.stdlib })
+    }
+
+    fn from_source(&self) -> Result<Raw> {
+        let compiled = compile::compile(self.cache.folder(), &self.downloads, self.progress)?;
+        let key = compiled_key(&self.recipe, compiled.record.as_bytes());
+        self.store_linked(&key, &compiled.linked)?;
+        self.store_stdlib(&key, &compiled.stdlib)?;
+        // Last, since it makes the others count.
+        self.cache.store(RECORD, &self.recipe, compiled.record.as_bytes())?;
+        Ok(Raw { key, linked: compiled.linked, stdlib: compiled.stdlib })
+    }
+
+    fn published_code(&self, key: &str) -> Result<Linked> {
         let mut files = Vec::new();
         for pin in &LIBRARIES {
             files.push((pin.name(), self.fetch(pin)?));
@@ -99,40 +185,53 @@ impl Builder<'_> {
             .map(|(name, bytes)| Library::parse(name, bytes))
             .collect::<Result<Vec<_>>>()?;
         let linked = link::link(&libraries, &boot::EXPORTS)?;
-        self.cache.store(CODE, &self.key, &linked.code)?;
-        self.cache.store(IMAGE, &self.key, &encode_image(&linked.image))?;
+        self.store_linked(key, &linked)?;
         Ok(linked)
     }
 
-    fn stdlib(&self) -> Result<Vec<u8>> {
-        if let Some(stdlib) = self.cache.load(STDLIB_ENTRY, &self.key) {
-            return zstd::decode_all(stdlib.as_slice()).map_err(|e| Error::Archive(e.to_string()));
+    fn published_stdlib(&self, key: &str) -> Result<Vec<u8>> {
+        if let Some(stdlib) = self.cache.load(STDLIB_ENTRY, key) {
+            return decompress(&stdlib);
         }
         let archive = self.fetch(&STDLIB)?;
-        let packed = zstd::encode_all(archive.as_slice(), 9);
-        let packed = packed.map_err(|e| Error::Archive(e.to_string()))?;
-        self.cache.store(STDLIB_ENTRY, &self.key, &packed)?;
+        self.store_stdlib(key, &archive)?;
         Ok(archive)
+    }
+
+    fn store_linked(&self, key: &str, linked: &Linked) -> Result<()> {
+        self.cache.store(CODE, key, &linked.code)?;
+        self.cache.store(IMAGE, key, &encode_image(&linked.image))
+    }
+
+    fn store_stdlib(&self, key: &str, archive: &[u8]) -> Result<()> {
+        let packed = zstd::encode_all(archive, 9).map_err(|e| Error::Archive(e.to_string()))?;
+        self.cache.store(STDLIB_ENTRY, key, &packed)
+    }
+
+    fn image(&self, key: &str) -> Option<MemoryImage> {
+        self.cache.load(IMAGE, key).and_then(|bytes| decode_image(&bytes))
     }
 
     fn fetch(&self, pin: &Pin) -> Result<Vec<u8>> {
         let source = GuestSource::from_env();
-        if source.find(pin).is_none() {
+        if source.find(&pin.package(), pin.file()).is_none() {
             (self.progress)(GuestProgress::Fetching(pin.package()));
         }
         source.load(pin)
     }
 
-    fn compile(&self, code: &[u8]) -> Result<Module> {
+    fn compile(&self, key: &str, code: &[u8]) -> Result<Module> {
         (self.progress)(GuestProgress::Compiling);
         let module = Module::new(self.engine, code).map_err(Error::engine)?;
         let machine_code = module.serialize().map_err(Error::engine)?;
-        self.cache.store(&self.machine_code_entry(), &self.machine_code_key(), &machine_code)?;
+        let key = self.machine_code_key(key);
+        self.cache.store(&self.machine_code_entry(), &key, &machine_code)?;
         Ok(module)
     }
 
-    fn load_machine_code(&self) -> Option<Module> {
-        let bytes = self.cache.load(&self.machine_code_entry(), &self.machine_code_key())?;
+    fn load_machine_code(&self, key: &str) -> Option<Module> {
+        let key = self.machine_code_key(key);
+        let bytes = self.cache.load(&self.machine_code_entry(), &key)?;
         deserialize(self.engine, &bytes)
     }
 
@@ -141,9 +240,13 @@ impl Builder<'_> {
         format!("code-{}.cwasm", &engine_key(self.engine)[..16])
     }
 
-    fn machine_code_key(&self) -> String {
-        format!("{}-{}", self.key, engine_key(self.engine))
+    fn machine_code_key(&self, key: &str) -> String {
+        format!("{key}-{}", engine_key(self.engine))
     }
+}
+
+fn decompress(packed: &[u8]) -> Result<Vec<u8>> {
+    zstd::decode_all(packed).map_err(|e| Error::Archive(e.to_string()))
 }
 
 #[allow(unsafe_code)]
@@ -156,13 +259,31 @@ fn deserialize(engine: &Engine, machine_code: &[u8]) -> Option<Module> {
     unsafe { Module::deserialize(engine, machine_code) }.ok()
 }
 
-/// The interpreter and its version, with the start of the hash of everything that it is made from.
-pub(super) fn id() -> String {
-    format!("cpython-3.14-{}", &source_key()[..16])
+/// The interpreter and its version, with the start of the hash of all that it consists of.
+fn id(version: PythonVersion, key: &str) -> String {
+    format!("cpython-{version}-{}", &key[..16])
+}
+
+/// The folder of the cache; it depends on what this version of the crate makes the guest from.
+fn folder(version: PythonVersion) -> String {
+    id(version, &recipe_key(version))
 }
 
 /// Identifies what the guest is made from.
-fn source_key() -> String {
+fn recipe_key(version: PythonVersion) -> String {
+    match version {
+        PythonVersion::V3_11 => compile::recipe_key(),
+        PythonVersion::V3_14 => published_key(),
+    }
+}
+
+/// Identifies an interpreter that was compiled here: the same recipe gives another one with
+/// another compiler.
+fn compiled_key(recipe: &str, record: &[u8]) -> String {
+    hex(&Sha256::new().chain_update(recipe).chain_update(record).finalize())
+}
+
+fn published_key() -> String {
     let mut hasher = Sha256::new();
     hasher.update(link::LINKER_VERSION.to_le_bytes());
     for pin in LIBRARIES.iter().chain([&STDLIB]) {
@@ -215,32 +336,41 @@ mod tests {
 
     use super::*;
 
-    /// A cache with all parts but the machine code, of a guest that compiles at once.
-    fn small_guest(directory: &Path) -> Cache {
-        let cache = Cache::open(directory).unwrap();
+    /// A guest that compiles at once, of which the cache has all but the machine code.
+    fn small_guest<'a>(
+        version: PythonVersion,
+        directory: &Path,
+        engine: &'a Engine,
+        progress: &'a dyn Fn(GuestProgress),
+    ) -> Builder<'a> {
+        let builder = Builder::open(directory, version, engine, progress).unwrap();
+        builder.cache.store(RECORD, &builder.recipe, b"compiler = a\n").unwrap();
+        let key = builder.key().unwrap();
         let image = MemoryImage { offset: 4096, bytes: vec![1, 2, 3], pages: 2 };
-        cache.store(CODE, "key", b"\0asm\x01\0\0\0").unwrap();
-        cache.store(IMAGE, "key", &encode_image(&image)).unwrap();
-        cache.store(STDLIB_ENTRY, "key", &zstd::encode_all(&b"tar"[..], 1).unwrap()).unwrap();
-        cache
+        let linked = Linked { code: b"\0asm\x01\0\0\0".to_vec(), image };
+        builder.store_linked(&key, &linked).unwrap();
+        builder.store_stdlib(&key, b"tar").unwrap();
+        builder
     }
 
     #[test]
     fn damaged_machine_code_is_noticed_and_compiled_again() {
+        let (steps, engine) = (RefCell::new(Vec::new()), crate::engine::engine().unwrap());
+        let progress = |step| steps.borrow_mut().push(step);
         let directory = tempfile::tempdir().unwrap();
-        let steps = RefCell::new(Vec::new());
-        let builder = Builder {
-            cache: small_guest(directory.path()),
-            key: "key".to_owned(),
-            engine: &crate::engine::engine().unwrap(),
-            progress: &|step| steps.borrow_mut().push(step),
-        };
+        for version in PythonVersion::ALL {
+            let builder = small_guest(version, directory.path(), &engine, &progress);
+            damage_machine_code(&builder, &steps);
+        }
+    }
+
+    fn damage_machine_code(builder: &Builder<'_>, steps: &RefCell<Vec<GuestProgress>>) {
         assert!(builder.load().unwrap().is_none(), "there is no machine code yet");
         builder.make().unwrap();
         assert_eq!(steps.take(), [GuestProgress::Compiling]);
         assert!(builder.load().unwrap().is_some());
 
-        let path = directory.path().join(builder.machine_code_entry());
+        let path = builder.cache.folder().join(builder.machine_code_entry());
         let good = fs::read(&path).unwrap();
         let flipped: Vec<u8> = good.iter().map(|byte| byte ^ 0x55).collect();
         let foreign = b"what another program wrote".repeat(100);
@@ -250,6 +380,35 @@ mod tests {
             builder.make().unwrap();
             assert_eq!(steps.take(), [GuestProgress::Compiling]);
             assert!(builder.load().unwrap().is_some());
+        }
+    }
+
+    #[test]
+    fn a_part_of_another_compilation_is_foreign() {
+        let (engine, directory) = (crate::engine::engine().unwrap(), tempfile::tempdir().unwrap());
+        let builder = small_guest(PythonVersion::V3_11, directory.path(), &engine, &|_| {});
+        let first = builder.make().unwrap();
+        builder.cache.store(RECORD, &builder.recipe, b"compiler = b\n").unwrap();
+        assert!(builder.load().unwrap().is_none() && builder.raw().unwrap().is_none());
+        let again = small_guest(PythonVersion::V3_11, directory.path(), &engine, &|_| {});
+        assert_eq!(again.make().unwrap().id, first.id);
+    }
+
+    #[test]
+    fn only_a_complete_guest_is_found() {
+        let (engine, directory) = (crate::engine::engine().unwrap(), tempfile::tempdir().unwrap());
+        let found = || find(directory.path(), PythonVersion::V3_11, &engine).unwrap();
+        assert!(found().is_none());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "looking leaves no trace");
+        let builder = small_guest(PythonVersion::V3_11, directory.path(), &engine, &|_| {});
+        // The first one compiles, the second one finds the machine code.
+        assert_eq!(found().unwrap().id, found().unwrap().id);
+        for entry in [CODE, IMAGE, STDLIB_ENTRY, RECORD] {
+            fs::remove_file(builder.cache.folder().join(builder.machine_code_entry())).unwrap();
+            fs::remove_file(builder.cache.folder().join(entry)).unwrap();
+            assert!(found().is_none(), "without {entry}");
+            small_guest(PythonVersion::V3_11, directory.path(), &engine, &|_| {});
+            assert!(found().is_some());
         }
     }
 

@@ -28,6 +28,11 @@ impl Cache {
         Ok(Self { directory: directory.to_owned() })
     }
 
+    /// Where the entries are.
+    pub fn folder(&self) -> &Path {
+        &self.directory
+    }
+
     /// Keeps other processes from making the same entries at the same time; `waiting` is called
     /// when one is already at it. Released when the returned file is dropped.
     pub fn lock(&self, waiting: impl FnOnce()) -> Result<File> {

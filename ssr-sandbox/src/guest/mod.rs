@@ -3,13 +3,16 @@
 mod boot;
 mod build;
 mod cache;
+mod compile;
 mod dylink;
 mod fold;
 mod link;
 mod progress;
 mod rewrite;
 mod source;
+mod split;
 mod stdlib;
+mod version;
 
 use std::{
     env,
@@ -24,7 +27,10 @@ use crate::{
     wasi::WasiCtx,
 };
 
+use build::Parts;
+
 pub use progress::GuestProgress;
+pub use version::{PythonVersion, UnknownPython};
 
 /// A Python interpreter, compiled and ready to start.
 ///
@@ -35,10 +41,11 @@ pub struct Guest {
     cold: Snapshot,
     base: Vfs,
     id: Arc<str>,
+    version: PythonVersion,
 }
 
 impl Guest {
-    /// Finds the interpreter in `cache_dir`, or makes it there.
+    /// Finds CPython 3.14 in `cache_dir`, or makes it there.
     ///
     /// The first call on a machine downloads two crates (through cargo, unless they are in its
     /// registry folder already), links and compiles them, which takes up to a minute; later ones
@@ -50,23 +57,63 @@ impl Guest {
     /// not downloaded before; [`Error::Cache`](crate::Error::Cache) when `cache_dir` cannot be
     /// written.
     pub fn prepare(cache_dir: &Path, progress: &dyn Fn(GuestProgress)) -> Result<Self> {
+        Self::prepare_python(cache_dir, PythonVersion::default(), progress)
+    }
+
+    /// Finds the interpreter of that version in `cache_dir`, or makes it there.
+    ///
+    /// CPython 3.14 is made as [`prepare`](Self::prepare) does it. CPython 3.11 is compiled from
+    /// its sources, which takes some minutes once and needs packages of Debian 12: the error says
+    /// which are missing. Nothing is installed. A cache that has the interpreter can be copied to
+    /// other machines.
+    ///
+    /// # Errors
+    /// Those of [`prepare`](Self::prepare); for CPython 3.11
+    /// [`Error::GuestTools`](crate::Error::GuestTools) without the packages,
+    /// [`Error::GuestArchive`](crate::Error::GuestArchive) without a network and
+    /// [`Error::GuestBuild`](crate::Error::GuestBuild) when a step of the compilation fails.
+    pub fn prepare_python(
+        cache_dir: &Path,
+        version: PythonVersion,
+        progress: &dyn Fn(GuestProgress),
+    ) -> Result<Self> {
         let engine = crate::engine::engine()?;
-        let parts = build::prepare(cache_dir, &engine, progress)?;
+        let parts = build::prepare(cache_dir, version, &engine, progress)?;
+        let guest = Self::assemble(version, engine, parts)?;
+        progress(GuestProgress::Ready);
+        Ok(guest)
+    }
+
+    /// The interpreter of that version if `cache_dir` has all that it is made from; then only
+    /// machine code for another processor or engine is made anew.
+    ///
+    /// # Errors
+    /// Those of [`prepare`](Self::prepare), except that nothing is downloaded.
+    pub fn find(cache_dir: &Path, version: PythonVersion) -> Result<Option<Self>> {
+        let engine = crate::engine::engine()?;
+        let parts = build::find(cache_dir, version, &engine)?;
+        parts.map(|parts| Self::assemble(version, engine, parts)).transpose()
+    }
+
+    fn assemble(version: PythonVersion, engine: wasmtime::Engine, parts: Parts) -> Result<Self> {
         let runtime = Runtime::new(engine, parts.code)?;
         let mut base = Vfs::new();
-        for directory in [boot::STDLIB, "/tmp"] {
+        for directory in [version.stdlib(), "/tmp"] {
             base.create_dir_all(directory).map_err(|e| crate::Error::Archive(e.to_string()))?;
         }
         let stdlib = stdlib::unpack(&parts.stdlib)?;
-        base.mount(boot::STDLIB, &stdlib).map_err(|e| crate::Error::Archive(e.to_string()))?;
+        base.mount(version.stdlib(), &stdlib).map_err(|e| crate::Error::Archive(e.to_string()))?;
         let ctx = WasiCtx::builder().vfs(base).build();
         let cold = Snapshot::new(&runtime, &parts.image, ctx)?;
-        progress(GuestProgress::Ready);
-        Ok(Self { base: cold.vfs().clone(), cold, id: build::id().into() })
+        Ok(Self { base: cold.vfs().clone(), cold, id: parts.id.into(), version })
     }
 
-    /// Names this interpreter: guests with equal ids run equal programs equally. Also the name of
-    /// its folder in the cache.
+    /// Which Python it is.
+    pub fn version(&self) -> PythonVersion {
+        self.version
+    }
+
+    /// Names this interpreter: guests with equal ids run equal programs equally.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -84,7 +131,7 @@ impl Guest {
     /// [`Error::Boot`](crate::Error::Boot) when Python does not start within `limits`.
     pub fn boot(&self, ctx: WasiCtx, limits: &Limits) -> Result<Instance> {
         let mut instance = self.cold.instantiate(ctx, limits)?;
-        boot::boot(&mut instance)?;
+        boot::boot(&mut instance, self.version.stdlib())?;
         Ok(instance)
     }
 }

@@ -8,6 +8,8 @@ pub enum GuestProgress {
     Fetching(String),
     /// Another process is making the same guest.
     Waiting,
+    /// Compiling the interpreter from its sources; the text says how far that is.
+    Building(String),
     /// Merging the shared objects.
     Linking,
     /// Compiling to machine code, which takes longest.
@@ -21,6 +23,7 @@ impl fmt::Display for GuestProgress {
         match self {
             Self::Fetching(package) => write!(f, "fetching {package}"),
             Self::Waiting => f.write_str("waiting for another process that makes the Python guest"),
+            Self::Building(step) => write!(f, "building the Python guest: {step}"),
             Self::Linking => f.write_str("linking the Python guest"),
             Self::Compiling => f.write_str("compiling the Python guest (once)"),
             Self::Ready => f.write_str("the Python guest is ready"),

