@@ -119,15 +119,15 @@ impl Packages {
             Failure::Infrastructure(format!("{}: {error}", self.cache.display()))
         };
         std::fs::create_dir_all(&self.cache).map_err(io)?;
-        let partial = self.cache.join(format!(".partial-{}", std::process::id()));
-        if partial.exists() {
-            std::fs::remove_dir_all(&partial).map_err(io)?;
-        }
+        // Removed again unless it is renamed.
+        let partial = tempfile::Builder::new().prefix(".partial-").tempdir_in(&self.cache);
+        let partial = partial.map_err(io)?;
+        let new = partial.path().join("new");
         let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
         let output = Command::new(&python)
             .args(["-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"])
             .args(args)
-            .arg(&partial)
+            .arg(&new)
             .arg("--")
             .args(requirements)
             .output()
@@ -138,12 +138,11 @@ impl Packages {
                 ))
             })?;
         if !output.status.success() {
-            // What is left of a failed download is of no use; a folder that stays is replaced next time.
-            drop(std::fs::remove_dir_all(&partial));
             return Err(explain(&String::from_utf8_lossy(&output.stderr), requirements));
         }
-        match std::fs::rename(&partial, folder) {
-            Err(_) if folder.is_dir() => std::fs::remove_dir_all(&partial).map_err(io),
+        match std::fs::rename(&new, folder) {
+            // Somebody else had the same wish.
+            Err(_) if folder.is_dir() => Ok(()),
             other => other.map_err(io),
         }
     }

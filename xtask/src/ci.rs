@@ -1,6 +1,7 @@
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+use crate::consumer;
 use crate::process::{Cargo, target, workspace};
 
 /// How much of the checks to run.
@@ -43,6 +44,15 @@ pub fn run(extent: Extent) -> Result<ExitCode, String> {
     })?;
     step("unused dependencies", machete)?;
     if extent == Extent::Full {
+        step("CPython 3.11", || {
+            let guest = ["run", "--package", "ssr-sandbox", "--example", "prepare", "--", "3.11"];
+            cargo(guest).check()
+        })?;
+        step("tests with CPython 3.11", || {
+            let test = ["test", "--package", "ssr-sandbox", "--test", "guest", "older"];
+            cargo(test).check()
+        })?;
+        step("a project outside of the workspace", consumer::check)?;
         step("fuzz targets for a minute each", fuzz)?;
     }
     println!("\nall checks passed in {} s", start.elapsed().as_secs());

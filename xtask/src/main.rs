@@ -1,6 +1,7 @@
 //! Developer commands. Everything heavy lives in the other crates: this one only starts programs.
 
 mod ci;
+mod consumer;
 mod process;
 
 use std::process::ExitCode;
@@ -11,7 +12,8 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   self-play [OPTIONS]   run self-play on a real package (cargo xtask self-play --help)
-  guest                 make the Python guest of the sandbox, or check the one that is there
+  guest [OPTIONS]       make the Python guest of the sandbox, or check the one that is there
+                        (--python 3.11 compiles the one for older repositories)
   bench AREA [--json]   measure against peers in one run; AREA: sandbox
   ci [--full]           every check that a change has to pass; --full adds the slow ones
 ";

@@ -130,11 +130,9 @@ impl<'a> Builder<'a> {
     /// What the cache has, when nothing of it is absent.
     fn raw(&self) -> Result<Option<Raw>> {
         let Some(key) = self.key() else { return Ok(None) };
-        let (Some(code), Some(image), Some(stdlib)) = (
-            self.cache.load(CODE, &key),
-            self.image(&key),
-            self.cache.load(STDLIB_ENTRY, &key),
-        ) else {
+        let (Some(code), Some(image), Some(stdlib)) =
+            (self.cache.load(CODE, &key), self.image(&key), self.cache.load(STDLIB_ENTRY, &key))
+        else {
             return Ok(None);
         };
         let linked = Linked { code, image };

@@ -3,6 +3,7 @@
 mod boot;
 mod cache;
 mod limits;
+mod older;
 mod snapshot;
 
 use std::sync::OnceLock;

@@ -78,7 +78,8 @@ impl Tools {
 
 /// CPython's build runs a Python of the same version; the launchers of version managers may refuse.
 fn python() -> Option<PathBuf> {
-    let candidates = [PathBuf::from("/usr/bin/python3.11")].into_iter().chain(on_path("python3.11"));
+    let candidates =
+        [PathBuf::from("/usr/bin/python3.11")].into_iter().chain(on_path("python3.11"));
     let works = |python: &PathBuf| {
         let check = "import sys, sysconfig; sys.exit(sys.version_info[:2] != (3, 11))";
         let status = Command::new(python).args(["-I", "-c", check]).output();
