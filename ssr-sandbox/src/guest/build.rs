@@ -148,7 +148,7 @@ impl<'a> Builder<'a> {
                 let stdlib = self.published_stdlib(&key)?;
                 Raw { linked: self.published_code(&key)?, key, stdlib }
             }
-            (None, PythonVersion::V3_11) => self.from_source()?,
+            (None, PythonVersion::V3_11) => self.compiled_here()?,
         };
         self.compiled(raw)
     }
@@ -162,7 +162,7 @@ impl<'a> Builder<'a> {
         Ok(Parts { id, code, image: raw.linked.image, stdlib: raw.stdlib })
     }
 
-    fn from_source(&self) -> Result<Raw> {
+    fn compiled_here(&self) -> Result<Raw> {
         let compiled = compile::compile(self.cache.folder(), &self.downloads, self.progress)?;
         let key = compiled_key(&self.recipe, compiled.record.as_bytes());
         self.store_linked(&key, &compiled.linked)?;

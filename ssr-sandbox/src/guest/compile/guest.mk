@@ -19,5 +19,5 @@ ssr_guest.o: ../ssr_guest.c pyconfig.h
 
 guest.wasm: ssr_guest.o libpython3.11.a $(library_objects) $(LIBMPDEC_A) $(LIBEXPAT_A)
 	$(CC) $(OPTIMISE) -mexec-model=reactor -o $@ $^ $(LIBS) -lm -Wl,--strip-all \
-		-Wl,--import-memory,--export-memory,--stack-first,-z,stack-size=$(STACK) \
+		-Wl,--stack-first,-z,stack-size=$(STACK) \
 		$(EXPORTS:%=-Wl,--export=%)

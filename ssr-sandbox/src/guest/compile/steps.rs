@@ -13,13 +13,14 @@ use crate::{Error, Result};
 const SHOWN: usize = 15;
 
 /// What tests of other packages use of the package `test`, and the settings of the build beside.
-const LEFT_OUT: [&str; 8] = [
+const LEFT_OUT: [&str; 9] = [
     "./idlelib",
     "./lib2to3/tests",
     "./tkinter",
     "./turtledemo",
     "./ensurepip",
     "./pydoc_data",
+    "./ctypes/test",
     "./distutils/tests",
     "./unittest/test",
 ];
@@ -86,15 +87,26 @@ impl Steps {
             fs::copy(entry.path(), &to).map_err(|e| Error::cache(&to, e))?;
         }
         self.run("packing the standard library", "tar", |tar| {
-            tar.args(["--format=ustar", "--sort=name", "--mtime=@0", "--owner=0", "--group=0"])
-                .args(["--numeric-owner", "--mode=a=rX,u+w", "--exclude=__pycache__"])
-                .args(LEFT_OUT.map(|folder| format!("--exclude={folder}")))
-                // Of CPython's own tests, only what other projects' tests import.
-                .args(["--exclude=./test/[!_s]*", "--exclude=./test/s[!u]*"])
-                .args(["--exclude=./test/__main__.py", "--exclude=./test/su[!p]*"])
-                .args(["--transform=s,^\\./,python-stdlib/,", "--file=stdlib.tar", "--directory"])
-                .arg(&lib)
-                .arg(".");
+            tar.args([
+                "--create",
+                "--format=ustar",
+                "--sort=name",
+                "--mtime=@0",
+                "--owner=0",
+                "--group=0",
+            ])
+            .args(["--numeric-owner", "--mode=a=rX,u+w", "--exclude=__pycache__"])
+            .args(LEFT_OUT.map(|folder| format!("--exclude={folder}")))
+            // Of CPython's own tests, only what other projects' tests import.
+            .args(["--exclude=./test/[!_s]*", "--exclude=./test/s[!u]*"])
+            .args([
+                "--exclude=./test/__main__.py",
+                "--exclude=./test/_[!_]*",
+                "--exclude=./test/su[!p]*",
+            ])
+            .args(["--transform=s,^\\./,python-stdlib/,", "--file=stdlib.tar", "--directory"])
+            .arg(&lib)
+            .arg(".");
         })?;
         self.read("stdlib.tar")
     }
