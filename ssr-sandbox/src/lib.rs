@@ -8,6 +8,7 @@ mod guest;
 mod runner;
 mod sandbox;
 mod shell;
+mod tamper;
 mod vfs;
 mod wasi;
 

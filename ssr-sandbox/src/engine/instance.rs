@@ -181,6 +181,17 @@ impl Instance {
         &mut self.store.data_mut().ctx
     }
 
+    /// Lets whoever observes the guest look at its memory for the last time.
+    pub(crate) fn observe_end(&mut self) {
+        let (bytes, state) = self.memory.data_and_store_mut(&mut self.store);
+        state.ctx.look(bytes);
+    }
+
+    /// The guest's memory.
+    pub(crate) fn memory(&self) -> &[u8] {
+        self.memory.data(&self.store)
+    }
+
     /// Drops the interpreter and keeps its context.
     pub fn into_ctx(self) -> WasiCtx {
         self.store.into_data().ctx

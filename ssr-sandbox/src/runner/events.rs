@@ -30,8 +30,14 @@ pub(super) enum Event {
     Outcome { id: String, outcome: Outcome },
     /// The runner itself failed.
     Broken { message: String },
-    /// The runner returned.
-    Finished { status: i32 },
+    /// Something reached for the runner.
+    Sign { message: String },
+    /// The runner returned. A canary is a test of our own that must fail.
+    Finished {
+        status: i32,
+        #[serde(default)]
+        canary: Option<PhaseOutcome>,
+    },
 }
 
 impl Event {
@@ -41,7 +47,10 @@ impl Event {
             Self::Collection { id, .. } | Self::Outcome { id, .. } => id == running,
             Self::Test { id, phase, .. } => *phase == Phase::Teardown && id == running,
             Self::Finished { .. } => true,
-            Self::Collected { .. } | Self::Started { .. } | Self::Broken { .. } => false,
+            Self::Collected { .. }
+            | Self::Started { .. }
+            | Self::Broken { .. }
+            | Self::Sign { .. } => false,
         }
     }
 }
@@ -155,6 +164,24 @@ impl EventReader {
         self.report
     }
 
+    /// The files of the tests that are known so far.
+    pub(crate) fn files(&self) -> BTreeSet<String> {
+        self.report.iter().map(|(id, _)| id.file().to_owned()).collect()
+    }
+
+    /// Notes signs that the tested code reached for its judge.
+    pub(crate) fn tampering(&mut self, signs: impl IntoIterator<Item = String>) {
+        let signs: Vec<String> = signs.into_iter().collect();
+        for s in &signs {
+            eprintln!("DBG {s}");
+        }
+        for sign in signs {
+            if self.report.tampering().len() < LISTED_PROBLEMS {
+                self.report.add_tampering(sign);
+            }
+        }
+    }
+
     /// Notes what is wrong with the run as a whole.
     pub(crate) fn problem(&mut self, problem: impl Into<String>) {
         self.problems += 1;
@@ -196,8 +223,12 @@ impl EventReader {
                 let runner = self.runner;
                 self.problem(format!("{runner} broke: {}", last_line(&message)));
             }
-            Event::Finished { status } => {
+            Event::Sign { message } => self.tampering([message]),
+            Event::Finished { status, canary } => {
                 self.finished = true;
+                if canary == Some(PhaseOutcome::Passed) {
+                    self.tampering(["a test that must fail passed".to_owned()]);
+                }
                 if let Some(reason) = status_problem(status) {
                     let runner = self.runner;
                     self.problem(format!("{runner} ended with status {status}: {reason}"));

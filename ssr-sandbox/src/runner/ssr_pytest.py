@@ -2,6 +2,7 @@
 
 import pytest
 
+from ssr_audit import Audit
 from ssr_events import text
 
 # No threads and no other processes: no faulthandler, and no capturing of descriptors.
@@ -19,7 +20,7 @@ _IGNORED_OPTIONS = [
 ]
 
 
-def _plugin(emit, wanted, skip, text=text):
+def _plugin(emit, wanted, skip, audit, text=text):
     silent = False
     skip = frozenset(skip)
 
@@ -83,6 +84,7 @@ def _plugin(emit, wanted, skip, text=text):
         # A passed set-up or subtest says nothing yet about the test as a whole.
         if report.passed and (hasattr(report, "context") or report.when == "setup"):
             return
+        audit.check_report(report)
         emit(
             "test",
             id=text(report.nodeid),
@@ -109,6 +111,8 @@ def run(arguments, emit, wanted=None, skip=(), main=pytest.main):
     `wanted` limits the session to these ids, `None` runs all that is collected; `skip` takes ids
     out, of tests and of files.
     """
-    status = int(main(arguments, plugins=[_plugin(emit, wanted, skip)]))
-    emit("finished", status=status)
+    audit = Audit(emit)
+    status = int(main(arguments, plugins=[_plugin(emit, wanted, skip, audit), audit]))
+    audit.finish()
+    emit("finished", status=status, canary=audit.canary)
     return status

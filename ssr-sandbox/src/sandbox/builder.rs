@@ -6,8 +6,9 @@ use ssr_core::Tree;
 use crate::engine::{ExecOutcome, Instance, Limits};
 use crate::guest::Guest;
 use crate::runner::MODULES;
+use crate::tamper::{Judge, Lesson};
 use crate::vfs::Vfs;
-use crate::wasi::WasiCtx;
+use crate::wasi::{Observer, WasiCtx};
 use crate::{Error, Result};
 
 use super::process::Gate;
@@ -15,6 +16,9 @@ use super::{SITE_PACKAGES, Shared, TESTBED, WasiSandbox};
 
 /// Where our own modules are in the guest.
 const RUNTIME_PATH: &str = "/usr/lib/ssr";
+
+/// Where the guest leaves what it knows about itself.
+const SURVEY: &str = "/run/ssr/survey";
 
 /// What every guest starts with; commands can override it.
 const ENVIRONMENT: [(&str, &str); 8] = [
@@ -86,7 +90,9 @@ impl WasiSandboxBuilder {
         }
         let mut instance = self.guest.boot(ctx.build(), &PREPARATION)?;
         prepare(&mut instance, &self.preload)?;
+        let judge = survey(&mut instance)?;
         Ok(WasiSandbox(Arc::new(Shared {
+            judge: Arc::new(judge),
             snapshot: instance.snapshot()?,
             gate: Gate::new(self.workers),
             warm: Mutex::default(),
@@ -113,11 +119,29 @@ fn prepare(instance: &mut Instance, preload: &[String]) -> Result<()> {
     let preload = serde_json::to_string(preload).unwrap_or_else(|_| "[]".to_owned());
     let source = format!(
         "import sys; sys.path.append({RUNTIME_PATH:?})\n\
-         import ssr_runtime\n\
+         import ssr_runtime, ssr_witness\n\
          ssr_runtime.prepare({preload})\n\
          sys.path.remove({RUNTIME_PATH:?})\n"
     );
-    match instance.exec(&source)? {
+    succeed(instance, &source)
+}
+
+/// Learns what the prepared interpreter looks like, to notice later what tests do to it.
+fn survey(instance: &mut Instance) -> Result<Judge> {
+    instance.ctx_mut().observe(Observer::Lesson(Lesson::default()));
+    succeed(instance, &format!("import ssr_witness; ssr_witness.survey({SURVEY:?})\n"))?;
+    let lesson = match instance.ctx_mut().observe(Observer::None) {
+        Observer::Lesson(lesson) => lesson,
+        _ => Lesson::default(),
+    };
+    let vfs = instance.ctx_mut().vfs_mut();
+    let survey = vfs.read(SURVEY).map_err(|error| Error::Boot(error.to_string()))?;
+    vfs.remove_file(SURVEY).map_err(|error| Error::Boot(error.to_string()))?;
+    Judge::new(&survey, &lesson, instance.memory()).map_err(Error::Boot)
+}
+
+fn succeed(instance: &mut Instance, source: &str) -> Result<()> {
+    match instance.exec(source)? {
         ExecOutcome::Finished { status: 0 } => Ok(()),
         outcome => {
             let log = instance.ctx().stderr().text().trim().to_owned();

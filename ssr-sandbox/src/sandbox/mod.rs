@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ssr_core::{Command, Output, Sandbox, SandboxError, TestSelection, Tree};
 
 use crate::engine::Snapshot;
+use crate::tamper::Judge;
 use crate::vfs::Vfs;
 
 use bytecode::Warm;
@@ -45,6 +46,8 @@ pub struct WasiSandbox(Arc<Shared>);
 struct Shared {
     /// Python with pytest imported, no repository in sight.
     snapshot: Snapshot,
+    /// What that interpreter looks like.
+    judge: Arc<Judge>,
     gate: Gate,
     warm: Mutex<Vec<Warm>>,
 }

@@ -1,17 +1,19 @@
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ssr_core::{Exit, File, Outcome, RepoPath, TestId, TestRunner, Tree};
 
 use crate::engine::{ExecOutcome, Limits};
 use crate::runner::{EventReader, TestWatch};
+use crate::tamper::{Guard, changed_tests};
 use crate::vfs::Vfs;
-use crate::wasi::{Output, WasiParts};
+use crate::wasi::{Observer, Output, WasiParts};
 use crate::{Error, Result};
 
-use super::WasiSandbox;
 use super::layout::Layout;
-use super::process::{Finished, Process, Reporting, Tests, call, exit};
+use super::process::{Finished, Invocation, Process, Reporting, Tests, call, exit};
+use super::{TESTBED, WasiSandbox};
 
 /// Bytes of events that one test run may report: enough for some hundred thousand tests.
 const EVENTS_LIMIT: usize = 64 << 20;
@@ -85,13 +87,23 @@ impl WasiSandbox {
     ) -> Result<(ExecOutcome, WasiParts)> {
         let (key, channel) = (secret(), format!("/run/ssr/{}", secret()));
         vfs.mount("/", &key_tree(&key)).map_err(|error| Error::Engine(error.to_string()))?;
+        let before = vfs.clone();
         let ctx = process.ctx(vfs).events(&channel, EVENTS_LIMIT);
         let skip = reader.reported();
         let reporting = Reporting { key: KEY_FILE, channel: &channel, skip: &skip };
         let source = call(process, layout, Some(reporting));
         let watch = process.per_test.map(|limit| TestWatch::new(&key, limit));
-        let (outcome, mut parts) = self.clone_and_run(ctx, limits, &source, watch)?;
+        // Django's own test suite is run by the Django that it tests.
+        let strict = matches!(&process.invocation, Invocation::Tests(tests)
+            if tests.runner == TestRunner::Pytest);
+        let guard = Guard::new(Arc::clone(&self.0.judge), strict);
+        let (outcome, mut parts) = self.clone_and_run(ctx, limits, &source, watch, Some(guard))?;
         reader.read(&parts.events.bytes, &key);
+        if let Observer::Guard(guard) = &parts.observer {
+            reader.tampering(guard.signs(&parts.events.bytes));
+            let (files, bytecode) = (reader.files(), process.write_bytecode);
+            reader.tampering(changed_tests(&before, &parts.vfs, TESTBED, &files, bytecode));
+        }
         // The run may have ended before the runner took it away, or have put something else there;
         // nothing that a guest leaves is a failure of ours.
         let _ = parts.vfs.remove_file(KEY_FILE).or_else(|_| parts.vfs.remove_dir_all(KEY_FILE));

@@ -8,8 +8,9 @@ use ssr_core::{Exit, TestReport, TestRunner};
 use crate::Result;
 use crate::engine::{ExecOutcome, Limits, on_guest_stack};
 use crate::runner::TestWatch;
+use crate::tamper::Guard;
 use crate::vfs::Vfs;
-use crate::wasi::{Output, WasiBuilder, WasiCtx, WasiParts};
+use crate::wasi::{Observer, Output, WasiBuilder, WasiCtx, WasiParts};
 
 use super::WasiSandbox;
 use super::layout::Layout;
@@ -119,25 +120,30 @@ impl WasiSandbox {
         }
         let source = call(process, layout, None);
         let (outcome, parts) =
-            self.clone_and_run(process.ctx(vfs), process.limits(), &source, None)?;
+            self.clone_and_run(process.ctx(vfs), process.limits(), &source, None, None)?;
         let WasiParts { stdout, stderr, vfs, .. } = parts;
         Ok(Finished { exit: exit(outcome), stdout, stderr, vfs, report: None })
     }
 
-    /// Runs `source` in a fresh clone, under the eyes of `watch`.
+    /// Runs `source` in a fresh clone, under the eyes of `watch` and `guard`.
     pub(super) fn clone_and_run(
         &self,
         ctx: WasiBuilder,
         limits: Limits,
         source: &str,
         watch: Option<TestWatch>,
+        guard: Option<Guard>,
     ) -> Result<(ExecOutcome, WasiParts)> {
         on_guest_stack(|| {
             let mut instance = self.0.snapshot.instantiate(ctx.build(), &limits)?;
             if let Some(mut watch) = watch {
                 instance.watch(move |ctx| watch.look(&ctx.events().bytes, Instant::now()));
             }
+            if let Some(guard) = guard {
+                instance.ctx_mut().observe(Observer::Guard(guard));
+            }
             let outcome = instance.exec(source)?;
+            instance.observe_end();
             Ok((outcome, instance.into_ctx().into_parts()))
         })
     }

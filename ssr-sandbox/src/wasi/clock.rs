@@ -1,6 +1,6 @@
 use crate::vfs::Errno;
 
-use super::ctx::WasiCtx;
+use super::ctx::{Observer, WasiCtx};
 use super::memory::GuestMemory;
 
 /// How far the clocks move when they are read, in nanoseconds: time never stands still, so a loop
@@ -56,6 +56,9 @@ impl WasiCtx {
         result: u32,
     ) -> Result<(), Errno> {
         self.clocks.advance(STEP);
+        if let Observer::Guard(guard) = &mut self.observer {
+            guard.tick(memory.bytes());
+        }
         memory.write_u64(result, self.clocks.now(id)?)
     }
 }

@@ -1,6 +1,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use crate::tamper::{Guard, Lesson};
 use crate::vfs::{Errno, Ino, Vfs};
 
 use super::clock::Clocks;
@@ -37,6 +38,29 @@ pub struct WasiCtx {
     pub(super) clocks: Clocks,
     pub(super) random: ChaCha8Rng,
     pub(super) exit: Option<i32>,
+    pub(super) observer: Observer,
+}
+
+/// Who looks at the memory of the guest when it calls the host.
+#[derive(Default)]
+pub(crate) enum Observer {
+    /// Nobody.
+    #[default]
+    None,
+    /// Someone who learns where things are, from what the guest writes to standard output.
+    Lesson(Lesson),
+    /// Someone who looks for tampering with the event channel.
+    Guard(Guard),
+}
+
+impl std::fmt::Debug for Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Lesson(_) => "Lesson",
+            Self::Guard(_) => "Guard",
+        })
+    }
 }
 
 /// Settings for a [`WasiCtx`]; each method says its default.
@@ -66,6 +90,8 @@ pub struct WasiParts {
     pub events: Output,
     /// The code given to `proc_exit`, if it was called.
     pub exit: Option<i32>,
+    /// Who looked at the guest.
+    pub(crate) observer: Observer,
 }
 
 impl Default for WasiBuilder {
@@ -151,6 +177,7 @@ impl WasiBuilder {
             clocks: Clocks::new(self.epoch),
             random: ChaCha8Rng::from_seed(self.seed),
             exit: None,
+            observer: Observer::None,
         };
         let standard = [
             (Object::Stdin, rights::PIPE_IN, 0),
@@ -209,6 +236,18 @@ impl WasiCtx {
         self.exit
     }
 
+    /// Sets who looks at the guest from now on, and gives back who did.
+    pub(crate) fn observe(&mut self, observer: Observer) -> Observer {
+        std::mem::replace(&mut self.observer, observer)
+    }
+
+    /// Lets a guard look at the memory of a guest that has ended.
+    pub(crate) fn look(&mut self, memory: &[u8]) {
+        if let Observer::Guard(guard) = &mut self.observer {
+            guard.end(memory);
+        }
+    }
+
     /// Virtual nanoseconds since the start, as the monotonic clock shows them.
     pub fn elapsed(&self) -> u64 {
         self.clocks.elapsed()
@@ -226,8 +265,8 @@ impl WasiCtx {
             let closed = self.table.close(fd).ok().flatten();
             self.closed(closed);
         }
-        let Self { vfs, stdout, stderr, events, exit, .. } = self;
-        WasiParts { vfs, stdout, stderr, events, exit }
+        let Self { vfs, stdout, stderr, events, exit, observer, .. } = self;
+        WasiParts { vfs, stdout, stderr, events, exit, observer }
     }
 
     pub(super) fn open(

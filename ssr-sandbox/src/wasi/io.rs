@@ -2,7 +2,7 @@ use rand_chacha::rand_core::Rng;
 
 use crate::vfs::{Device, Errno};
 
-use super::ctx::WasiCtx;
+use super::ctx::{Observer, WasiCtx};
 use super::memory::GuestMemory;
 use super::table::{Descriptor, Object, OpenFile};
 use super::types::{FDFLAG_APPEND, rights};
@@ -217,9 +217,19 @@ impl WasiCtx {
                         Ok(()) => {}
                     }
                 }
-                Object::Stdout => self.stdout.push(bytes),
+                Object::Stdout => {
+                    if let Observer::Lesson(lesson) = &mut self.observer {
+                        lesson.hear(memory.bytes(), bytes);
+                    }
+                    self.stdout.push(bytes);
+                }
                 Object::Stderr => self.stderr.push(bytes),
-                Object::Events => self.events.push(bytes),
+                Object::Events => {
+                    if let Observer::Guard(guard) = &mut self.observer {
+                        guard.event(memory.bytes(), self.events.bytes.len(), bytes);
+                    }
+                    self.events.push(bytes);
+                }
                 Object::Device(..) => {}
                 Object::Stdin | Object::Directory(_) => return Err(Errno::BadFd),
             }

@@ -12,6 +12,11 @@ impl<'m> GuestMemory<'m> {
         Self(bytes)
     }
 
+    /// All of it.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.0
+    }
+
     pub(super) fn slice(&self, at: u32, len: u32) -> Result<&[u8], Errno> {
         let start = at as usize;
         let end = start.checked_add(len as usize).ok_or(Errno::Fault)?;

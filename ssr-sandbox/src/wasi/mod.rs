@@ -15,6 +15,7 @@ mod poll;
 mod table;
 mod types;
 
+pub(crate) use ctx::Observer;
 pub use ctx::{ProcExit, WasiBuilder, WasiCtx, WasiParts};
 pub use linker::add_to_linker;
 pub use output::Output;

@@ -1,0 +1,217 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::chain::{Chain, Sample};
+use super::seals::Seals;
+use super::survey::{Scope, Survey};
+
+/// One result in so many is compared with everything, not only with what results are made of.
+const SOME: u64 = 32;
+
+/// How the interpreter looks while it is left alone.
+pub(crate) struct Judge {
+    seals: Seals,
+    chain: Chain,
+    /// Where the interpreter counts how often tracing was switched, and the count.
+    tracing: Option<(u32, u32)>,
+}
+
+/// What is seen of an interpreter that shows its frames, to learn where they are.
+#[derive(Default)]
+pub(crate) struct Lesson {
+    samples: Vec<Sample>,
+    /// The memory near the running frame, between changes of the trace function.
+    switched: Vec<BTreeMap<u32, u32>>,
+}
+
+impl Lesson {
+    /// Takes what the guest writes to standard output at this moment.
+    pub(crate) fn hear(&mut self, memory: &[u8], line: &[u8]) {
+        if line == b"switched\n" {
+            self.switched.push(self.near(memory));
+        } else {
+            self.samples.extend(Sample::take(memory, line));
+        }
+    }
+
+    fn near(&self, memory: &[u8]) -> BTreeMap<u32, u32> {
+        let memory = super::layout::Memory(memory);
+        let places = Chain::places(&self.samples);
+        let near = places.iter().flat_map(|at| (at.saturating_sub(256)..at + 64).step_by(4));
+        near.filter_map(|at| Some((at, memory.word(at)?))).collect()
+    }
+
+    /// The one word that counts, above its lowest byte.
+    fn tracing(&self) -> Option<u32> {
+        let [first, rest @ ..] = self.switched.as_slice() else { return None };
+        let counts = |at: &u32| {
+            let values: Vec<u32> = rest.iter().filter_map(|words| words.get(at).copied()).collect();
+            let all = std::iter::once(first[at]).chain(values);
+            let steps: Vec<u32> =
+                all.clone().zip(all.skip(1)).map(|(one, next)| next.wrapping_sub(one)).collect();
+            let step = steps.first().copied().unwrap_or(0);
+            step != 0 && step < 1 << 16 && step % 256 == 0 && steps.iter().all(|s| *s == step)
+        };
+        let found: Vec<u32> = first.keys().copied().filter(counts).collect();
+        if let [one] = *found { Some(one) } else { None }
+    }
+}
+
+impl Judge {
+    /// Puts together what the survey in the guest named and what was learned from its frames.
+    /// `memory` is what will be compared with; a message when it is not laid out as expected.
+    pub(crate) fn new(survey: &[u8], lesson: &Lesson, memory: &[u8]) -> Result<Self, String> {
+        let survey: Survey = serde_json::from_slice(survey).map_err(|error| error.to_string())?;
+        let words = super::layout::Memory(memory);
+        Ok(Self {
+            seals: Seals::new(words, &survey)?,
+            chain: Chain::learn(&lesson.samples, &survey)?,
+            tracing: lesson.tracing().and_then(|at| Some((at, words.word(at)? >> 8))),
+        })
+    }
+}
+
+/// Looks at a guest while it runs tests, and remembers what is wrong.
+pub(crate) struct Guard {
+    judge: Arc<Judge>,
+    /// Whether every frame below an event has to be the judge's.
+    strict: bool,
+    dice: RandomState,
+    ticks: u64,
+    broken: BTreeSet<u32>,
+    traced: bool,
+    /// What was broken of the rest of the world, by the place in the event log.
+    world: Vec<(usize, BTreeSet<u32>)>,
+    /// Places in the event log that something else than the judge wrote.
+    foreign: Vec<usize>,
+}
+
+impl Guard {
+    /// `strict` when nothing of the repository takes part in running its tests.
+    pub(crate) fn new(judge: Arc<Judge>, strict: bool) -> Self {
+        let (dice, broken) = (RandomState::new(), BTreeSet::new());
+        Self {
+            judge,
+            strict,
+            dice,
+            ticks: 0,
+            broken,
+            traced: false,
+            world: Vec::new(),
+            foreign: Vec::new(),
+        }
+    }
+
+    /// Looks when the guest writes `event` to the log, of which there are `at` bytes already.
+    pub(crate) fn event(&mut self, memory: &[u8], at: usize, event: &[u8]) {
+        let has = |part: &[u8]| event.windows(part.len()).any(|window| window == part);
+        if has(b"\"event\": \"started\"") {
+            return;
+        }
+        self.look(memory);
+        if !self.judge.chain.is_the_judge(memory, self.strict) {
+            self.foreign.push(at);
+        }
+        let ends = has(b"\"event\": \"collected\"") || has(b"\"event\": \"finished\"");
+        // Tested code cannot know at which results everything is compared.
+        if !ends && !self.dice.hash_one(at).is_multiple_of(SOME) {
+            return;
+        }
+        let seals = &self.judge.seals;
+        seals.broken(memory, Scope::Judge, &mut self.broken);
+        let mut world = BTreeSet::new();
+        seals.broken(memory, Scope::World, &mut world);
+        if !world.is_empty() {
+            self.world.push((at, world));
+        }
+    }
+
+    /// Looks when the guest has ended, for the last time.
+    pub(crate) fn end(&mut self, memory: &[u8]) {
+        self.look(memory);
+        self.judge.seals.broken(memory, Scope::Judge, &mut self.broken);
+    }
+
+    /// Looks when the guest reads the clock, which pytest does before and after each phase of a
+    /// test, twice in a row: every second time is enough.
+    pub(crate) fn tick(&mut self, memory: &[u8]) {
+        self.ticks = self.ticks.wrapping_add(1);
+        if self.ticks.is_multiple_of(2) {
+            self.look(memory);
+        }
+    }
+
+    fn look(&mut self, memory: &[u8]) {
+        self.judge.seals.broken(memory, Scope::Hot, &mut self.broken);
+        if let Some((at, count)) = self.judge.tracing {
+            let now = super::layout::Memory(memory).word(at).map(|word| word >> 8);
+            self.traced |= now != Some(count);
+        }
+    }
+
+    /// What the run has against it, given the events that it wrote.
+    pub(crate) fn signs(&self, events: &[u8]) -> Vec<String> {
+        let mut signs = BTreeSet::new();
+        let name = |label: &u32| self.judge.seals.name(*label);
+        signs.extend(self.broken.iter().map(|label| format!("{} was replaced", name(label))));
+        if self.traced {
+            signs.insert("the tracing of Python code was switched on".to_owned());
+        }
+        for (at, labels) in &self.world {
+            if Line::at(events, *at).is_some_and(|line| line.is_between_tests()) {
+                let left = |label| format!("{} was left replaced", name(label));
+                signs.extend(labels.iter().map(left));
+            }
+        }
+        for at in &self.foreign {
+            if Line::at(events, *at).is_none_or(|line| line.can_help()) {
+                signs.insert("an event was not written by the test runner".to_owned());
+            }
+        }
+        signs.into_iter().collect()
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { broken, traced, foreign, .. } = self;
+        write!(f, "Guard({} broken, traced: {traced}, foreign: {foreign:?})", broken.len())
+    }
+}
+
+/// What matters of an event here.
+#[derive(Deserialize)]
+struct Line {
+    event: String,
+    #[serde(default)]
+    phase: String,
+    #[serde(default)]
+    outcome: String,
+}
+
+impl Line {
+    fn at(events: &[u8], at: usize) -> Option<Self> {
+        let rest = events.get(at..)?;
+        serde_json::from_slice(rest.split(|byte| *byte == b'\n').next()?).ok()
+    }
+
+    /// Whether tests have put back by now what they replace.
+    fn is_between_tests(&self) -> bool {
+        matches!(&*self.event, "collected" | "finished")
+            || self.phase == "teardown"
+            || self.event == "outcome"
+    }
+
+    /// Whether a forger gains by it. A failing subtest is reported from within its test.
+    fn can_help(&self) -> bool {
+        match &*self.event {
+            "test" | "outcome" => self.outcome == "passed",
+            "collection" | "started" | "broken" | "sign" => false,
+            _ => true,
+        }
+    }
+}
