@@ -104,6 +104,9 @@ pub enum Error {
         /// The error of the operating system.
         source: std::io::Error,
     },
+    /// No log format has this name.
+    #[error("`{0}` is no log format; use pytest, unittest, django, cargo, go, jest or junit")]
+    LogFormat(String),
     /// Python source with a NUL character, which no interpreter accepts.
     #[error("the Python source contains a NUL character; remove it")]
     Source,

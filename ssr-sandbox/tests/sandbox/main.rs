@@ -5,6 +5,7 @@ mod support;
 mod django;
 mod isolation;
 mod limits;
+mod logs;
 mod outcomes;
 mod python;
 mod shell;
