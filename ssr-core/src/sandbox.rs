@@ -208,7 +208,8 @@ pub enum TestSelection {
 pub struct Limits {
     /// Wall-clock time. Default: 90 s, the paper's bound for a suite.
     pub wall: Duration,
-    /// Wall-clock time of one test, its set-up and teardown included. A test that takes longer ends
+    /// Time of one test, its set-up and teardown included; processor time where the sandbox can
+    /// measure it, so that a busy machine cuts nothing off. A test that takes longer ends
     /// as [`Outcome::Timeout`](crate::Outcome::Timeout), and the tests after it still run. `None`
     /// is no other bound than [`Limits::wall`]. Default: 30 s.
     ///

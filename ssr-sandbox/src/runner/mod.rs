@@ -9,7 +9,7 @@ pub(crate) use events::EventReader;
 pub(crate) use watch::TestWatch;
 
 /// Our own modules in the guest: the one that starts every command, and what it uses.
-pub(crate) const MODULES: [(&str, &str); 9] = [
+pub(crate) const MODULES: [(&str, &str); 10] = [
     ("ssr_runtime.py", include_str!("ssr_runtime.py")),
     ("ssr_supply.py", include_str!("ssr_supply.py")),
     ("ssr_ctypes.py", include_str!("ssr_ctypes.py")),
@@ -18,5 +18,6 @@ pub(crate) const MODULES: [(&str, &str); 9] = [
     ("ssr_witness.py", include_str!("ssr_witness.py")),
     ("ssr_audit.py", include_str!("ssr_audit.py")),
     ("ssr_pytest.py", include_str!("ssr_pytest.py")),
+    ("ssr_django.py", include_str!("ssr_django.py")),
     ("ssr_unittest.py", include_str!("ssr_unittest.py")),
 ];

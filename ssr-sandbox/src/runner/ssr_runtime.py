@@ -10,6 +10,7 @@ import runpy
 import sys
 import types
 
+import ssr_django
 import ssr_events
 import ssr_supply
 import ssr_unittest
@@ -164,13 +165,17 @@ def _tests(command):
         arguments = ssr_pytest.OPTIONS + command["argv"][1:]
         return ssr_pytest.run(arguments, emit, wanted, skip)
 
+    name = ssr_unittest.dotted
+    if command["runner"] == "django":
+        name = ssr_unittest.labelled
+        ssr_django.supply()
+
     def main():
         program = command["argv"][0]
         if program.endswith(".py"):
             return _file(command)
         return _module({"module": program})
 
-    name = ssr_unittest.labelled if command["runner"] == "django" else ssr_unittest.dotted
     return ssr_unittest.run(main, emit, name, wanted, skip)
 
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use ssr_core::{Exit, TestReport, TestRunner};
@@ -137,7 +137,7 @@ impl WasiSandbox {
         on_guest_stack(|| {
             let mut instance = self.0.snapshot.instantiate(ctx.build(), &limits)?;
             if let Some(mut watch) = watch {
-                instance.watch(move |ctx| watch.look(&ctx.events().bytes, Instant::now()));
+                instance.watch(move |ctx| watch.look(&ctx.events().bytes));
             }
             if let Some(guard) = guard {
                 instance.ctx_mut().observe(Observer::Guard(guard));

@@ -38,7 +38,7 @@ fn an_endless_test_times_out_and_the_others_still_run() {
     ];
     let files = [("test_a.py", ENDLESS)];
     for command in [Command::tests(TestSelection::All), Command::shell("pytest -v")] {
-        let output = open(&files).run(&command.with_limits(per_test(0.5, 90.0))).unwrap();
+        let output = open(&files).run(&command.with_limits(per_test(1.0, 90.0))).unwrap();
         assert_eq!(output.exit, Exit::Code(1), "{}", output.stdout_text());
         let report = output.report.clone().unwrap();
         assert_eq!(report, outcomes.into_iter().map(|(id, o)| (id.into(), o)).collect());
@@ -55,7 +55,7 @@ fn an_endless_file_does_not_hide_the_others() {
         ("test_b.py", "while True: pass\n"),
         ("test_c.py", "def test_3(): pass\n"),
     ]);
-    let command = Command::tests(TestSelection::All).with_limits(per_test(0.5, 90.0));
+    let command = Command::tests(TestSelection::All).with_limits(per_test(1.0, 90.0));
     let output = workspace.run(&command).unwrap();
     let report = output.report.unwrap();
     let outcomes: Vec<_> = report.iter().map(|(_, outcome)| outcome).collect();

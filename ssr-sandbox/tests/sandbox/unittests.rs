@@ -97,7 +97,7 @@ class B(unittest.TestCase):
 class C(unittest.TestCase):
   def test_5(self): pass
 ";
-    let per_test = Some(Duration::from_millis(500));
+    let per_test = Some(Duration::from_secs(1));
     let limits = Limits { per_test, ..Limits::default() };
     for command in [unittest(TestSelection::All), Command::shell("python -m unittest -v test_a")] {
         let output = open(&[("test_a.py", body)]).run(&command.with_limits(limits)).unwrap();
