@@ -1,7 +1,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use ssr_core::{Baseline, Limits, PYTEST_PARSER, RepoPath, Sandbox, Tree, pytest_script};
+use ssr_core::{
+    Baseline, Command, Limits, PYTEST_PARSER, RepoPath, Sandbox, TestSelection, Tree, pytest_script,
+};
 use ssr_mutate::is_test_file;
 use ssr_rl::Repository;
 use ssr_sandbox::{Guest, WasiSandbox, default_cache_dir};
@@ -33,7 +35,7 @@ pub fn open_sandbox(guest: &Guest, package: &Package) -> Result<WasiSandbox> {
         .site_packages(package.site_packages.clone())
         .build()
         .map_err(|error| Failure::Infrastructure(error.to_string()))?;
-    sandbox.warm(&package.tree)?;
+    sandbox.warm(&package.tree, &Command::tests(TestSelection::All))?;
     Ok(sandbox)
 }
 

@@ -18,6 +18,6 @@ pub use error::{Error, Result};
 pub use folder::{read_folder, write_folder};
 pub use guest::{Guest, GuestProgress, PythonVersion, UnknownPython, default_cache_dir};
 pub use logs::LogFormat;
-pub use sandbox::{WasiSandbox, WasiSandboxBuilder, WasiWorkspace};
+pub use sandbox::{SandboxCounters, WasiSandbox, WasiSandboxBuilder, WasiWorkspace};
 pub use vfs::{DirEntry, Errno, FileKind, Metadata, Vfs, VfsError, VfsLimits};
 pub use wasi::{Output, ProcExit, WasiBuilder, WasiCtx, WasiParts, add_to_linker};

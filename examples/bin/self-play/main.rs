@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use ssr_core::{File, Limits, Seed, Suites, Tree};
+use ssr_core::{Command, File, Limits, Seed, Suites, Tree};
 use ssr_examples::{
     Failure, OperatorInjector, PYTEST, Package, Packages, Result, Screened, open_sandbox,
     prepare_guest, screen,
@@ -113,6 +113,7 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
     let needed = config.thresholds.min_passing_tests;
     let Screened { repository, baseline, limits } =
         screen(&sandbox, &package, needed, Limits::default())?;
+    sandbox.warm(&package.tree, &Command::shell(repository.test_script.as_str()))?;
     let injector = OperatorInjector::new(&package.tree);
     display.say(&format!(
         "{} tests pass, {} flaky, {} others; {} sites for bug operators",

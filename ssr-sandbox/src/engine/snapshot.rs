@@ -21,11 +21,12 @@ struct Inner {
     image_bytes: usize,
     vfs: Vfs,
     elapsed: u64,
+    random: u128,
 }
 
 impl Snapshot {
     pub(crate) fn new(runtime: &Arc<Runtime>, image: &MemoryImage, ctx: WasiCtx) -> Result<Self> {
-        let elapsed = ctx.elapsed();
+        let (elapsed, random) = (ctx.elapsed(), ctx.random_position());
         let mut vfs = ctx.into_parts().vfs;
         vfs.freeze();
         Ok(Self(Arc::new(Inner {
@@ -34,19 +35,22 @@ impl Snapshot {
             image_bytes: image.bytes.len(),
             vfs,
             elapsed,
+            random,
         })))
     }
 
     /// A new interpreter in this state, in its own context `ctx`.
     ///
     /// The filesystem of `ctx` is the one that the guest sees; start from [`vfs`](Self::vfs). Its
-    /// clock is moved on to where the snapshot's was, since time never goes back.
+    /// clock is moved on to where the snapshot's was, since time never goes back, and so is its
+    /// randomness: nothing comes twice.
     ///
     /// # Errors
     /// [`Error::Engine`] when `limits.memory` is smaller than the snapshot's memory, or the host
     /// has no memory left.
     pub fn instantiate(&self, mut ctx: WasiCtx, limits: &Limits) -> Result<Instance> {
         ctx.advance(self.0.elapsed.saturating_sub(ctx.elapsed()));
+        ctx.skip_random(self.0.random);
         Instance::new(&self.0.runtime, &self.0.image, ctx, limits)
     }
 

@@ -20,4 +20,5 @@ pub(crate) const MODULES: [(&str, &str); 10] = [
     ("ssr_pytest.py", include_str!("ssr_pytest.py")),
     ("ssr_django.py", include_str!("ssr_django.py")),
     ("ssr_unittest.py", include_str!("ssr_unittest.py")),
+    ("ssr_session.py", include_str!("ssr_session.py")),
 ];

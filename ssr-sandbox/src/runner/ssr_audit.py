@@ -52,14 +52,17 @@ def _fails():
 class Audit:
     """What one session has against it. `canary` is how a test that must fail ended."""
 
-    def __init__(self, emit):
-        self._emit = emit
+    def __init__(self):
+        self._emit = None
         self._said = set()
         self._items = {}
         self._failed = {}
         self._reports = {}
         self._running = None
         self.canary = None
+
+    def connect(self, emit):
+        self._emit = emit
 
     def sign(self, message):
         if message not in self._said:

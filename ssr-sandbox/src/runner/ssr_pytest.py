@@ -20,9 +20,24 @@ _IGNORED_OPTIONS = [
 ]
 
 
-def _plugin(emit, wanted, skip, audit, text=text):
+def event_plugins(text=text):
+    """The plugins of a session, with the functions that say where it reports to and which tests to
+    run, and that report its end.
+    """
+    audit = Audit()
+    emit = wanted = None
+    skip = frozenset()
     silent = False
-    skip = frozenset(skip)
+
+    def start(channel, only=None, without=()):
+        nonlocal emit, wanted, skip
+        emit, skip = channel, frozenset(without)
+        audit.connect(channel)
+        wanted = None if only is None else frozenset(only)
+
+    def end(status):
+        audit.finish()
+        emit("finished", status=status, canary=audit.canary)
 
     def pytest_addoption(parser):
         group = parser.getgroup("accepted and ignored")
@@ -102,7 +117,7 @@ def _plugin(emit, wanted, skip, audit, text=text):
     # SimpleNamespace cannot.
     plugin = type("EventPlugin", (), {})()
     vars(plugin).update(hooks)
-    return plugin
+    return [plugin, audit], start, end
 
 
 def run(arguments, emit, wanted=None, skip=(), main=pytest.main):
@@ -111,8 +126,8 @@ def run(arguments, emit, wanted=None, skip=(), main=pytest.main):
     `wanted` limits the session to these ids, `None` runs all that is collected; `skip` takes ids
     out, of tests and of files.
     """
-    audit = Audit(emit)
-    status = int(main(arguments, plugins=[_plugin(emit, wanted, skip, audit), audit]))
-    audit.finish()
-    emit("finished", status=status, canary=audit.canary)
+    plugins, start, end = event_plugins()
+    start(emit, wanted, skip)
+    status = int(main(arguments, plugins=plugins))
+    end(status)
     return status

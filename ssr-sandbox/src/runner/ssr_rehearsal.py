@@ -9,6 +9,7 @@ import tempfile
 import pytest
 
 import ssr_pytest
+import ssr_session  # noqa: F401, not from the repository's path later
 
 
 def warm_up():

@@ -53,13 +53,8 @@ def run(command):
 
     It returns only when memory ran out and nobody handled that.
     """
-    os.environ.update(command["env"])
-    os.chdir(command["cwd"])
-    sys.argv[:] = command["argv"]
-    extra = command["env"].get("PYTHONPATH", "").split(":")
-    sys.path[:0] = command["path"][:1] + [entry for entry in extra if entry] + command["path"][1:]
-    sys.dont_write_bytecode = bool(command["dont_write_bytecode"])
-    _forget(command["shadowed"], command["path"])
+    if command["kind"] != "resumed":
+        _enter(command)
     status = _guarded(_KINDS[command["kind"]], command)
     if status is None:
         return
@@ -70,6 +65,30 @@ def run(command):
         except Exception:
             status = status or 120
     os._exit(status & 0xFF)
+
+
+def _enter(command):
+    os.environ.update(command["env"])
+    os.chdir(command["cwd"])
+    sys.argv[:] = command["argv"]
+    extra = command["env"].get("PYTHONPATH", "").split(":")
+    sys.path[:0] = command["path"][:1] + [entry for entry in extra if entry] + command["path"][1:]
+    sys.dont_write_bytecode = bool(command["dont_write_bytecode"])
+    _forget(command["shadowed"], command["path"])
+
+
+def prepare_session(command):
+    """Brings a pytest command to the point before it collects; `run` goes on from there."""
+    global _session
+    _enter(command)
+    import ssr_pytest
+    import ssr_session
+
+    _session = ssr_session.prepare(ssr_pytest.OPTIONS + command["argv"][1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    gc.collect()
+    gc.freeze()
 
 
 def _forget(names, path):
@@ -179,4 +198,16 @@ def _tests(command):
     return ssr_unittest.run(main, emit, name, wanted, skip)
 
 
-_KINDS = {"code": _code, "stdin": _stdin, "file": _file, "module": _module, "tests": _tests}
+def _resumed(command):
+    import ssr_session
+
+    emit = ssr_events.connect(command["key"], command["channel"])
+    return ssr_session.resume(
+        _session, command["files"], emit, command["wanted"], command["skip"]
+    )
+
+
+_KINDS = {
+    "code": _code, "stdin": _stdin, "file": _file, "module": _module, "tests": _tests,
+    "resumed": _resumed,
+}

@@ -1,3 +1,4 @@
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -90,13 +91,16 @@ impl WasiSandboxBuilder {
         }
         let mut instance = self.guest.boot(ctx.build(), &PREPARATION)?;
         prepare(&mut instance, &self.preload)?;
-        let judge = survey(&mut instance)?;
-        Ok(WasiSandbox(Arc::new(Shared {
-            judge: Arc::new(judge),
+        let judge = Arc::new(survey(&mut instance)?);
+        let shared = Arc::new(Shared {
+            judge,
             snapshot: instance.snapshot()?,
             gate: Gate::new(self.workers),
             warm: Mutex::default(),
-        })))
+            clones: AtomicU64::new(0),
+            resumed: AtomicU64::new(0),
+        });
+        Ok(WasiSandbox { shared, recorder: None })
     }
 
     fn filesystem(&self) -> Result<Vfs, Box<dyn std::error::Error>> {

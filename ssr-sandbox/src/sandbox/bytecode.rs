@@ -1,52 +1,14 @@
-use ssr_core::{Output, RepoPath, SandboxError, Tree};
+use ssr_core::{RepoPath, Tree};
 
-use crate::vfs::{Vfs, VfsError};
+use crate::vfs::Vfs;
 
-use super::layout::Layout;
-use super::workspace::WasiWorkspace;
-use super::{TESTBED, WasiSandbox, failed, install, whole_suite};
+use super::TESTBED;
 
 /// The folder in which Python keeps bytecode, one below each folder of sources.
 const CACHE: &str = "__pycache__";
 
-/// A filesystem with a repository whose bytecode is there already.
-#[derive(Clone)]
-pub(super) struct Warm {
-    pub(super) tree: Tree,
-    vfs: Vfs,
-}
-
-impl Warm {
-    /// Runs the suite of `tree` and keeps the bytecode of its sources.
-    pub(super) fn new(sandbox: &WasiSandbox, tree: &Tree) -> Result<(Self, Output), SandboxError> {
-        let layout = Layout::of(tree);
-        let mut vfs = sandbox.base();
-        vfs.mount(TESTBED, tree).map_err(|error| failed("mounting the repository", error))?;
-        let installed = install(vfs.clone(), &layout)?;
-        let workspace = WasiWorkspace::on(sandbox.clone(), tree, installed, layout);
-        let (output, left) = workspace.run_tests(&whole_suite(), true)?;
-        vfs.mount(TESTBED, &bytecode_of(tree, &left.tree(TESTBED)))
-            .map_err(|error| failed("keeping bytecode", error))?;
-        vfs.freeze();
-        Ok((Self { tree: tree.clone(), vfs }, output))
-    }
-
-    /// The filesystem with `tree` instead, and only such bytecode as belongs to sources that both
-    /// trees share.
-    pub(super) fn update(&self, tree: &Tree) -> Result<Vfs, VfsError> {
-        let mut vfs = self.vfs.clone();
-        for path in self.tree.changed_paths(tree) {
-            for cached in cached_files(&vfs, &path) {
-                vfs.remove_file(&cached)?;
-            }
-        }
-        vfs.update(TESTBED, &self.tree, tree)?;
-        Ok(vfs)
-    }
-}
-
 /// The bytecode files in `after` whose sources are those of `before`.
-fn bytecode_of(before: &Tree, after: &Tree) -> Tree {
+pub(super) fn bytecode_of(before: &Tree, after: &Tree) -> Tree {
     let files = after.files().filter(|(path, _)| {
         source_of(path).is_some_and(|source| {
             !before.contains(path.as_str())
@@ -68,7 +30,7 @@ pub(super) fn source_of(path: &RepoPath) -> Option<String> {
 }
 
 /// The bytecode files that `vfs` has for a source of the repository.
-fn cached_files(vfs: &Vfs, source: &RepoPath) -> Vec<String> {
+pub(super) fn cached_files(vfs: &Vfs, source: &RepoPath) -> Vec<String> {
     let Some(stem) = source.file_name().strip_suffix(".py") else { return Vec::new() };
     let folder = source.parent().map_or_else(String::new, |parent| format!("{parent}/"));
     let cache = format!("{TESTBED}/{folder}{CACHE}");

@@ -5,19 +5,22 @@ mod bytecode;
 mod layout;
 mod passes;
 mod process;
+mod session;
+mod warm;
 mod workspace;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ssr_core::{Command, Output, Sandbox, SandboxError, TestSelection, Tree};
+use ssr_core::{Command, Output, Sandbox, SandboxError, Tree};
 
 use crate::engine::Snapshot;
 use crate::tamper::Judge;
 use crate::vfs::Vfs;
 
-use bytecode::Warm;
-
 use process::Gate;
+use session::Recorder;
+use warm::Warm;
 
 pub use builder::WasiSandboxBuilder;
 pub use workspace::WasiWorkspace;
@@ -41,7 +44,11 @@ const KEPT_WARM: usize = 8;
 /// subprocess, no thread and no native extension; clocks and randomness are virtual, so equal
 /// inputs give equal outputs. Clones share everything.
 #[derive(Clone)]
-pub struct WasiSandbox(Arc<Shared>);
+pub struct WasiSandbox {
+    shared: Arc<Shared>,
+    /// Notes the test runs of a command that the sandbox is being warmed for.
+    recorder: Option<Arc<Recorder>>,
+}
 
 struct Shared {
     /// Python with pytest imported, no repository in sight.
@@ -50,21 +57,42 @@ struct Shared {
     judge: Arc<Judge>,
     gate: Gate,
     warm: Mutex<Vec<Warm>>,
+    clones: AtomicU64,
+    resumed: AtomicU64,
+}
+
+/// What a sandbox has done so far, all its clones together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SandboxCounters {
+    /// Interpreters started.
+    pub clones: u64,
+    /// Those among them that went on with a pytest session prepared by [`WasiSandbox::warm`].
+    pub resumed: u64,
 }
 
 impl WasiSandbox {
-    /// Runs the tests of `tree` once in a throw-away clone and keeps the bytecode that this
-    /// compiled: opening the same tree, or one that differs in some files, then skips compiling
-    /// what did not change. Bytecode is only ever used for a source with the very bytes that it was
-    /// compiled from. Returns the output of that run.
+    /// Runs `command` once in a throw-away workspace on `tree`, so that running it again, on this
+    /// tree or on one that differs in some files, skips what did not change:
     ///
-    /// Call it with trees that are trusted as much as their own tests are: what they compile is
-    /// what later runs of unchanged files execute.
+    /// - Bytecode is kept, and used only for a source with the very bytes that it was compiled from.
+    /// - Each pytest session that the command started is started once more and kept at the point
+    ///   before it collects, with plugins, configuration and conftest files loaded. A run goes on
+    ///   from there while everything that the session looked at is unchanged, and starts from the
+    ///   beginning otherwise. A session of [`Program::Tests`](ssr_core::Program::Tests) serves any
+    ///   selection of files and ids.
+    ///
+    /// Results are the same either way, except for the addresses that objects have in memory. Of
+    /// the trees warmed, the last eight are kept. Returns the
+    /// output of that run.
+    ///
+    /// Call it with trees that are trusted as much as their own tests are: what they compile and
+    /// load is what later runs of unchanged files execute.
     ///
     /// # Errors
     /// Only when the infrastructure fails.
-    pub fn warm(&self, tree: &Tree) -> Result<Output, SandboxError> {
-        let (warm, output) = Warm::new(self, tree)?;
+    pub fn warm(&self, tree: &Tree, command: &Command) -> Result<Output, SandboxError> {
+        let (warm, output) = Warm::new(self, tree, command)?;
         let mut kept = self.kept();
         kept.retain(|other| other.tree != *tree);
         if kept.len() == KEPT_WARM {
@@ -74,9 +102,27 @@ impl WasiSandbox {
         Ok(output)
     }
 
+    /// What was done so far.
+    pub fn counters(&self) -> SandboxCounters {
+        SandboxCounters {
+            clones: self.shared.clones.load(Ordering::Relaxed),
+            resumed: self.shared.resumed.load(Ordering::Relaxed),
+        }
+    }
+
+    fn count(&self, resumed: bool) {
+        self.shared.clones.fetch_add(1, Ordering::Relaxed);
+        self.shared.resumed.fetch_add(resumed.into(), Ordering::Relaxed);
+    }
+
     /// The filesystem that runs start from, without a repository.
     fn base(&self) -> Vfs {
-        self.0.snapshot.vfs().clone()
+        self.snapshot().vfs().clone()
+    }
+
+    /// Python with pytest imported, no repository in sight.
+    fn snapshot(&self) -> &Snapshot {
+        &self.shared.snapshot
     }
 
     /// The filesystem with `tree` at its place.
@@ -89,20 +135,19 @@ impl WasiSandbox {
                 .min_by_key(|(distance, _)| *distance)
                 // Not a descendant: mounting afresh is cheaper than taking most files away.
                 .filter(|(distance, _)| *distance <= tree.len() / 2)
+                .filter(|(_, warm)| warm.layout.metadata == layout.metadata)
                 .map(|(_, warm)| warm.clone())
         };
-        let mounted = match closest {
-            Some(warm) => warm.update(tree),
-            None => {
-                let mut vfs = self.base();
-                vfs.mount(TESTBED, tree).map(|()| vfs)
-            }
+        let Some(warm) = closest else {
+            let mut vfs = self.base();
+            vfs.mount(TESTBED, tree).map_err(|error| failed("mounting the repository", error))?;
+            return install(vfs, layout);
         };
-        install(mounted.map_err(|error| failed("mounting the repository", error))?, layout)
+        warm.update(tree).map_err(|error| failed("mounting the repository", error))
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Warm>> {
-        self.0.warm.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.warm.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -130,9 +175,4 @@ fn failed(
     error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> SandboxError {
     SandboxError::infrastructure(doing, error)
-}
-
-/// The command that warming runs.
-fn whole_suite() -> Command {
-    Command::tests(TestSelection::All)
 }

@@ -12,7 +12,7 @@ use crate::wasi::{Observer, Output, WasiParts};
 use crate::{Error, Result};
 
 use super::layout::Layout;
-use super::process::{Finished, Invocation, Process, Reporting, Tests, call, exit};
+use super::process::{Finished, Process, Reporting, Tests, call, clone_and_run, exit, resume};
 use super::{TESTBED, WasiSandbox};
 
 /// Bytes of events that one test run may report: enough for some hundred thousand tests.
@@ -47,7 +47,7 @@ impl WasiSandbox {
             let left = process.wall.saturating_sub(start.elapsed());
             let limits = Limits { wall: left, ..process.limits() };
             let (outcome, parts) =
-                self.execute_pass(vfs.clone(), process, limits, layout, &mut reader)?;
+                self.execute_pass(vfs.clone(), process, tests, limits, layout, &mut reader)?;
             for (all, part) in [(&mut stdout, &parts.stdout), (&mut stderr, &parts.stderr)] {
                 all.push(&part.bytes);
                 all.truncated |= part.truncated;
@@ -81,23 +81,36 @@ impl WasiSandbox {
         &self,
         mut vfs: Vfs,
         process: &Process,
+        tests: &Tests,
         limits: Limits,
         layout: &Layout,
         reader: &mut EventReader,
     ) -> Result<(ExecOutcome, WasiParts)> {
         let (key, channel) = (secret(), format!("/run/ssr/{}", secret()));
+        let session = self.session_for(&vfs, process, layout);
         vfs.mount("/", &key_tree(&key)).map_err(|error| Error::Engine(error.to_string()))?;
         let before = vfs.clone();
-        let ctx = process.ctx(vfs).events(&channel, EVENTS_LIMIT);
+        let mut ctx = process.ctx(vfs).events(&channel, EVENTS_LIMIT).build();
         let skip = reader.reported();
         let reporting = Reporting { key: KEY_FILE, channel: &channel, skip: &skip };
-        let source = call(process, layout, Some(reporting));
+        let (snapshot, source) = match &session {
+            Some((session, files)) => {
+                ctx.adopt(session.descriptors());
+                let wanted = tests.wanted.as_deref();
+                (session.snapshot(), resume(wanted, files, reporting))
+            }
+            None => (self.snapshot(), call(process, layout, Some(reporting))),
+        };
         let watch = process.per_test.map(|limit| TestWatch::new(&key, limit));
         // Django's own test suite is run by the Django that it tests.
-        let strict = matches!(&process.invocation, Invocation::Tests(tests)
-            if tests.runner == TestRunner::Pytest);
-        let guard = Guard::new(Arc::clone(&self.0.judge), strict);
-        let (outcome, mut parts) = self.clone_and_run(ctx, limits, &source, watch, Some(guard))?;
+        let strict = tests.runner == TestRunner::Pytest;
+        let guard = Guard::new(Arc::clone(&self.shared.judge), strict);
+        self.count(session.is_some());
+        let (outcome, mut parts) =
+            clone_and_run(snapshot, ctx, limits, &source, watch, Some(guard))?;
+        if let Some((session, _)) = &session {
+            session.complete(&mut parts.stdout, &mut parts.stderr);
+        }
         reader.read(&parts.events.bytes, &key);
         if let Observer::Guard(guard) = &parts.observer {
             reader.tampering(guard.signs(&parts.events.bytes));

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use ssr_core::{Exit, TestReport, TestRunner};
 
 use crate::Result;
-use crate::engine::{ExecOutcome, Limits, on_guest_stack};
+use crate::engine::{ExecOutcome, Limits, Snapshot, on_guest_stack};
 use crate::runner::TestWatch;
 use crate::tamper::Guard;
 use crate::vfs::Vfs;
@@ -114,39 +114,51 @@ pub(super) struct Reporting<'a> {
 impl WasiSandbox {
     /// Runs `process` on `vfs` in a fresh clone of the interpreter; tests in as many as they need.
     pub(crate) fn execute(&self, vfs: Vfs, process: &Process, layout: &Layout) -> Result<Finished> {
-        let _turn = self.0.gate.enter();
+        let _turn = self.shared.gate.enter();
         if let Invocation::Tests(tests) = &process.invocation {
-            return self.execute_tests(&vfs, process, tests, layout);
+            let Some(recorder) = &self.recorder else {
+                return self.execute_tests(&vfs, process, tests, layout);
+            };
+            recorder.note(process, layout);
+            let process = Process { write_bytecode: true, ..process.clone() };
+            return self.execute_tests(&vfs, &process, tests, layout);
         }
         let source = call(process, layout, None);
-        let (outcome, parts) =
-            self.clone_and_run(process.ctx(vfs), process.limits(), &source, None, None)?;
+        self.count(false);
+        let (outcome, parts) = clone_and_run(
+            self.snapshot(),
+            process.ctx(vfs).build(),
+            process.limits(),
+            &source,
+            None,
+            None,
+        )?;
         let WasiParts { stdout, stderr, vfs, .. } = parts;
         Ok(Finished { exit: exit(outcome), stdout, stderr, vfs, report: None })
     }
+}
 
-    /// Runs `source` in a fresh clone, under the eyes of `watch` and `guard`.
-    pub(super) fn clone_and_run(
-        &self,
-        ctx: WasiBuilder,
-        limits: Limits,
-        source: &str,
-        watch: Option<TestWatch>,
-        guard: Option<Guard>,
-    ) -> Result<(ExecOutcome, WasiParts)> {
-        on_guest_stack(|| {
-            let mut instance = self.0.snapshot.instantiate(ctx.build(), &limits)?;
-            if let Some(mut watch) = watch {
-                instance.watch(move |ctx| watch.look(&ctx.events().bytes));
-            }
-            if let Some(guard) = guard {
-                instance.ctx_mut().observe(Observer::Guard(guard));
-            }
-            let outcome = instance.exec(source)?;
-            instance.observe_end();
-            Ok((outcome, instance.into_ctx().into_parts()))
-        })
-    }
+/// Runs `source` in a fresh clone of `snapshot`, under the eyes of `watch` and `guard`.
+pub(super) fn clone_and_run(
+    snapshot: &Snapshot,
+    ctx: WasiCtx,
+    limits: Limits,
+    source: &str,
+    watch: Option<TestWatch>,
+    guard: Option<Guard>,
+) -> Result<(ExecOutcome, WasiParts)> {
+    on_guest_stack(|| {
+        let mut instance = snapshot.instantiate(ctx, &limits)?;
+        if let Some(mut watch) = watch {
+            instance.watch(move |ctx| watch.look(&ctx.events().bytes));
+        }
+        if let Some(guard) = guard {
+            instance.ctx_mut().observe(Observer::Guard(guard));
+        }
+        let outcome = instance.exec(source)?;
+        instance.observe_end();
+        Ok((outcome, instance.into_ctx().into_parts()))
+    })
 }
 
 impl Process {
@@ -178,6 +190,33 @@ pub(super) fn exit(outcome: ExecOutcome) -> Exit {
 
 /// The Python source that starts `process`.
 pub(super) fn call(process: &Process, layout: &Layout, reporting: Option<Reporting<'_>>) -> String {
+    format!("__import__('ssr_runtime').run({})\n", request(process, layout, reporting))
+}
+
+/// The Python source that goes on with a prepared session.
+pub(super) fn resume(
+    wanted: Option<&[String]>,
+    files: &[String],
+    reporting: Reporting<'_>,
+) -> String {
+    #[derive(Serialize)]
+    struct Resumed<'a> {
+        kind: &'static str,
+        wanted: Option<&'a [String]>,
+        files: &'a [String],
+        #[serde(flatten)]
+        reporting: Reporting<'a>,
+    }
+    let resumed = Resumed { kind: "resumed", wanted, files, reporting };
+    format!("__import__('ssr_runtime').run({})\n", python_literal(&resumed))
+}
+
+/// What `ssr_runtime` takes, as a Python expression.
+pub(super) fn request(
+    process: &Process,
+    layout: &Layout,
+    reporting: Option<Reporting<'_>>,
+) -> String {
     let first = match &process.invocation {
         Invocation::Code { .. } | Invocation::Stdin => "",
         Invocation::File => process.script_directory(),
@@ -188,7 +227,7 @@ pub(super) fn call(process: &Process, layout: &Layout, reporting: Option<Reporti
     };
     let mut path = vec![first];
     path.extend(layout.roots.iter().map(String::as_str));
-    let request = Request {
+    python_literal(&Request {
         invocation: &process.invocation,
         argv: &process.argv,
         env: &process.env,
@@ -197,12 +236,15 @@ pub(super) fn call(process: &Process, layout: &Layout, reporting: Option<Reporti
         shadowed: layout.modules.iter().map(String::as_str).collect(),
         dont_write_bytecode: !process.write_bytecode,
         reporting,
-    };
-    // Strings, lists and maps with string keys always have a JSON form, and the JSON form of a
-    // string is a string literal of Python, too.
-    let request = serde_json::to_string(&request).unwrap_or_default();
-    let literal = serde_json::to_string(&request).unwrap_or_default();
-    format!("__import__('ssr_runtime').run(__import__('json').loads({literal}))\n")
+    })
+}
+
+/// Strings, lists and maps with string keys always have a JSON form, and the JSON form of a string
+/// is a string literal of Python, too.
+fn python_literal(value: &impl Serialize) -> String {
+    let value = serde_json::to_string(value).unwrap_or_default();
+    let literal = serde_json::to_string(&value).unwrap_or_default();
+    format!("__import__('json').loads({literal})")
 }
 
 /// Lets a number of guests run at once; the others wait.

@@ -36,19 +36,18 @@ impl WasiWorkspace {
         Self { sandbox, base: tree.clone(), vfs, layout }
     }
 
+    pub(super) fn into_vfs(self) -> Vfs {
+        self.vfs
+    }
+
     /// Runs the tests that `command` selects and returns the filesystem that they left.
-    pub(super) fn run_tests(
-        &self,
-        command: &Command,
-        write_bytecode: bool,
-    ) -> Result<(Output, Vfs), SandboxError> {
+    pub(super) fn run_tests(&self, command: &Command) -> Result<(Output, Vfs), SandboxError> {
         let all = TestRun::default();
         let run = if let Program::Tests(run) = &command.program { run } else { &all };
         let line = CommandLine::new(run, |file| self.vfs.exists(&at(file)));
         let tests = Tests { runner: run.runner, wanted: line.wanted };
         let mut process = self.process(command, Invocation::Tests(tests));
         process.argv = line.argv;
-        process.write_bytecode = write_bytecode;
         let mut finished = self.execute(&process)?;
         if let Some(report) = &mut finished.report {
             for file in line.absent {
@@ -144,7 +143,7 @@ impl Workspace for WasiWorkspace {
         match &command.program {
             Program::Shell { script } => self.run_shell(command, script),
             Program::Python { source, args } => self.run_python(command, source, args),
-            Program::Tests(_) => Ok(self.run_tests(command, false)?.0),
+            Program::Tests(_) => Ok(self.run_tests(command)?.0),
             other => Err(SandboxError::Refused(format!("{other:?} is not known here"))),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::clock::{BASE_TIME, Clock};
 use super::limits::Usage;
 use super::node::{Content, DESCRIPTOR, Device, Entries, Ino, Kind, Node, Times};
+use super::watch::Watched;
 use super::{Errno, VfsLimits};
 
 /// An in-memory filesystem: an immutable base, shared between clones, and an overlay with what
@@ -51,6 +52,8 @@ pub struct Vfs {
     /// The usage that the limits are counted from.
     pub(super) frozen: Usage,
     pub(super) limits: VfsLimits,
+    /// Notes what is looked at, while somebody asked for that.
+    pub(super) watched: Option<Arc<Watched>>,
 }
 
 impl Default for Vfs {
@@ -99,6 +102,7 @@ impl Vfs {
             usage: Usage::default(),
             frozen: Usage::default(),
             limits: VfsLimits::default(),
+            watched: None,
         }
     }
 
@@ -144,6 +148,12 @@ impl Vfs {
 
     pub(super) fn reserve(&mut self, additional: usize) {
         self.overlay.reserve(additional);
+    }
+
+    /// Whether there is an inode of this number.
+    pub(super) fn has(&self, ino: Ino) -> bool {
+        let node = self.overlay.get(&ino).map(Option::as_ref);
+        node.unwrap_or_else(|| self.base.get(ino.index())?.as_ref()).is_some()
     }
 
     pub(crate) fn node(&self, ino: Ino) -> &Node {

@@ -10,6 +10,7 @@ mod names;
 mod node;
 mod path;
 mod resolve;
+mod watch;
 
 pub use errno::{Errno, VfsError};
 pub use inodes::Vfs;
@@ -18,3 +19,4 @@ pub use node::{DirEntry, FileKind, Metadata};
 
 pub(crate) use node::{Device, Ino, Kind};
 pub(crate) use resolve::Resolved;
+pub(crate) use watch::Footprint;

@@ -142,6 +142,9 @@ impl Vfs {
                     }
                 }
                 name => {
+                    if let Some(watched) = &self.watched {
+                        watched.name(directory, name);
+                    }
                     let target = self.child(directory, name);
                     let slash = !after.is_empty();
                     if let Some(link) = target

@@ -258,15 +258,49 @@ impl WasiCtx {
         self.clocks.advance(nanoseconds);
     }
 
+    /// Whether the guest changed nothing in here but what is open: nothing read from standard
+    /// input, no file changed since the last freeze.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.stdin_position == 0 && self.vfs.overlay_len() == 0
+    }
+
+    /// What is open now.
+    pub(crate) fn descriptors(&self) -> &Table {
+        &self.table
+    }
+
+    /// Lets exactly `descriptors` be open. They come from a context with the same files.
+    pub(crate) fn adopt(&mut self, descriptors: &Table) {
+        for ino in descriptors.objects().filter_map(Object::ino) {
+            self.vfs.retain(ino);
+        }
+        self.close_all();
+        self.table = descriptors.clone();
+    }
+
+    /// How much randomness was given out, in words of the generator.
+    pub(crate) fn random_position(&self) -> u128 {
+        self.random.get_word_pos()
+    }
+
+    /// Leaves out the randomness up to `position`.
+    pub(crate) fn skip_random(&mut self, position: u128) {
+        self.random.set_word_pos(position.max(self.random.get_word_pos()));
+    }
+
     /// Ends the run: closes all descriptors and gives the results.
     pub fn into_parts(mut self) -> WasiParts {
+        self.close_all();
+        let Self { vfs, stdout, stderr, events, exit, observer, .. } = self;
+        WasiParts { vfs, stdout, stderr, events, exit, observer }
+    }
+
+    fn close_all(&mut self) {
         let open: Vec<u32> = self.table.numbers().collect();
         for fd in open {
             let closed = self.table.close(fd).ok().flatten();
             self.closed(closed);
         }
-        let Self { vfs, stdout, stderr, events, exit, observer, .. } = self;
-        WasiParts { vfs, stdout, stderr, events, exit, observer }
     }
 
     pub(super) fn open(
@@ -278,6 +312,7 @@ impl WasiCtx {
     ) -> Result<u32, Errno> {
         let fd = self.table.open(object, flags, base, inheriting)?;
         if let Some(ino) = object.ino() {
+            self.vfs.look_at(ino);
             self.vfs.retain(ino);
         }
         Ok(fd)

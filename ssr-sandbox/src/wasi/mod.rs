@@ -19,3 +19,4 @@ pub(crate) use ctx::Observer;
 pub use ctx::{ProcExit, WasiBuilder, WasiCtx, WasiParts};
 pub use linker::add_to_linker;
 pub use output::Output;
+pub(crate) use table::Table;

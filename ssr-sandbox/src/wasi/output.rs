@@ -21,6 +21,14 @@ impl Output {
         self.truncated |= kept < bytes.len();
     }
 
+    /// Puts what was written earlier in front.
+    pub(crate) fn prepend(&mut self, earlier: &Output) {
+        let later = std::mem::take(&mut self.bytes);
+        self.push(&earlier.bytes);
+        self.push(&later);
+        self.truncated |= earlier.truncated;
+    }
+
     /// The bytes as text, with a replacement character for whatever is not UTF-8.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.bytes)

@@ -173,6 +173,7 @@ impl WasiCtx {
     }
 
     pub(super) fn ino_stat(&self, ino: Ino) -> Result<Filestat, Errno> {
+        self.vfs.look_at(ino);
         let Some(fd) = ino.as_descriptor() else { return Ok(self.vfs.stat(ino).into()) };
         let descriptor = self.table.get(fd).map_err(|_| Errno::NotFound)?;
         Ok(self.object_stat(self.table.file(descriptor)?.object))

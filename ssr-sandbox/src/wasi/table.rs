@@ -28,7 +28,7 @@ impl Object {
 }
 
 /// An open file description: duplicates of a descriptor share it, with its offset.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct OpenFile {
     descriptors: u32,
     pub(super) object: Object,
@@ -40,7 +40,7 @@ pub(super) struct OpenFile {
 
 /// The names that the last `fd_readdir` gave, to go on after any of them even when the directory
 /// has changed since.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Listing {
     /// The cookie of the first of them.
     pub(super) first: u64,
@@ -56,8 +56,8 @@ pub(super) struct Descriptor {
 }
 
 /// The descriptors of a guest.
-#[derive(Debug, Default)]
-pub(super) struct Table {
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
     descriptors: Vec<Option<Descriptor>>,
     files: Vec<Option<OpenFile>>,
 }
@@ -142,6 +142,11 @@ impl Table {
     /// The open descriptors, in order.
     pub(super) fn numbers(&self) -> impl Iterator<Item = u32> {
         (0..).zip(&self.descriptors).filter_map(|(fd, slot)| slot.as_ref().map(|_| fd))
+    }
+
+    /// What is open, each once, however many descriptors it has.
+    pub(super) fn objects(&self) -> impl Iterator<Item = Object> {
+        self.files.iter().flatten().map(|file| file.object)
     }
 
     pub(super) fn lowest_free(&self) -> Result<u32, Errno> {

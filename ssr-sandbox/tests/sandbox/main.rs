@@ -8,5 +8,6 @@ mod limits;
 mod logs;
 mod outcomes;
 mod python;
+mod sessions;
 mod shell;
 mod unittests;

@@ -15,11 +15,12 @@ fn outcomes_are_those_of_native_pytest() {
     let repository = read_folder(fixture("outcomes")).unwrap();
     let mut workspace = sandbox().open(&repository).unwrap();
     let output = workspace.run(&Command::tests(TestSelection::All)).unwrap();
+    let all = Command::tests(TestSelection::All);
     let report = output.report.clone().unwrap();
     let ours: BTreeMap<String, String> =
         report.iter().map(|(id, outcome)| (id.to_string(), format!("{outcome:?}"))).collect();
     assert_eq!(ours, native(), "{}", output.stdout_text());
-    assert_eq!(sandbox().warm(&repository).unwrap().report, output.report);
+    assert_eq!(sandbox().warm(&repository, &all).unwrap().report, output.report);
     let mut warm = sandbox().open(&repository).unwrap();
     assert_eq!(warm.run(&Command::tests(TestSelection::All)).unwrap().report, output.report);
     assert_eq!(report.problems().len(), 1, "{:?}", report.problems());
@@ -158,9 +159,9 @@ fn a_repository_without_tests_says_so() {
 fn a_patched_source_never_runs_its_old_bytecode() {
     let test = "import code_under\ndef test_x(): assert code_under.value() == 1\n";
     let original = tree(&[("code_under.py", "def value(): return 1\n"), ("test_a.py", test)]);
-    let warm = sandbox().warm(&original).unwrap();
-    assert_eq!(passed(&warm.report.unwrap()), ["test_a.py::test_x"]);
     let all = Command::tests(TestSelection::All);
+    let warm = sandbox().warm(&original, &all).unwrap();
+    assert_eq!(passed(&warm.report.unwrap()), ["test_a.py::test_x"]);
     // The same length and, in a careless filesystem, the same time.
     let broken = file("def value(): return 2\n");
     let patched = original.with(path("code_under.py"), broken.clone()).unwrap();

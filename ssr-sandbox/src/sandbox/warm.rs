@@ -1,0 +1,105 @@
+use std::sync::Arc;
+
+use ssr_core::{Command, Output, Program, SandboxError, Tree, Workspace};
+
+use crate::vfs::{Vfs, VfsError};
+
+use super::bytecode::{bytecode_of, cached_files};
+use super::layout::Layout;
+use super::process::Process;
+use super::session::{Recorder, Session};
+use super::workspace::WasiWorkspace;
+use super::{SITE_PACKAGES, TESTBED, WasiSandbox, failed, install};
+
+/// Where sources lie whose bytecode is kept.
+const SOURCES: [&str; 3] = [TESTBED, SITE_PACKAGES, "/usr/lib"];
+
+/// Sessions that are kept for one tree; each holds a memory image.
+const SESSIONS: usize = 4;
+
+/// A repository that commands have run on before.
+#[derive(Clone)]
+pub(super) struct Warm {
+    pub(super) tree: Tree,
+    pub(super) layout: Layout,
+    /// With the repository, its metadata and bytecode.
+    vfs: Vfs,
+    /// The test runs that sessions were prepared for.
+    runs: Vec<(Process, Layout)>,
+    pub(super) sessions: Vec<Arc<Session>>,
+}
+
+impl Warm {
+    /// Runs `command` on `tree` and keeps the bytecode of its sources and the sessions that it
+    /// started.
+    pub(super) fn new(
+        sandbox: &WasiSandbox,
+        tree: &Tree,
+        command: &Command,
+    ) -> Result<(Self, Output), SandboxError> {
+        let known = sandbox.kept().iter().find(|warm| warm.tree == *tree).cloned();
+        let mut warm = match known {
+            Some(known) => known,
+            None => Self::cold(sandbox, tree)?,
+        };
+        let recorder = Arc::new(Recorder::default());
+        let recording = WasiSandbox { recorder: Some(Arc::clone(&recorder)), ..sandbox.clone() };
+        let (output, left) = warm.run(recording, command)?;
+        for root in SOURCES {
+            warm.vfs
+                .mount(root, &bytecode_of(&warm.vfs.tree(root), &left.tree(root)))
+                .map_err(|error| failed("keeping bytecode", error))?;
+        }
+        warm.vfs.freeze();
+        warm.runs.extend(recorder.take());
+        warm.prepare_sessions(sandbox).map_err(|error| failed("preparing sessions", error))?;
+        Ok((warm, output))
+    }
+
+    fn cold(sandbox: &WasiSandbox, tree: &Tree) -> Result<Self, SandboxError> {
+        let layout = Layout::of(tree);
+        let mut vfs = sandbox.base();
+        vfs.mount(TESTBED, tree).map_err(|error| failed("mounting the repository", error))?;
+        let mut vfs = install(vfs, &layout)?;
+        vfs.freeze();
+        Ok(Self { tree: tree.clone(), layout, vfs, runs: Vec::new(), sessions: Vec::new() })
+    }
+
+    fn run(&self, sandbox: WasiSandbox, command: &Command) -> Result<(Output, Vfs), SandboxError> {
+        let mut workspace =
+            WasiWorkspace::on(sandbox, &self.tree, self.vfs.clone(), self.layout.clone());
+        match &command.program {
+            Program::Tests(_) => workspace.run_tests(command),
+            _ => Ok((workspace.run(command)?, workspace.into_vfs())),
+        }
+    }
+
+    /// Bytecode is part of what sessions look at, so all of them are made anew.
+    fn prepare_sessions(&mut self, sandbox: &WasiSandbox) -> crate::Result<()> {
+        let mut sessions: Vec<Arc<Session>> = Vec::new();
+        for (process, layout) in self.runs.iter().rev() {
+            let known = |session: &Arc<Session>| session.serves(process, layout);
+            if sessions.len() == SESSIONS || sessions.iter().any(known) {
+                continue;
+            }
+            let session = Session::prepare(sandbox, &self.tree, &self.vfs, process, layout)?;
+            sessions.extend(session.map(Arc::new));
+        }
+        self.runs.truncate(SESSIONS);
+        self.sessions = sessions;
+        Ok(())
+    }
+
+    /// The filesystem with `tree` instead, and only such bytecode as belongs to sources that both
+    /// trees share.
+    pub(super) fn update(&self, tree: &Tree) -> Result<Vfs, VfsError> {
+        let mut vfs = self.vfs.clone();
+        for path in self.tree.changed_paths(tree) {
+            for cached in cached_files(&vfs, &path) {
+                vfs.remove_file(&cached)?;
+            }
+        }
+        vfs.update(TESTBED, &self.tree, tree)?;
+        Ok(vfs)
+    }
+}

@@ -1,0 +1,174 @@
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use super::Vfs;
+use super::node::{Ino, Kind, Node};
+
+/// What has been looked at since [`Vfs::watch`].
+#[derive(Debug, Default)]
+pub(super) struct Watched(Mutex<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    names: HashSet<(Ino, Box<str>)>,
+    inodes: HashSet<Ino>,
+}
+
+/// The part of a filesystem that somebody looked at, with what was there: names, also those that
+/// did not exist, and the inodes that were opened or whose metadata was read.
+#[derive(Debug)]
+pub(crate) struct Footprint {
+    names: Vec<(Ino, Box<str>, Option<Ino>)>,
+    inodes: Vec<(Ino, Node)>,
+}
+
+impl Watched {
+    fn note(&self, note: impl FnOnce(&mut Seen)) {
+        note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(super) fn name(&self, directory: Ino, name: &str) {
+        self.note(|seen| {
+            seen.names.insert((directory, name.into()));
+        });
+    }
+
+    pub(super) fn inode(&self, ino: Ino) {
+        self.note(|seen| {
+            seen.inodes.insert(ino);
+        });
+    }
+}
+
+impl Vfs {
+    /// Starts to note what is looked at, in this filesystem and the clones made from now on.
+    pub(crate) fn watch(&mut self) {
+        self.watched = Some(Default::default());
+    }
+
+    /// Stops watching and tells what was looked at; nothing if nobody watched.
+    pub(crate) fn footprint(&mut self) -> Footprint {
+        let mut footprint = Footprint { names: Vec::new(), inodes: Vec::new() };
+        if let Some(watched) = self.watched.take() {
+            watched.note(|seen| {
+                let name = |(directory, name): (Ino, Box<str>)| {
+                    let target = self.child(directory, &name);
+                    (directory, name, target)
+                };
+                footprint.names = seen.names.drain().map(name).collect();
+                let inode = |ino| (ino, self.node(ino).clone());
+                footprint.inodes = seen.inodes.drain().map(inode).collect();
+            });
+        }
+        footprint
+    }
+
+    /// Whether somebody who looks at the same places here sees the same.
+    pub(crate) fn matches(&self, footprint: &Footprint) -> bool {
+        footprint.inodes.iter().all(|(ino, node)| self.has(*ino) && is_same(self.node(*ino), node))
+            && footprint.names.iter().all(|(directory, name, target)| {
+                self.has(*directory) && self.child(*directory, name) == *target
+            })
+    }
+
+    /// Whether the inode that `path` leads to was looked at.
+    pub(crate) fn is_inside(&self, footprint: &Footprint, path: &str) -> bool {
+        let found = self.lookup(Ino::ROOT, path, true);
+        found.is_ok_and(|found| footprint.inodes.iter().any(|(ino, _)| *ino == found))
+    }
+
+    /// Notes that the inode `ino` itself is looked at.
+    pub(crate) fn look_at(&self, ino: Ino) {
+        if let Some(watched) = &self.watched {
+            watched.inode(ino);
+        }
+    }
+}
+
+/// Whether two states of an inode look the same. A directory's time tells whether entries came or
+/// went.
+fn is_same(a: &Node, b: &Node) -> bool {
+    a.times.modified == b.times.modified
+        && match (&a.kind, &b.kind) {
+            (
+                Kind::File { content: a, executable: x },
+                Kind::File { content: b, executable: y },
+            ) => x == y && (std::ptr::eq(a.bytes(), b.bytes()) || a.bytes() == b.bytes()),
+            (Kind::Directory { parent: a, .. }, Kind::Directory { parent: b, .. }) => a == b,
+            (Kind::Symlink(a), Kind::Symlink(b)) => a == b,
+            (Kind::Device(a), Kind::Device(b)) => a == b,
+            _ => false,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filesystem() -> Vfs {
+        let mut vfs = Vfs::new();
+        vfs.create_dir_all("/a/b").unwrap();
+        vfs.write("/a/read", *b"1").unwrap();
+        vfs.write("/a/other", *b"1").unwrap();
+        vfs.freeze();
+        vfs
+    }
+
+    fn looked_at(vfs: &Vfs) -> Footprint {
+        let mut watching = vfs.clone();
+        watching.watch();
+        let found = watching.lookup(Ino::ROOT, "/a/read", true).unwrap();
+        watching.look_at(found);
+        watching.lookup(Ino::ROOT, "/a/b/absent", true).unwrap_err();
+        watching.footprint()
+    }
+
+    #[test]
+    fn what_was_not_looked_at_may_change() {
+        let mut vfs = filesystem();
+        let footprint = looked_at(&vfs);
+        assert!(vfs.matches(&footprint));
+        vfs.write("/a/other", *b"2").unwrap();
+        vfs.write("/a/b/new", *b"").unwrap();
+        vfs.remove_file("/a/other").unwrap();
+        assert!(vfs.matches(&footprint));
+    }
+
+    #[test]
+    fn what_was_looked_at_may_not_change() {
+        let changes: [fn(&mut Vfs); 6] = [
+            |vfs| vfs.write("/a/read", *b"2").unwrap(),
+            |vfs| vfs.write("/a/read", *b"1").unwrap(),
+            |vfs| vfs.remove_file("/a/read").unwrap(),
+            |vfs| vfs.set_executable("/a/read", true).unwrap(),
+            |vfs| vfs.write("/a/b/absent", *b"").unwrap(),
+            |vfs| vfs.remove_dir_all("/a/b").unwrap(),
+        ];
+        for change in changes {
+            let mut vfs = filesystem();
+            let footprint = looked_at(&vfs);
+            change(&mut vfs);
+            assert!(!vfs.matches(&footprint));
+        }
+    }
+
+    #[test]
+    fn a_listed_directory_may_not_get_or_lose_entries() {
+        let mut vfs = filesystem();
+        let mut watching = vfs.clone();
+        watching.watch();
+        let directory = watching.lookup(Ino::ROOT, "/a", true).unwrap();
+        watching.look_at(directory);
+        let footprint = watching.footprint();
+        vfs.write("/a/other", *b"2").unwrap();
+        assert!(vfs.matches(&footprint));
+        vfs.write("/a/new", *b"").unwrap();
+        assert!(!vfs.matches(&footprint));
+    }
+
+    #[test]
+    fn an_unrelated_filesystem_is_no_panic() {
+        let footprint = looked_at(&filesystem());
+        assert!(!Vfs::new().matches(&footprint));
+    }
+}
