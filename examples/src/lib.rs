@@ -12,4 +12,4 @@ mod repository;
 pub use failure::{Failure, Result};
 pub use operators::OperatorInjector;
 pub use package::{PYTEST, Package, Packages};
-pub use repository::{Screened, open_sandbox, prepare_guest, screen, test_modules};
+pub use repository::{Screened, open_sandbox, prepare_guest, prepare_python, screen, test_modules};

@@ -4,14 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ssr_core::{File, RepoPath, Tree};
-use ssr_sandbox::read_folder;
+use ssr_sandbox::{PythonVersion, read_folder};
 
 use crate::{Failure, Result};
 
 /// The pytest that runs in the sandbox, with its pure-Python dependencies.
 pub const PYTEST: &str = "pytest==9.2.0";
-/// The Python version of the guest, for which pip chooses wheels.
-const GUEST_PYTHON: &str = "3.14";
 /// What a source distribution may unpack to.
 const MAX_BYTES: u64 = 512 << 20;
 
@@ -28,12 +26,20 @@ pub struct Package {
 /// Where packages come from and where they are kept.
 pub struct Packages {
     cache: PathBuf,
+    python: PythonVersion,
 }
 
 impl Packages {
     /// Keeps downloads in `cache`; what is there is not downloaded again.
     pub fn new(cache: &Path) -> Self {
-        Self { cache: cache.join("packages") }
+        Self { cache: cache.join("packages"), python: PythonVersion::default() }
+    }
+
+    /// The Python for which pip chooses versions (default: that of the usual guest). All later ones
+    /// can run them, too.
+    pub fn python(mut self, python: PythonVersion) -> Self {
+        self.python = python;
+        self
     }
 
     /// The source distribution of `NAME` or `NAME==VERSION` from the Python package index.
@@ -86,30 +92,49 @@ impl Packages {
         wanted.extend(with.iter().cloned());
         wanted.insert(PYTEST.to_owned());
         let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
-        let list = File::new(wanted.join("\n").into_bytes());
+        let list = format!("# {}\n{}", self.python, wanted.join("\n"));
+        let list = File::new(list.into_bytes());
         let key = Tree::from_files([(RepoPath::new("requirements.txt")?, list)])?.hash();
         let folder = self.cache.join(format!("site-{}", &key.to_string()[..16]));
         if !folder.is_dir() {
-            let args = [
-                "install",
-                "--no-compile",
-                "--only-binary",
-                ":all:",
-                "--implementation",
-                "py",
-                "--abi",
-                "none",
-                "--platform",
-                "any",
-                "--python-version",
-                GUEST_PYTHON,
-                "--target",
-            ];
-            self.pip(&args, &folder, &wanted)?;
+            self.install(&folder, &wanted)?;
         }
         read_folder(&folder).map_err(|error| {
             Failure::input(format!("{}: {error}; delete the folder", folder.display()))
         })
+    }
+
+    /// Installs wheels without machine code. For a package that publishes none, such as MarkupSafe,
+    /// one is built from its source without a C compiler, where the package can do without.
+    fn install(&self, folder: &Path, wanted: &[&str]) -> Result<()> {
+        let wheels = self.cache.join("wheels");
+        let found = wheels.display().to_string();
+        let mut args = vec!["install", "--no-compile", "--only-binary", ":all:"];
+        args.extend(["--implementation", "py", "--abi", "none", "--platform", "any"]);
+        args.extend(["--python-version", self.python.as_str(), "--find-links", &found, "--target"]);
+        let mut built = BTreeSet::new();
+        loop {
+            let failure = match self.pip(&args, folder, wanted) {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
+            let name = missing(&failure.to_string()).filter(|name| !built.contains(name));
+            let Some(name) = name else { return Err(failure) };
+            let wheel = self.cache.join(format!("wheel-{name}"));
+            if !wheel.is_dir() {
+                let args = ["wheel", "--no-deps", "--no-binary", ":all:", "--wheel-dir"];
+                self.pip(&args, &wheel, &[&name]).map_err(|_| failure)?;
+            }
+            if let Some(file) = only_file(&wheel) {
+                let name = file.file_name().unwrap_or_default();
+                std::fs::create_dir_all(&wheels)
+                    .and_then(|()| std::fs::copy(&file, wheels.join(name)))
+                    .map_err(|error| {
+                        Failure::Infrastructure(format!("{}: {error}", wheels.display()))
+                    })?;
+            }
+            built.insert(name);
+        }
     }
 
     /// Runs pip with a new folder as its last argument before the requirements; the folder appears
@@ -126,6 +151,8 @@ impl Packages {
         let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
         let output = Command::new(&python)
             .args(["-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"])
+            // What is built is for the guest, which can load no machine code.
+            .env("CC", "false")
             .args(args)
             .arg(&new)
             .arg("--")
@@ -180,6 +207,14 @@ fn is_named(requirement: &str) -> bool {
     let specifier = requirement.split(';').next().unwrap_or("");
     specifier.starts_with(|c: char| c.is_ascii_alphanumeric())
         && specifier.chars().all(|c| c.is_ascii_alphanumeric() || " ._-+!*[],()<>=~".contains(c))
+}
+
+/// The package of which pip, by its message, finds no wheel.
+fn missing(message: &str) -> Option<String> {
+    let (_, rest) = message.rsplit_once("No matching distribution found for ")?;
+    let is_part = |c: &char| c.is_ascii_alphanumeric() || "._-".contains(*c);
+    let name: String = rest.chars().take_while(is_part).collect();
+    (!name.is_empty()).then(|| name.to_lowercase())
 }
 
 fn explain(stderr: &str, requirements: &[&str]) -> Failure {
@@ -306,6 +341,13 @@ mod tests {
         for bad in ["./x", "x @ file:///x", "https://x", "-r x", "", "a/b"] {
             assert!(!is_named(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_package_without_a_wheel_is_named() {
+        let message = "x: ERROR: No matching distribution found for MarkupSafe>=2.0";
+        assert_eq!(missing(message).as_deref(), Some("markupsafe"));
+        assert_eq!(missing("ERROR: something else"), None);
     }
 
     #[test]

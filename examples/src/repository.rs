@@ -6,7 +6,7 @@ use ssr_core::{
 };
 use ssr_mutate::is_test_file;
 use ssr_rl::Repository;
-use ssr_sandbox::{Guest, WasiSandbox, default_cache_dir};
+use ssr_sandbox::{Guest, PythonVersion, WasiSandbox, default_cache_dir};
 
 use crate::{Failure, Package, Result};
 
@@ -17,12 +17,21 @@ const BASELINE_RUNS: usize = 2;
 const SLACK: u32 = 20;
 const SHORTEST_LIMIT: Duration = Duration::from_secs(15);
 
-/// Finds or makes the Python guest. `say` hears what is being done.
+/// Finds or makes the usual Python guest. `say` hears what is being done.
 ///
 /// # Errors
 /// [`Failure::Infrastructure`] when it cannot be made.
 pub fn prepare_guest(say: &dyn Fn(&str)) -> Result<Guest> {
-    Guest::prepare(&default_cache_dir(), &|progress| say(&format!("guest: {progress}")))
+    prepare_python(PythonVersion::default(), say)
+}
+
+/// Finds or makes the guest with that Python.
+///
+/// # Errors
+/// [`Failure::Infrastructure`] when it cannot be made.
+pub fn prepare_python(python: PythonVersion, say: &dyn Fn(&str)) -> Result<Guest> {
+    let say = |progress| say(&format!("guest: {progress}"));
+    Guest::prepare_python(&default_cache_dir(), python, &say)
         .map_err(|error| Failure::Infrastructure(error.to_string()))
 }
 

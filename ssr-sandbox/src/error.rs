@@ -107,6 +107,14 @@ pub enum Error {
     /// No log format has this name.
     #[error("`{0}` is no log format; use pytest, unittest, django, cargo, go, jest or junit")]
     LogFormat(String),
+    /// The Python of this machine cannot be used.
+    #[error("cannot run `{}`: {reason}; name a CPython with its standard library", program.display())]
+    Native {
+        /// The interpreter.
+        program: PathBuf,
+        /// What happened.
+        reason: String,
+    },
     /// Python source with a NUL character, which no interpreter accepts.
     #[error("the Python source contains a NUL character; remove it")]
     Source,
@@ -122,6 +130,10 @@ impl Error {
 
     pub(crate) fn folder(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Self::Folder { path: path.into(), source }
+    }
+
+    pub(crate) fn native(program: impl Into<PathBuf>, reason: impl ToString) -> Self {
+        Self::Native { program: program.into(), reason: reason.to_string().trim().to_owned() }
     }
 
     pub(crate) fn engine(error: impl std::fmt::Display) -> Self {

@@ -12,6 +12,7 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   self-play [OPTIONS]   run self-play on a real package (cargo xtask self-play --help)
+  run-tests [OPTIONS]   run a package's tests in the sandbox, and compare with native CPython
   guest [OPTIONS]       make the Python guest of the sandbox, or check the one that is there
                         (--python 3.11 compiles the one for older repositories)
   bench AREA [--json]   measure against peers in one run; AREA: sandbox
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     let result = match (command.as_deref(), rest.as_slice()) {
         (Some("self-play"), rest) => program("self-play", rest),
+        (Some("run-tests"), rest) => program("run-tests", rest),
         (Some("guest"), rest) => program("guest", rest),
         (Some("bench"), ["sandbox", rest @ ..]) => program("bench-sandbox", rest),
         (Some("bench"), _) => return wrong("bench needs an area; there is: sandbox"),

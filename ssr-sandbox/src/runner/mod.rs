@@ -9,9 +9,11 @@ pub(crate) use events::EventReader;
 pub(crate) use watch::TestWatch;
 
 /// Our own modules in the guest: the one that starts every command, and what it uses.
-pub(crate) const MODULES: [(&str, &str); 10] = [
+pub(crate) const MODULES: &[(&str, &str)] = &[
     ("ssr_runtime.py", include_str!("ssr_runtime.py")),
     ("ssr_supply.py", include_str!("ssr_supply.py")),
+    ("ssr_threads.py", include_str!("ssr_threads.py")),
+    ("ssr_absent.py", include_str!("ssr_absent.py")),
     ("ssr_ctypes.py", include_str!("ssr_ctypes.py")),
     ("ssr_rehearsal.py", include_str!("ssr_rehearsal.py")),
     ("ssr_events.py", include_str!("ssr_events.py")),

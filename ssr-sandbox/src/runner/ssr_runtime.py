@@ -175,7 +175,7 @@ def _module(command):
     runpy._run_module_as_main(command["module"], alter_argv=True)
 
 
-def _tests(command):
+def run_tests(command):
     emit = ssr_events.connect(command["key"], command["channel"])
     wanted, skip = command["wanted"], command["skip"]
     if command["runner"] == "pytest":
@@ -208,6 +208,6 @@ def _resumed(command):
 
 
 _KINDS = {
-    "code": _code, "stdin": _stdin, "file": _file, "module": _module, "tests": _tests,
+    "code": _code, "stdin": _stdin, "file": _file, "module": _module, "tests": run_tests,
     "resumed": _resumed,
 }

@@ -1,12 +1,17 @@
 """Supplies what CPython leaves out on WASI and pure-Python programs take for granted."""
 
+import errno
 import os
 import socket
 
+import ssr_absent
 import ssr_ctypes
+import ssr_threads
 
 
 def supply_missing():
+    ssr_threads.supply()
+    ssr_absent.supply()
     ssr_ctypes.supply()
     for name in ("getuid", "geteuid", "getgid", "getegid"):
         if not hasattr(os, name):
@@ -15,6 +20,8 @@ def supply_missing():
         os.getlogin = lambda: "root"
     if not hasattr(os, "umask"):
         os.umask = lambda mask: 0o022
+    if not hasattr(os, "get_terminal_size"):
+        os.get_terminal_size = _get_terminal_size
     if not hasattr(socket, "gethostname"):
         socket.gethostname = lambda: "localhost"
     # They exist and always fail: WASI cannot duplicate a descriptor, /dev/fd can.
@@ -41,6 +48,11 @@ def supply_event_loop():
     selectors.DefaultSelector = TimersOnly
     BaseSelectorEventLoop._make_self_pipe = make_self_pipe
     BaseSelectorEventLoop._close_self_pipe = lambda self: None
+
+
+def _get_terminal_size(fd=1, /):
+    os.fstat(fd)
+    raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
 
 
 def _dup(fd):

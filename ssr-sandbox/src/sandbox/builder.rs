@@ -22,7 +22,7 @@ const RUNTIME_PATH: &str = "/usr/lib/ssr";
 const SURVEY: &str = "/run/ssr/survey";
 
 /// What every guest starts with; commands can override it.
-const ENVIRONMENT: [(&str, &str); 8] = [
+pub(crate) const ENVIRONMENT: [(&str, &str); 8] = [
     ("HOME", "/root"),
     ("LANG", "C.UTF-8"),
     ("LOGNAME", "root"),
@@ -105,10 +105,10 @@ impl WasiSandboxBuilder {
 
     fn filesystem(&self) -> Result<Vfs, Box<dyn std::error::Error>> {
         let mut vfs = self.guest.base_vfs();
-        let runtime = MODULES.map(|(name, text)| {
+        let runtime = MODULES.iter().map(|(name, text)| {
             Ok((ssr_core::RepoPath::new(name)?, ssr_core::File::new(text.as_bytes())))
         });
-        let runtime = runtime.into_iter().collect::<ssr_core::Result<Vec<_>>>()?;
+        let runtime = runtime.collect::<ssr_core::Result<Vec<_>>>()?;
         vfs.mount(RUNTIME_PATH, &Tree::from_files(runtime)?)?;
         vfs.mount(SITE_PACKAGES, &self.site_packages)?;
         for directory in [TESTBED, "/root", "/run/ssr"] {

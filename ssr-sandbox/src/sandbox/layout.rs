@@ -1,8 +1,9 @@
 use std::collections::BTreeSet;
 
-use ssr_core::{File, RepoPath, Tree};
+use ssr_core::{RepoPath, Tree};
 
 use super::TESTBED;
+use super::metadata::dist_info;
 
 /// Where a repository keeps its packages, and what an editable install would know about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn of(tree: &Tree) -> Self {
+    pub(crate) fn of(tree: &Tree) -> Self {
         let has_src = tree.files().any(|(path, _)| is_python_below(path, "src/"));
         let mut roots = Vec::new();
         let mut modules = top_modules(tree, "");
@@ -26,6 +27,16 @@ impl Layout {
         }
         roots.push(TESTBED.to_owned());
         Self { roots, modules, metadata: dist_info(tree) }
+    }
+
+    /// The directories for `sys.path`, relative to the repository: empty or with a leading slash.
+    pub(crate) fn relative_roots(&self) -> impl Iterator<Item = &str> {
+        self.roots.iter().map(|root| root.strip_prefix(TESTBED).unwrap_or(root))
+    }
+
+    /// The `.dist-info` folder of the repository.
+    pub(crate) fn metadata(&self) -> &Tree {
+        &self.metadata
     }
 }
 
@@ -50,71 +61,16 @@ fn top_modules(tree: &Tree, prefix: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The least that `importlib.metadata` needs to answer for the repository's own package.
-fn dist_info(tree: &Tree) -> Tree {
-    let text = |path: &str| tree.get(path).and_then(File::text);
-    let described = text("PKG-INFO").and_then(|info| {
-        let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name));
-        Some((
-            field("Name: ")?.trim().to_owned(),
-            field("Version: ")?.trim().to_owned(),
-            info.to_owned(),
-        ))
-    });
-    let described = described.or_else(|| {
-        let (name, version) = project_of_pyproject(text("pyproject.toml")?)?;
-        let info = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
-        Some((name, version, info))
-    });
-    let Some((name, version, info)) = described else { return Tree::new() };
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-+!".contains(c);
-    if !name.chars().chain(version.chars()).all(is_plain) {
-        return Tree::new();
-    }
-    let folder = format!("{}-{version}.dist-info", name.replace(['-', '.'], "_"));
-    let entry_points = tree
-        .files()
-        .find(|(path, _)| path.as_str().ends_with(".egg-info/entry_points.txt"))
-        .map(|(_, file)| ("entry_points.txt", file.clone()));
-    let files = [("METADATA", File::new(info.into_bytes()))].into_iter().chain(entry_points);
-    let files = files
-        .filter_map(|(name, file)| Some((RepoPath::new(&format!("{folder}/{name}")).ok()?, file)));
-    Tree::from_files(files).unwrap_or_default()
-}
-
-/// Name and version from `[project]` or `[tool.poetry]`; a version that is computed by the build is
-/// not known here.
-fn project_of_pyproject(text: &str) -> Option<(String, String)> {
-    let mut inside = false;
-    let (mut name, mut version) = (None, None);
-    for line in text.lines().map(str::trim) {
-        if line.starts_with('[') {
-            inside = matches!(line, "[project]" | "[tool.poetry]");
-        } else if inside && let Some((key, value)) = line.split_once('=') {
-            let value = value.trim().trim_matches(['"', '\'']).to_owned();
-            match key.trim() {
-                "name" => name = name.or(Some(value)),
-                "version" => version = version.or(Some(value)),
-                _ => {}
-            }
-        }
-    }
-    Some((name?, version.unwrap_or_else(|| "0.0.0".to_owned())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ssr_core::File;
 
     fn layout(files: &[(&str, &str)]) -> Layout {
         let file = |&(path, text): &(&str, &str)| {
             (RepoPath::new(path).unwrap(), File::new(text.as_bytes()))
         };
         Layout::of(&Tree::from_files(files.iter().map(file)).unwrap())
-    }
-
-    fn names(tree: &Tree) -> Vec<&str> {
-        tree.files().map(|(path, _)| path.as_str()).collect()
     }
 
     #[test]
@@ -131,26 +87,5 @@ mod tests {
         assert_eq!(src.roots, ["/testbed/src", "/testbed"]);
         assert!(src.modules.contains("pluggy") && !src.modules.contains("testing"));
         assert_eq!(layout(&[("src/main.c", "")]).roots, ["/testbed"]);
-    }
-
-    #[test]
-    fn metadata_comes_from_the_source_distribution_or_from_pyproject() {
-        let info = "Metadata-Version: 2.1\nName: more-itertools\nVersion: 10.1\n\ntext";
-        let sdist = layout(&[("PKG-INFO", info), ("x.egg-info/entry_points.txt", "[a]\n")]);
-        assert_eq!(
-            names(&sdist.metadata),
-            [
-                "more_itertools-10.1.dist-info/METADATA",
-                "more_itertools-10.1.dist-info/entry_points.txt"
-            ]
-        );
-        let toml =
-            "[build-system]\nname = \"no\"\n[project]\nname = \"yes\"\ndynamic = [\"version\"]\n";
-        assert_eq!(
-            names(&layout(&[("pyproject.toml", toml)]).metadata),
-            ["yes-0.0.0.dist-info/METADATA"]
-        );
-        assert!(layout(&[("PKG-INFO", "Name: a\nVersion: ../..\n")]).metadata.is_empty());
-        assert!(layout(&[("a.py", "")]).metadata.is_empty());
     }
 }

@@ -3,6 +3,7 @@
 mod builder;
 mod bytecode;
 mod layout;
+mod metadata;
 mod passes;
 mod process;
 mod session;
@@ -22,6 +23,7 @@ use process::Gate;
 use session::Recorder;
 use warm::Warm;
 
+pub(crate) use builder::ENVIRONMENT;
 pub use builder::WasiSandboxBuilder;
 pub use workspace::WasiWorkspace;
 

@@ -46,7 +46,7 @@ impl Tests {
         Self { runner, wanted: None }
     }
 
-    pub(super) fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self.runner {
             TestRunner::Unittest => "unittest",
             TestRunner::Django => "django",

@@ -10,4 +10,5 @@ mod outcomes;
 mod python;
 mod sessions;
 mod shell;
+mod supplies;
 mod unittests;

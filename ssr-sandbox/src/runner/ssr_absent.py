@@ -1,0 +1,74 @@
+"""Modules of POSIX that WASI has no use for and that programs import whether they need them or not.
+
+Each says what is true here: there is one user, and no descriptor is a terminal.
+"""
+
+import os
+import sys
+import types
+from collections import namedtuple
+
+
+def supply():
+    for module in (_termios(), _pwd(), _grp()):
+        sys.modules.setdefault(module.__name__, module)
+
+
+def _termios():
+    """Every call fails as it does on Linux for what is not a terminal."""
+    module = types.ModuleType("termios", _termios.__doc__)
+    module.error = type("error", (Exception,), {"__module__": "termios"})
+
+    def refused(fd, *_):
+        os.fstat(fd if isinstance(fd, int) else fd.fileno())
+        raise module.error(25, "Inappropriate ioctl for device")
+
+    for name in ("tcgetattr", "tcsetattr", "tcsendbreak", "tcdrain", "tcflush", "tcflow",
+                 "tcgetwinsize", "tcsetwinsize"):
+        setattr(module, name, refused)
+    # Those of Linux that the modules tty and pty, and programs that read keys, name.
+    vars(module).update(
+        TCSANOW=0, TCSADRAIN=1, TCSAFLUSH=2, TCIFLUSH=0, TCOFLUSH=1, TCIOFLUSH=2,
+        VINTR=0, VQUIT=1, VERASE=2, VKILL=3, VEOF=4, VTIME=5, VMIN=6,
+        IGNBRK=0o1, BRKINT=0o2, IGNPAR=0o4, PARMRK=0o10, INPCK=0o20, ISTRIP=0o40, INLCR=0o100,
+        IGNCR=0o200, ICRNL=0o400, IXON=0o2000, IXANY=0o4000, IXOFF=0o10000,
+        OPOST=0o1, CSIZE=0o60, CS8=0o60, PARENB=0o400,
+        ISIG=0o1, ICANON=0o2, ECHO=0o10, ECHOE=0o20, ECHOK=0o40, ECHONL=0o100, NOFLSH=0o200,
+        TOSTOP=0o400, IEXTEN=0o100000, TIOCGWINSZ=0x5413, TIOCSWINSZ=0x5414,
+    )
+    return module
+
+
+def _pwd():
+    """The one user, whose number `os.getuid` gives."""
+    module = types.ModuleType("pwd", _pwd.__doc__)
+    fields = "pw_name pw_passwd pw_uid pw_gid pw_gecos pw_dir pw_shell"
+    module.struct_passwd = namedtuple("struct_passwd", fields, module="pwd")
+    root = module.struct_passwd("root", "x", 0, 0, "root", "/root", "/bin/sh")
+    _lookup(module, "getpw", root, "uid", "nam")
+    return module
+
+
+def _grp():
+    """The one group, whose number `os.getgid` gives."""
+    module = types.ModuleType("grp", _grp.__doc__)
+    fields = "gr_name gr_passwd gr_gid gr_mem"
+    module.struct_group = namedtuple("struct_group", fields, module="grp")
+    _lookup(module, "getgr", module.struct_group("root", "x", 0, []), "gid", "nam")
+    return module
+
+
+def _lookup(module, prefix, only, number, name):
+    def by_number(wanted, /):
+        if wanted != 0:
+            raise KeyError(f"{prefix}{number}(): {number} not found: {wanted}")
+        return only
+
+    def by_name(wanted, /):
+        if wanted != only[0]:
+            raise KeyError(f"{prefix}{name}(): name not found: {wanted!r}")
+        return only
+
+    setattr(module, f"{prefix}{number}", by_number)
+    setattr(module, f"{prefix}{name}", by_name)
+    setattr(module, f"{prefix}all", lambda: [only])
