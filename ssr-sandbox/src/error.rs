@@ -115,6 +115,27 @@ pub enum Error {
         /// What happened.
         reason: String,
     },
+    /// No container engine answers.
+    #[cfg(feature = "container")]
+    #[error(
+        "no container engine answers at `{address}`: {reason}; start Docker or `podman system \
+         service`, or set DOCKER_HOST"
+    )]
+    ContainerEngine {
+        /// Where it was looked for.
+        address: String,
+        /// What happened.
+        reason: String,
+    },
+    /// A container of the image does not start or lacks what every command needs.
+    #[cfg(feature = "container")]
+    #[error("cannot use the container image `{image}`: {reason}")]
+    ContainerImage {
+        /// Its name.
+        image: String,
+        /// What happened.
+        reason: String,
+    },
     /// Python source with a NUL character, which no interpreter accepts.
     #[error("the Python source contains a NUL character; remove it")]
     Source,

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code, missing_docs)]
 
+#[cfg(feature = "container")]
+mod container;
 mod engine;
 mod error;
 mod folder;
@@ -14,6 +16,8 @@ mod tamper;
 mod vfs;
 mod wasi;
 
+#[cfg(feature = "container")]
+pub use container::{ContainerSandbox, ContainerSandboxBuilder, ContainerWorkspace};
 pub use engine::{ExecOutcome, Instance, Limits, Snapshot, on_guest_stack};
 pub use error::{Error, Result};
 pub use folder::{read_folder, write_folder};

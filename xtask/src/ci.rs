@@ -30,6 +30,13 @@ pub fn run(extent: Extent) -> Result<ExitCode, String> {
             cargo(lint).check()
         })?;
     }
+    step("ssr-sandbox with containers", || {
+        let lint = ["clippy", "--package", "ssr-sandbox", "--features", "container"];
+        cargo(lint).args(["--all-targets", "--", "-D", "warnings"]).check()?;
+        // They say that they are skipped where no container engine answers.
+        let test = ["test", "--package", "ssr-sandbox", "--features", "container", "--test"];
+        cargo(test).arg("container").check()
+    })?;
     step("docs", || {
         let doc = ["doc", "--workspace", "--no-deps"];
         cargo(doc).env("RUSTDOCFLAGS", "-D warnings").check()

@@ -2,8 +2,13 @@
 
 import pytest
 
-from ssr_audit import Audit
 from ssr_events import text
+
+try:
+    from ssr_audit import Audit
+except ImportError:
+    # In a container, where plugins of all ages may do what it takes for a sign.
+    Audit = None
 
 # No threads and no other processes: no faulthandler, and no capturing of descriptors.
 OPTIONS = ["-p", "no:cacheprovider", "--capture=sys", "-p", "no:faulthandler"]
@@ -20,11 +25,11 @@ _IGNORED_OPTIONS = [
 ]
 
 
-def event_plugins(text=text):
+def event_plugins(ignored=_IGNORED_OPTIONS, text=text):
     """The plugins of a session, with the functions that say where it reports to and which tests to
-    run, and that report its end.
+    run, and that report its end. Options in `ignored` are accepted and mean nothing.
     """
-    audit = Audit()
+    audit = None if Audit is None else Audit()
     emit = wanted = None
     skip = frozenset()
     silent = False
@@ -32,16 +37,20 @@ def event_plugins(text=text):
     def start(channel, only=None, without=()):
         nonlocal emit, wanted, skip
         emit, skip = channel, frozenset(without)
-        audit.connect(channel)
+        if audit is not None:
+            audit.connect(channel)
         wanted = None if only is None else frozenset(only)
 
     def end(status):
+        if audit is None:
+            emit("finished", status=status)
+            return
         audit.finish()
         emit("finished", status=status, canary=audit.canary)
 
     def pytest_addoption(parser):
         group = parser.getgroup("accepted and ignored")
-        for names, settings in _IGNORED_OPTIONS:
+        for names, settings in ignored:
             for name in names:
                 group._addoption(name, dest=f"ignored {name}", **settings)
 
@@ -99,7 +108,8 @@ def event_plugins(text=text):
         # A passed set-up or subtest says nothing yet about the test as a whole.
         if report.passed and (hasattr(report, "context") or report.when == "setup"):
             return
-        audit.check_report(report)
+        if audit is not None:
+            audit.check_report(report)
         emit(
             "test",
             id=text(report.nodeid),
@@ -117,16 +127,16 @@ def event_plugins(text=text):
     # SimpleNamespace cannot.
     plugin = type("EventPlugin", (), {})()
     vars(plugin).update(hooks)
-    return [plugin, audit], start, end
+    return [plugin] if audit is None else [plugin, audit], start, end
 
 
-def run(arguments, emit, wanted=None, skip=(), main=pytest.main):
+def run(arguments, emit, wanted=None, skip=(), ignored=_IGNORED_OPTIONS, main=pytest.main):
     """Runs pytest with the given command line and returns its exit status.
 
     `wanted` limits the session to these ids, `None` runs all that is collected; `skip` takes ids
     out, of tests and of files.
     """
-    plugins, start, end = event_plugins()
+    plugins, start, end = event_plugins(ignored)
     start(emit, wanted, skip)
     status = int(main(arguments, plugins=plugins))
     end(status)

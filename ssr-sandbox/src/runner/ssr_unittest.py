@@ -35,7 +35,8 @@ def run(main, emit, name, wanted=None, skip=()):
         status = main() or 0
         return status
     except SystemExit as exit:
-        status = exit.code if isinstance(exit.code, int) else int(exit.code is not None)
+        # Before Python 3.12 unittest leaves with a truth value.
+        status = int(exit.code) if isinstance(exit.code, int) else int(exit.code is not None)
         raise
     except BaseException as error:
         status = 1
