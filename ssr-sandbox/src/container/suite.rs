@@ -166,7 +166,7 @@ impl<'a> Channel<'a> {
             let mut packer = Packer::new(owner, time);
             packer.directory(&inside(OWN))?;
             packer.directory(&inside(&self.folder))?;
-            let shared = MODULES.into_iter().filter(|(name, _)| SHARED_MODULES.contains(name));
+            let shared = MODULES.iter().filter(|(name, _)| SHARED_MODULES.contains(name)).copied();
             for (name, text) in shared.chain(OWN_MODULES) {
                 packer.file(&inside(&format!("{OWN}/{name}")), text.as_bytes(), false)?;
             }

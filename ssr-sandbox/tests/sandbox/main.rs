@@ -2,6 +2,9 @@
 
 mod support;
 
+#[path = "../behaviour/mod.rs"]
+mod behaviour;
+
 mod django;
 mod isolation;
 mod limits;
@@ -12,3 +15,5 @@ mod sessions;
 mod shell;
 mod supplies;
 mod unittests;
+
+behaviour::tests!(Some(support::sandbox()));
