@@ -31,6 +31,15 @@ const RECIPE_VERSION: u32 = 1;
 const OPTIMISE: &str = "-O3 -DNDEBUG -fwrapv -g0 -mbulk-memory -msign-ext -mnontrapping-fptoint \
      -DPy_DEFAULT_RECURSION_LIMIT=1000";
 
+/// CPython's own allocator is off for WASI unless it is asked for, and faster than malloc.
+const CONFIGURATION: [&str; 2] = ["--with-pymalloc", "--disable-test-modules"];
+
+/// Limits that are lower for WASI, whose engines have small stacks, become those of other systems.
+const LIFTED: [&str; 2] = [
+    "s/MAXSTACK 4000/MAXSTACK 6000/",
+    "s/MAX_MARSHAL_STACK_DEPTH 1500/MAX_MARSHAL_STACK_DEPTH 2000/",
+];
+
 /// Size of the guest's own stack, which lies below its data.
 const STACK: u32 = 16 << 20;
 
@@ -64,7 +73,8 @@ pub(super) fn recipe_key() -> String {
     hasher.update(RECIPE_VERSION.to_le_bytes());
     hasher.update(STACK.to_le_bytes());
     let sources = LIBRARIES.iter().map(|bundle| bundle.sha256).chain([CPYTHON.sha256]);
-    for part in sources.chain([OPTIMISE, RULES, GLUE, SETUP]).chain(exports()) {
+    let settings = [OPTIMISE, RULES, GLUE, SETUP].into_iter().chain(CONFIGURATION).chain(LIFTED);
+    for part in sources.chain(settings).chain(exports()) {
         hasher.update(part);
         hasher.update([0]);
     }
@@ -100,6 +110,13 @@ pub(super) fn compile(
     steps.run("unpacking CPython", "tar", |tar| {
         tar.arg("-xzf").arg(&archive);
     })?;
+    steps.run("lifting limits", "sed", |sed| {
+        sed.arg("--in-place").args(LIFTED.map(|change| format!("--expression={change}")));
+        sed.args(
+            ["Parser/parser.c", "Python/marshal.c"]
+                .map(|file| Path::new(CPYTHON.folder).join(file)),
+        );
+    })?;
     // All paths are relative, so that the result does not depend on where it was made.
     let source = PathBuf::from("..").join(CPYTHON.folder);
     steps.enter("build")?;
@@ -107,7 +124,7 @@ pub(super) fn compile(
     steps.run("configuring CPython", source.join("configure"), |configure| {
         configure
             .args(["--host=wasm32-unknown-wasi", "--build=x86_64-pc-linux-gnu", "--prefix=/usr"])
-            .args(["--with-pymalloc", "--disable-test-modules"])
+            .args(CONFIGURATION)
             .arg(format!("--with-build-python={}", tools.python.display()))
             .env("CONFIG_SITE", source.join("Tools/wasm/config.site-wasm32-wasi"))
             .env("OPT", OPTIMISE)
