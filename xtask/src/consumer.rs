@@ -31,7 +31,9 @@ fn prepare(folder: &Path) -> Result<(), String> {
     let [sandbox, core] = PACKAGES.map(|name| unpack(name, folder));
     let (sandbox, core) = (sandbox?, core?);
     manifest += &format!("[dependencies]\nssr-sandbox.path = {sandbox:?}\n\n");
-    manifest += &format!("[patch.crates-io]\nssr-core.path = {core:?}\n\n[workspace]\n");
+    manifest += &format!("[patch.crates-io]\nssr-core.path = {core:?}\n\n[workspace]\n\n");
+    // A compiler that is not optimised itself takes minutes for the guest.
+    manifest += "[profile.dev.package.\"*\"]\nopt-level = 3\ndebug = false\n";
     std::fs::write(folder.join("Cargo.toml"), manifest).map_err(io)?;
     // The versions that everything else was tested with.
     std::fs::copy(workspace().join("Cargo.lock"), folder.join("Cargo.lock")).map_err(io)?;
