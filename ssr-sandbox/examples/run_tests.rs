@@ -39,6 +39,9 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     for problem in report.problems() {
         println!("problem: {problem}");
     }
+    for sign in report.tampering() {
+        println!("tampering: {sign}");
+    }
     let counts = report.counts();
     println!("{} passed, {} failed, {} neither", counts.passed, counts.failed, counts.other);
     Ok(if counts.failed == 0 && report.problems().is_empty() {
