@@ -8,7 +8,8 @@ use ssr_sandbox::{PythonVersion, read_folder};
 
 use crate::{Failure, Result};
 
-/// The pytest that runs in the sandbox, with its pure-Python dependencies.
+/// The pytest that runs in the sandbox, with its pure-Python dependencies, unless `--with` names
+/// another one.
 pub const PYTEST: &str = "pytest==9.2.0";
 /// What a source distribution may unpack to.
 const MAX_BYTES: u64 = 512 << 20;
@@ -90,7 +91,9 @@ impl Packages {
             )));
         }
         wanted.extend(with.iter().cloned());
-        wanted.insert(PYTEST.to_owned());
+        if !with.iter().any(|requirement| requirement.starts_with("pytest==")) {
+            wanted.insert(PYTEST.to_owned());
+        }
         let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
         let list = format!("# {}\n{}", self.python, wanted.join("\n"));
         let list = File::new(list.into_bytes());

@@ -1,8 +1,11 @@
 """Modules of POSIX that WASI has no use for and that programs import whether they need them or not.
 
-Each says what is true here: there is one user, and no descriptor is a terminal.
+Each says what is true here: there is one user, no descriptor is a terminal, and there is no TLS.
 """
 
+import enum
+import http.client  # Before ssl is there: without TLS it has no HTTPSConnection.
+import importlib.util
 import os
 import sys
 import types
@@ -12,6 +15,45 @@ from collections import namedtuple
 def supply():
     for module in (_termios(), _pwd(), _grp()):
         sys.modules.setdefault(module.__name__, module)
+    if importlib.util.find_spec("_ssl") is None:
+        sys.modules["ssl"] = _ssl()
+
+
+def _ssl():
+    """The names that programs mention, such as those of errors; no context can be made.
+
+    What only a program with a TLS library asks for, such as its version, is not here, so that
+    `from ssl import …` fails as it does on a machine without one.
+    """
+    module = types.ModuleType("ssl", _ssl.__doc__)
+
+    def error(name, *bases):
+        setattr(module, name, type(name, bases, {"__module__": "ssl"}))
+        return getattr(module, name)
+
+    base = error("SSLError", OSError)
+    for name in ("SSLZeroReturnError", "SSLWantReadError", "SSLWantWriteError", "SSLSyscallError",
+                 "SSLEOFError"):
+        error(name, base)
+    module.CertificateError = error("SSLCertVerificationError", base, ValueError)
+
+    class SSLContext:
+        def __init__(self, *_, **__):
+            raise base("there is no TLS in the sandbox")
+
+    def create_default_context(*_, **__):
+        return SSLContext()
+
+    for value in (SSLContext, type("SSLSocket", (), {}), type("SSLObject", (), {})):
+        value.__module__ = "ssl"
+        value.__init__ = SSLContext.__init__
+        setattr(module, value.__name__, value)
+    module.create_default_context = create_default_context
+    module.VerifyMode = enum.IntEnum(
+        "VerifyMode", {"CERT_NONE": 0, "CERT_OPTIONAL": 1, "CERT_REQUIRED": 2}, module="ssl")
+    vars(module).update(module.VerifyMode.__members__, PROTOCOL_TLS=2, PROTOCOL_TLS_CLIENT=16,
+                        PROTOCOL_TLS_SERVER=17)
+    return module
 
 
 def _termios():

@@ -153,3 +153,22 @@ print(socket.gethostname())
         "OSError\nerror\nerror\nroot /root root\nKeyError\nKeyError\nOSError\nlocalhost\n";
     assert_eq!(run(source), expected);
 }
+
+#[test]
+fn tls_can_be_mentioned_and_not_used() {
+    let source = "
+import http.client, ssl, urllib.request
+for make in (ssl.SSLContext, ssl.create_default_context):
+    try:
+        make()
+    except ssl.SSLError as error:
+        print(error, ssl.CERT_REQUIRED.name)
+print(hasattr(http.client, 'HTTPSConnection'), type(urllib.request.build_opener()).__name__)
+try:
+    from ssl import OPENSSL_VERSION
+except ImportError:
+    print('no library')
+";
+    let refused = "there is no TLS in the sandbox CERT_REQUIRED\n".repeat(2);
+    assert_eq!(run(source), refused + "False OpenerDirector\nno library\n");
+}
