@@ -25,5 +25,6 @@ pub use guest::{Guest, GuestProgress, PythonVersion, UnknownPython, default_cach
 pub use logs::LogFormat;
 pub use native::NativePython;
 pub use sandbox::{SandboxCounters, WasiSandbox, WasiSandboxBuilder, WasiWorkspace};
+pub use shell::{ShellSession, Stream};
 pub use vfs::{DirEntry, Errno, FileKind, Metadata, Vfs, VfsError, VfsLimits};
 pub use wasi::{Output, ProcExit, WasiBuilder, WasiCtx, WasiParts, add_to_linker};

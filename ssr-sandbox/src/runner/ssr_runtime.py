@@ -61,7 +61,8 @@ def run(command):
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
+            if not stream.closed:
+                stream.flush()
         except Exception:
             status = status or 120
     os._exit(status & 0xFF)

@@ -1,7 +1,7 @@
 use ssr_core::{Command, File, Output, Program, RepoPath, SandboxError, TestRun, Tree, Workspace};
 
 use crate::runner::CommandLine;
-use crate::shell;
+use crate::shell::{self, History, Listener, Place, ShellSession};
 use crate::vfs::{Vfs, VfsError};
 
 use super::bytecode::source_of;
@@ -14,17 +14,23 @@ const TOOL_CACHES: [&str; 3] = [".pytest_cache", ".mypy_cache", ".ruff_cache"];
 
 /// A repository at `/testbed` in a [`WasiSandbox`].
 ///
-/// What Python programs and shell scripts do to the files stays, in the repository and outside of
-/// it; memory does not outlive a command. What [`Program::Tests`] does is discarded: judging a
+/// What Python programs and shell scripts do to the files and to the git history stays, in the
+/// repository and outside of it; memory does not outlive a command. What [`Program::Tests`] does is discarded: judging a
 /// repository never changes it.
 pub struct WasiWorkspace {
     sandbox: WasiSandbox,
     base: Tree,
-    vfs: Vfs,
+    place: Place,
     layout: Layout,
 }
 
 impl WasiWorkspace {
+    /// Opens a shell that keeps its state from one command to the next.
+    pub fn shell(self) -> ShellSession {
+        let state = shell::fresh_state((&self.sandbox, &self.layout), &self.place);
+        ShellSession::new(self, state)
+    }
+
     pub(super) fn open(sandbox: WasiSandbox, tree: &Tree) -> Result<Self, SandboxError> {
         let layout = Layout::of(tree);
         let vfs = sandbox.mount(tree, &layout)?;
@@ -33,18 +39,19 @@ impl WasiWorkspace {
 
     /// A workspace on a filesystem that has `tree` mounted.
     pub(super) fn on(sandbox: WasiSandbox, tree: &Tree, vfs: Vfs, layout: Layout) -> Self {
-        Self { sandbox, base: tree.clone(), vfs, layout }
+        let place = Place { vfs, history: History::new(tree) };
+        Self { sandbox, base: tree.clone(), place, layout }
     }
 
     pub(super) fn into_vfs(self) -> Vfs {
-        self.vfs
+        self.place.vfs
     }
 
     /// Runs the tests that `command` selects and returns the filesystem that they left.
     pub(super) fn run_tests(&self, command: &Command) -> Result<(Output, Vfs), SandboxError> {
         let all = TestRun::default();
         let run = if let Program::Tests(run) = &command.program { run } else { &all };
-        let line = CommandLine::new(run, |file| self.vfs.exists(&at(file)));
+        let line = CommandLine::new(run, |file| self.place.vfs.exists(&at(file)));
         let tests = Tests { runner: run.runner, wanted: line.wanted };
         let mut process = self.process(command, Invocation::Tests(tests));
         process.argv = line.argv;
@@ -67,15 +74,20 @@ impl WasiWorkspace {
         let mut process = self.process(command, invocation);
         process.argv = std::iter::once("-c".to_owned()).chain(args.iter().cloned()).collect();
         let (output, vfs) = split(self.execute(&process)?);
-        self.vfs = vfs;
+        self.place.vfs = vfs;
         Ok(output)
     }
 
-    fn run_shell(&mut self, command: &Command, script: &str) -> Result<Output, SandboxError> {
-        let (output, vfs) =
-            shell::run(&self.sandbox, &self.layout, self.vfs.clone(), command, script)?;
-        self.vfs = vfs;
-        Ok(output)
+    /// Runs a shell script; with the state of a shell it continues from there and changes it.
+    pub(crate) fn run_script(
+        &mut self,
+        state: Option<&mut bashkit::ShellState>,
+        command: &Command,
+        script: &str,
+        listener: Listener<'_>,
+    ) -> Result<Output, SandboxError> {
+        let machine = (&self.sandbox, &self.layout);
+        shell::run(machine, &mut self.place, state, command, script, listener)
     }
 
     fn process(&self, command: &Command, invocation: Invocation) -> Process {
@@ -95,24 +107,24 @@ impl WasiWorkspace {
 
     fn execute(&self, process: &Process) -> Result<Finished, SandboxError> {
         self.sandbox
-            .execute(self.vfs.clone(), process, &self.layout)
+            .execute(self.place.vfs.clone(), process, &self.layout)
             .map_err(|error| failed("running Python", error))
     }
 
     fn change(&mut self, path: &RepoPath, file: Option<File>) -> Result<(), VfsError> {
         let at = at(path.as_str());
         let Some(file) = file else {
-            return if self.vfs.symlink_metadata(&at).is_ok() {
-                self.vfs.remove_file(&at)
+            return if self.place.vfs.symlink_metadata(&at).is_ok() {
+                self.place.vfs.remove_file(&at)
             } else {
                 Ok(())
             };
         };
         if let Some((parent, _)) = at.rsplit_once('/') {
-            self.vfs.create_dir_all(parent)?;
+            self.place.vfs.create_dir_all(parent)?;
         }
-        self.vfs.write(&at, file.shared_bytes())?;
-        self.vfs.set_executable(&at, file.executable())
+        self.place.vfs.write(&at, file.shared_bytes())?;
+        self.place.vfs.set_executable(&at, file.executable())
     }
 
     /// Whether a file that is not of the base is one that a tool left behind.
@@ -126,9 +138,10 @@ impl WasiWorkspace {
 impl Workspace for WasiWorkspace {
     fn read(&self, path: &RepoPath) -> Result<Option<File>, SandboxError> {
         let at = at(path.as_str());
-        match self.vfs.metadata(&at) {
+        match self.place.vfs.metadata(&at) {
             Ok(metadata) if metadata.is_file() => {
-                let bytes = self.vfs.read(&at).map_err(|error| failed("reading a file", error))?;
+                let bytes =
+                    self.place.vfs.read(&at).map_err(|error| failed("reading a file", error))?;
                 Ok(Some(File::new(bytes).with_executable(metadata.executable)))
             }
             _ => Ok(None),
@@ -141,7 +154,7 @@ impl Workspace for WasiWorkspace {
 
     fn run(&mut self, command: &Command) -> Result<Output, SandboxError> {
         match &command.program {
-            Program::Shell { script } => self.run_shell(command, script),
+            Program::Shell { script } => self.run_script(None, command, script, &mut |_, _| {}),
             Program::Python { source, args } => self.run_python(command, source, args),
             Program::Tests(_) => Ok(self.run_tests(command)?.0),
             other => Err(SandboxError::Refused(format!("{other:?} is not known here"))),
@@ -153,7 +166,7 @@ impl Workspace for WasiWorkspace {
     }
 
     fn tree(&self) -> Result<Tree, SandboxError> {
-        let tree = self.vfs.tree(TESTBED);
+        let tree = self.place.vfs.tree(TESTBED);
         if !tree.files().any(|(path, _)| self.is_left_behind(path)) {
             return Ok(tree);
         }
@@ -166,7 +179,7 @@ impl Workspace for WasiWorkspace {
         Ok(Self {
             sandbox: self.sandbox.clone(),
             base: self.base.clone(),
-            vfs: self.vfs.clone(),
+            place: self.place.clone(),
             layout: self.layout.clone(),
         })
     }

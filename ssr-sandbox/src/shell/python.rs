@@ -18,6 +18,9 @@ const SIGNALLED: i32 = 128;
 const SIGABRT: i32 = 6;
 const SIGKILL: i32 = 9;
 
+/// Bytes that a program may print on each stream into a file or a pipe.
+const PIPED: usize = 64 << 20;
+
 /// Which program a command name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Interpreter {
@@ -73,7 +76,8 @@ impl bashkit::Command for Python {
             wall: own.map_or(left, |own| own.min(left)),
             per_test: limits.per_test,
             memory: limits.memory,
-            output: limits.output,
+            // It may go to a file or a filter; what reaches the terminal is cut there.
+            output: limits.output.max(PIPED),
             write_bytecode: false,
         };
         let session = &self.session;
@@ -85,13 +89,18 @@ impl bashkit::Command for Python {
         if let Some(report) = &finished.report {
             session.add_report(report);
         }
-        if finished.stdout.truncated || finished.stderr.truncated {
+        let cut = finished.stdout.truncated || finished.stderr.truncated;
+        if cut {
             session.truncated();
         }
         let over = finished.exit == Exit::Timeout && own.is_none_or(|own| left <= own);
         let over = over.then(|| session.time_out());
         ctx.stdout.write_all(&finished.stdout.bytes).await?;
         ctx.stderr.write_all(&finished.stderr.bytes).await?;
+        if cut {
+            let text = format!("python: output cut off after {} bytes\n", limits.output.max(PIPED));
+            ctx.stderr.write_all(text.as_bytes()).await?;
+        }
         if let Some(error) = over {
             return Err(error);
         }

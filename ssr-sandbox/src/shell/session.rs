@@ -1,26 +1,19 @@
-use std::future::{Future, IntoFuture, poll_fn};
+use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bashkit::{Bash, ExecOptions, ExecutionLimits, LimitExceeded, MemoryLimits, SessionLimits};
-use ssr_core::{Command, Exit, Limits, Output, SandboxError, TestReport};
+use ssr_core::{Limits, TestReport};
 
 use crate::Error;
-use crate::engine::on_guest_stack;
-use crate::sandbox::{Layout, TESTBED, WasiSandbox};
-use crate::vfs::Vfs;
+use crate::sandbox::{Layout, WasiSandbox};
 
 use super::fs::ShellFs;
-use super::python::{Interpreter, Python};
-use super::timeout::Timeout;
+use super::git::History;
 
 /// 2025-01-01T00:00:00Z, where the clock of the guests starts, too.
-const EPOCH: i64 = 1_735_689_600;
-
-/// How long the shell may go on after the end of its time to deliver what a Python program printed.
-const DELIVERY: Duration = Duration::from_secs(10);
+pub(super) const EPOCH: i64 = 1_735_689_600;
 
 /// One script and what its commands share.
 pub(super) struct Session {
@@ -29,19 +22,44 @@ pub(super) struct Session {
     pub(super) fs: ShellFs,
     pub(super) limits: Limits,
     start: Instant,
+    history: Mutex<History>,
     state: Mutex<State>,
 }
 
+/// What happened to a script beside its output.
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// What all test runs of the script reported.
-    report: Option<TestReport>,
-    truncated: bool,
-    timed_out: bool,
-    broken: Option<Error>,
+    pub(super) report: Option<TestReport>,
+    pub(super) truncated: bool,
+    pub(super) timed_out: bool,
+    pub(super) broken: Option<Error>,
 }
 
 impl Session {
+    /// A script that begins now.
+    pub(super) fn new(
+        sandbox: &WasiSandbox,
+        layout: &Layout,
+        fs: ShellFs,
+        history: History,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            sandbox: sandbox.clone(),
+            layout: layout.clone(),
+            fs,
+            limits,
+            start: Instant::now(),
+            history: Mutex::new(history),
+            state: Mutex::default(),
+        }
+    }
+
+    pub(super) fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What is left of the time of the script.
     pub(super) fn left(&self) -> Duration {
         self.limits.wall.saturating_sub(self.elapsed())
@@ -69,7 +87,7 @@ impl Session {
 
     /// Cuts `running` off when the time of the script is over, unless it is ending already because
     /// a Python program was cut off: that one has output to deliver.
-    async fn in_time<T>(
+    pub(super) async fn in_time<T>(
         &self,
         running: impl Future<Output = bashkit::Result<T>>,
     ) -> bashkit::Result<T> {
@@ -90,155 +108,7 @@ impl Session {
         bashkit::Error::Cancelled
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Runs `script` as `bash -c` would and returns the filesystem that it left.
-pub(crate) fn run(
-    sandbox: &WasiSandbox,
-    layout: &Layout,
-    vfs: Vfs,
-    command: &Command,
-    script: &str,
-) -> Result<(Output, Vfs), SandboxError> {
-    let session = Arc::new(Session {
-        sandbox: sandbox.clone(),
-        layout: layout.clone(),
-        fs: ShellFs::new(vfs),
-        limits: command.limits,
-        start: Instant::now(),
-        state: Mutex::default(),
-    });
-    // One large stack for the whole script: the shell recurses, too.
-    let output = on_guest_stack(|| interpret(&session, command, script))?;
-    Ok((output, session.fs.snapshot()))
-}
-
-fn interpret(
-    session: &Arc<Session>,
-    command: &Command,
-    script: &str,
-) -> Result<Output, SandboxError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .map_err(|error| SandboxError::infrastructure("starting the shell", error))?;
-    let (stdout, stderr) = (Sink::default(), Sink::default());
-    let mut bash = bash(session, command);
-    let result = runtime.block_on(async {
-        let options = ExecOptions::new().stdin(command.stdin.clone());
-        let (stdout, stderr) = (stdout.clone(), stderr.clone());
-        let running = bash
-            .execute(script)
-            .options(options)
-            .stdout_fn(move |bytes| stdout.take(bytes))
-            .stderr_fn(move |bytes| stderr.take(bytes))
-            .into_future();
-        session.in_time(running).await
-    });
-    let (stdout, mut stderr) = (stdout.bytes(), stderr.bytes());
-    let mut state = std::mem::take(&mut *session.state());
-    if let Some(error) = state.broken {
-        return Err(SandboxError::infrastructure("running Python in the shell", error));
-    }
-    let limit = command.limits.output;
-    state.truncated |= stdout.len() >= limit || stderr.len() >= limit;
-    let exit = match result {
-        Ok(result) => {
-            state.truncated |= result.stdout_truncated || result.stderr_truncated;
-            Exit::Code(result.exit_code)
-        }
-        Err(_) if state.timed_out => Exit::Timeout,
-        Err(error) => {
-            let (exit, message) = ended(&error, script);
-            stderr.extend_from_slice(message.as_bytes());
-            exit
-        }
-    };
-    Ok(Output { exit, stdout, stderr, truncated: state.truncated, report: state.report })
-}
-
-fn bash(session: &Arc<Session>, command: &Command) -> Bash {
-    let python = |interpreter| Python::new(Arc::clone(session), interpreter);
-    let mut builder = Bash::builder()
-        .fs(Arc::new(session.fs.clone()))
-        .cwd(TESTBED)
-        .username("root")
-        .hostname("sandbox")
-        .fixed_epoch(EPOCH)
-        .limits(limits(&command.limits))
-        .session_limits(SessionLimits::unlimited())
-        .memory_limits(memory_limits(&command.limits))
-        .env("HOME", "/root")
-        .env("LANG", "C.UTF-8")
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin");
-    for (name, interpreter) in [
-        ("python", Interpreter::Python),
-        ("python3", Interpreter::Python),
-        ("pytest", Interpreter::Pytest),
-        ("py.test", Interpreter::Pytest),
-    ] {
-        builder = builder.command(name, python(interpreter));
-    }
-    builder = builder.builtin("timeout", Box::new(Timeout(Arc::clone(session))));
-    for (name, value) in &command.env {
-        builder = builder.env(name, value);
-    }
-    builder.build()
-}
-
-/// What variables hold counts as memory of the command.
-fn memory_limits(limits: &Limits) -> MemoryLimits {
-    let bytes = usize::try_from(limits.memory).unwrap_or(usize::MAX);
-    MemoryLimits::unlimited().max_total_variable_bytes(bytes).max_array_entries(1_000_000)
-}
-
-/// Time, memory and output are what a command is limited by; the shell's own counters only have to
-/// stay out of the way of ordinary scripts.
-fn limits(limits: &Limits) -> ExecutionLimits {
-    const MANY: usize = 100_000_000;
-    ExecutionLimits::new()
-        .timeout(limits.wall.saturating_add(DELIVERY))
-        .max_stdout_bytes(limits.output)
-        .max_stderr_bytes(limits.output)
-        .max_live_intermediate_bytes(limits.memory)
-        .max_aggregate_input_bytes(u64::MAX)
-        .max_work_units(u64::MAX)
-        .max_commands(MANY)
-        .max_loop_iterations(MANY)
-        .max_total_loop_iterations(MANY)
-        .max_parser_operations(10_000_000)
-}
-
-/// How a script ended that the shell did not bring to its end, and what it says about that.
-fn ended(error: &bashkit::Error, script: &str) -> (Exit, String) {
-    match error {
-        bashkit::Error::Cancelled => (Exit::Timeout, String::new()),
-        bashkit::Error::ResourceLimit(LimitExceeded::Timeout(_)) => (Exit::Timeout, String::new()),
-        bashkit::Error::ResourceLimit(limit) => {
-            (Exit::Trapped(format!("shell: {limit}")), format!("bash: {limit}\n"))
-        }
-        bashkit::Error::Parse { .. } => {
-            let report = error.syntax_report("bash: -c", script);
-            (Exit::Code(2), report.unwrap_or_else(|| format!("bash: {error}\n")))
-        }
-        other => (Exit::Code(1), format!("bash: {other}\n")),
-    }
-}
-
-/// Collects a stream as it comes, so that nothing is lost when the script is cut off.
-#[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
-
-impl Sink {
-    fn take(&self, bytes: Vec<u8>) -> std::future::Ready<bashkit::Result<()>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&bytes);
-        std::future::ready(Ok(()))
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -298,7 +298,9 @@ pub fn output_is_limited_and_says_so(sandbox: &impl Sandbox) {
     ] {
         let output = workspace.run(&command.clone().with_limits(limits)).unwrap();
         assert_eq!(output.exit, Exit::Code(0), "{command:?}");
-        assert_eq!((output.stdout.len(), output.truncated), (1000, true), "{command:?}");
+        // A shell may add a line that says how much is missing.
+        assert!((1000..1100).contains(&output.stdout.len()), "{command:?}");
+        assert!(output.truncated, "{command:?}");
     }
 }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use ssr_core::{Command, Exit, Limits, Outcome, TestSelection, Workspace};
+use ssr_core::{Command, Exit, Limits, Outcome, Program, TestSelection, Workspace};
 
 use crate::support::open;
 
@@ -110,14 +110,21 @@ fn memory_is_limited() {
 #[test]
 fn output_is_limited_and_says_so() {
     let limits = Limits { output: 1000, ..seconds(60.0) };
+    let loops = Command::shell("for i in $(seq 1000); do printf '%099d\\n' 0; done").program;
     for command in [
         Command::python("for _ in range(10000): print('x' * 99)"),
         Command::shell("python -c \"for _ in range(10000): print('x' * 99)\""),
-        Command::shell("for i in $(seq 1000); do printf '%099d\\n' 0; done"),
+        Command { program: loops.clone(), ..Command::shell("") },
     ] {
         let output = open(&[]).run(&command.clone().with_limits(limits)).unwrap();
         assert_eq!(output.exit, Exit::Code(0), "{command:?}");
-        assert_eq!((output.stdout.len(), output.truncated), (1000, true), "{command:?}");
+        let (kept, mark) = output.stdout.split_at(1000);
+        assert!(output.truncated && !kept.contains(&b'['), "{command:?}");
+        if matches!(command.program, Program::Shell { .. }) {
+            let dropped = if command.program == loops { 99_000 } else { 999_000 };
+            let expected = format!("[output truncated: {dropped} bytes dropped]\n");
+            assert_eq!(String::from_utf8_lossy(mark), expected, "{command:?}");
+        }
     }
 }
 

@@ -4,7 +4,7 @@ mod support;
 
 #[path = "../behaviour/mod.rs"]
 mod behaviour;
-
+mod conformance;
 mod django;
 mod isolation;
 mod limits;
@@ -13,6 +13,7 @@ mod outcomes;
 mod python;
 mod sessions;
 mod shell;
+mod shell_session;
 mod supplies;
 mod unittests;
 

@@ -1,0 +1,198 @@
+use super::object::{Oid, SHORT, Signature};
+use super::pathspec::locate;
+use super::pretty::date;
+use super::{Call, Fatal, Result};
+use crate::shell::session::EPOCH;
+use crate::shell::text::{Matching, Style, changes, lines};
+
+/// Where a line comes from.
+#[derive(Clone)]
+struct Origin {
+    id: Oid,
+    /// The number of the line there, from 1.
+    line: usize,
+}
+
+impl Call<'_> {
+    pub fn blame(&mut self, args: &[String]) -> Result<i32> {
+        let (mut ranges, mut names, mut style, mut long, mut email, mut bare, mut porcelain) =
+            (Vec::new(), Vec::new(), "iso".to_owned(), false, false, false, false);
+        let mut rest = args;
+        while let Some((arg, after)) = rest.split_first() {
+            rest = after;
+            match arg.as_str() {
+                "-L" => {
+                    let (range, after) = rest
+                        .split_first()
+                        .ok_or_else(|| Fatal::usage("switch `L' requires a value"))?;
+                    ranges.push(range.clone());
+                    rest = after;
+                }
+                "-l" => long = true,
+                "-e" | "--show-email" => email = true,
+                "-s" => bare = true,
+                "-p" | "--porcelain" | "--line-porcelain" => porcelain = true,
+                "-w" | "-M" | "-C" | "--" | "-f" => {}
+                option => match (option.strip_prefix("-L"), option.strip_prefix("--date=")) {
+                    (Some(range), _) => ranges.push(range.to_owned()),
+                    (_, Some(value)) => value.clone_into(&mut style),
+                    _ if option.starts_with('-') => return Err(Fatal::option("blame", option)),
+                    _ => names.push(option.to_owned()),
+                },
+            }
+        }
+        let (path, revision) = match names.as_slice() {
+            [path] => (path, None),
+            [first, second] if self.repo.try_revision(first).is_some() => (second, Some(first)),
+            [first, second] => (first, Some(second)),
+            _ => return Err(Fatal::usage("usage: git blame [<options>] [<rev>] [--] <file>")),
+        };
+        let path = locate(path, &self.prefix)
+            .ok_or_else(|| Fatal::new(format!("'{path}' is outside repository at '/testbed'")))?;
+        let start = match revision {
+            Some(name) => self.repo.revision(name)?.0,
+            None => self.repo.head_id(),
+        };
+        let missing = || Fatal::new(format!("no such path '{path}' in HEAD"));
+        let (mut origins, mut text) = self.origins(start, &path).ok_or_else(missing)?;
+        if revision.is_none() {
+            let now = self.work.tree().get(&path).ok_or_else(missing)?.shared_bytes();
+            origins = advance(&origins, &text, &now, Oid::NULL);
+            text = now.to_vec();
+        }
+        let all = lines(&text);
+        let mut wanted: Vec<usize> = Vec::new();
+        for range in &ranges {
+            wanted.extend(parse_range(range, all.len())?);
+        }
+        if ranges.is_empty() {
+            wanted.extend(0..all.len());
+        }
+        let rows: Vec<_> =
+            wanted.into_iter().map(|at| (at, origins[at].clone(), all[at])).collect();
+        if porcelain {
+            self.porcelain(&rows, &path);
+            return Ok(0);
+        }
+        let author = |id: Oid| self.author_of(id);
+        let who = |by: &Signature| if email { format!("<{}>", by.email) } else { by.name.clone() };
+        let width = rows
+            .iter()
+            .map(|(_, origin, _)| who(&author(origin.id)).chars().count())
+            .max()
+            .unwrap_or(0);
+        let digits = rows.last().map_or(1, |(at, ..)| (at + 1).to_string().len());
+        let mut out = Vec::new();
+        for (at, origin, line) in &rows {
+            let by = author(origin.id);
+            let length = if long { 40 } else { SHORT + 1 };
+            let id = origin.id.to_string();
+            let boundary =
+                self.repo.commits.get(&origin.id).is_some_and(|commit| commit.parents.is_empty());
+            let id =
+                if boundary { format!("^{}", &id[..length - 1]) } else { id[..length].to_owned() };
+            let name = who(&by);
+            let pad = " ".repeat(width.saturating_sub(name.chars().count()));
+            let number = at + 1;
+            let lead = match bare {
+                true => format!("{id} {number:>digits$}) "),
+                false => format!("{id} ({name}{pad} {} {number:>digits$}) ", date(&by, &style)),
+            };
+            out.extend_from_slice(lead.as_bytes());
+            out.extend_from_slice(line);
+            if !line.ends_with(b"\n") {
+                out.push(b'\n');
+            }
+        }
+        self.out.append(&mut out);
+        Ok(0)
+    }
+
+    fn author_of(&self, id: Oid) -> Signature {
+        let commit = self.repo.commits.get(&id);
+        commit.map(|commit| commit.author.clone()).unwrap_or_else(|| Signature {
+            name: "Not Committed Yet".to_owned(),
+            email: "not.committed.yet".to_owned(),
+            seconds: EPOCH,
+            offset: 0,
+        })
+    }
+
+    /// The lines of `path` in a commit and which commit each comes from.
+    fn origins(&self, id: Oid, path: &str) -> Option<(Vec<Origin>, Vec<u8>)> {
+        let mut line = vec![id];
+        // Along first parents, back to where the file came in.
+        let mut at = self.repo.commits.get(&id)?;
+        at.tree.get(path)?;
+        while let Some(parent) = at.parents.first() {
+            let commit = self.repo.commits.get(parent)?;
+            if !commit.tree.contains(path) {
+                break;
+            }
+            line.push(*parent);
+            at = commit;
+        }
+        let (mut origins, mut text) = (Vec::new(), Vec::new());
+        for id in line.into_iter().rev() {
+            let file = self.repo.commits.get(&id)?.tree.get(path)?;
+            origins = advance(&origins, &text, file.bytes(), id);
+            text = file.bytes().to_vec();
+        }
+        Some((origins, text))
+    }
+
+    fn porcelain(&mut self, rows: &[(usize, Origin, &[u8])], path: &str) {
+        let mut known: Vec<Oid> = Vec::new();
+        for (at, origin, line) in rows {
+            self.say(format!("{} {} {} 1", origin.id, origin.line, at + 1));
+            if !known.contains(&origin.id) {
+                known.push(origin.id);
+                let by = self.author_of(origin.id);
+                let (author, zone) = (&by.name, by.zone());
+                let summary = self.repo.commits.get(&origin.id).map(|commit| commit.subject());
+                self.say(format!(
+                    "author {author}\nauthor-mail <{}>\nauthor-time {}\nauthor-tz {zone}\nsummary {}\nfilename {path}",
+                    by.email, by.seconds, summary.unwrap_or_default()
+                ));
+            }
+            self.out.push(b'\t');
+            self.out.extend_from_slice(line);
+            if !line.ends_with(b"\n") {
+                self.out.push(b'\n');
+            }
+        }
+    }
+}
+
+/// Lines that `old` had keep where they come from; the others come from `id`.
+fn advance(origins: &[Origin], old: &[u8], new: &[u8], id: Oid) -> Vec<Origin> {
+    let (old, new) = (lines(old), lines(new));
+    let mut out = Vec::with_capacity(new.len());
+    let mut at = 0;
+    for change in changes(&old, &new, Matching::default(), Style::Git) {
+        out.extend_from_slice(&origins[at..change.old.start]);
+        out.extend(change.new.clone().map(|line| Origin { id, line: line + 1 }));
+        at = change.old.end;
+    }
+    out.extend_from_slice(&origins[at..old.len()]);
+    out
+}
+
+/// `3,5`, `3,+2`, `3,` or `,5` of so many lines.
+fn parse_range(text: &str, count: usize) -> Result<std::ops::Range<usize>> {
+    let bad = || {
+        Fatal::new(format!("invalid -L argument '{text}': give it as START,END or START,+COUNT"))
+    };
+    let (start, end) = text.split_once(',').unwrap_or((text, ""));
+    let number = |text: &str| text.parse::<usize>().map_err(|_| bad());
+    let start = if start.is_empty() { 1 } else { number(start)? };
+    let end = match end.strip_prefix('+') {
+        Some(length) => start + number(length)?.saturating_sub(1),
+        None if end.is_empty() => count,
+        None => number(end)?,
+    };
+    if start == 0 || start > count {
+        return Err(Fatal::new(format!("file has only {count} lines")));
+    }
+    Ok(start - 1..end.clamp(start, count))
+}

@@ -1,0 +1,301 @@
+//! `git` over a history in memory, with git's own object ids.
+//!
+//! There is no `.git` directory: a [`Tree`] cannot hold one, so no program can reach the history
+//! but through the command. Neither are there remotes, merges with two parents, rebases and symbolic
+//! links.
+
+mod apply;
+mod blame;
+mod branch;
+mod commit;
+mod delta;
+mod diff;
+mod grep;
+mod history;
+mod ignored;
+mod inspect;
+mod log;
+mod object;
+mod pathspec;
+mod pick;
+mod pretty;
+mod restore;
+mod revision;
+mod show;
+mod stage;
+mod stash;
+mod stat;
+mod status;
+mod work;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bashkit::{Builtin, BuiltinContext, ExecResult, ExecutionPlan, async_trait};
+
+use super::session::Session;
+use crate::sandbox::TESTBED;
+
+use history::Repository;
+use work::Work;
+
+pub(crate) use history::History;
+pub(super) use pretty::{default_date, local_stamp};
+
+type Result<T> = std::result::Result<T, Fatal>;
+
+/// Why a command cannot go on.
+#[derive(Debug)]
+struct Fatal {
+    message: String,
+    code: i32,
+}
+
+impl Fatal {
+    fn new(message: impl std::fmt::Display) -> Self {
+        Self { message: format!("fatal: {message}\n"), code: 128 }
+    }
+
+    fn error(message: impl std::fmt::Display) -> Self {
+        Self { message: format!("error: {message}\n"), code: 1 }
+    }
+
+    /// The command line makes no sense.
+    fn usage(message: impl std::fmt::Display) -> Self {
+        Self { message: format!("error: {message}\n"), code: 129 }
+    }
+
+    fn option(command: &str, arg: &str) -> Self {
+        Self::usage(format!("git {command} has no option {arg} in this sandbox"))
+    }
+}
+
+/// One command and what it works on.
+struct Call<'a> {
+    repo: &'a mut Repository,
+    work: Work<'a>,
+    /// The current directory below the top: empty or ending in a slash.
+    prefix: String,
+    env: &'a HashMap<String, String>,
+    stdin: &'a [u8],
+    out: Vec<u8>,
+    err: Vec<u8>,
+}
+
+impl Call<'_> {
+    fn say(&mut self, line: impl AsRef<str>) {
+        self.out.extend_from_slice(line.as_ref().as_bytes());
+        self.out.push(b'\n');
+    }
+
+    /// What git tells the user rather than the next program of a pipe.
+    fn note(&mut self, line: impl AsRef<str>) {
+        self.err.extend_from_slice(line.as_ref().as_bytes());
+        self.err.push(b'\n');
+    }
+}
+
+/// `git` in the shell.
+pub(super) struct Git(pub(super) Arc<Session>);
+
+#[async_trait]
+impl Builtin for Git {
+    async fn execute(&self, ctx: BuiltinContext<'_>) -> bashkit::Result<ExecResult> {
+        let cwd = ctx.cwd.to_string_lossy().into_owned();
+        let stdin = ctx.stdin.map(|data| data.as_bytes()).unwrap_or_default();
+        let (code, out, err) = self.run(ctx.args, &cwd, ctx.env, stdin);
+        let mut result = ExecResult::err(err, code);
+        result.stdout = out.into();
+        Ok(result)
+    }
+
+    /// `git grep` is grep on the files that git knows.
+    async fn execution_plan(
+        &self,
+        ctx: &BuiltinContext<'_>,
+    ) -> bashkit::Result<Option<ExecutionPlan>> {
+        let cwd = ctx.cwd.to_string_lossy().into_owned();
+        let Ok(line) = Line::parse(ctx.args, &cwd) else { return Ok(None) };
+        let (Some("grep"), Some(prefix)) = (line.command, prefix(&line.cwd)) else {
+            return Ok(None);
+        };
+        let repo = self.0.history().repository();
+        Ok(grep::plan(&repo, line.args, &prefix).ok())
+    }
+}
+
+impl Git {
+    fn run(
+        &self,
+        args: &[String],
+        cwd: &str,
+        env: &HashMap<String, String>,
+        stdin: &[u8],
+    ) -> (i32, Vec<u8>, Vec<u8>) {
+        let line = match Line::parse(args, cwd) {
+            Ok(line) => line,
+            Err(fatal) => return (fatal.code, Vec::new(), fatal.message.into_bytes()),
+        };
+        let Some(command) = line.command else {
+            return match line.version {
+                true => (0, b"git version 2.47.3\n".to_vec(), Vec::new()),
+                false => (1, USAGE.as_bytes().to_vec(), Vec::new()),
+            };
+        };
+        let Some(prefix) = prefix(&line.cwd) else {
+            let message = "fatal: not a git repository (or any of the parent directories): .git\n";
+            return (128, Vec::new(), message.as_bytes().to_vec());
+        };
+        let mut history = self.0.history();
+        let mut repository = history.repository();
+        let mut changed = Repository::clone(&repository);
+        let config = changed.config.clone();
+        let scratch = !line.config.is_empty();
+        changed.config.extend(line.config);
+        let mut call = Call {
+            repo: &mut changed,
+            work: Work::new(&self.0.fs),
+            prefix,
+            env,
+            stdin,
+            out: Vec::new(),
+            err: Vec::new(),
+        };
+        let result = call.dispatch(command, line.args);
+        let (out, mut err) = (std::mem::take(&mut call.out), std::mem::take(&mut call.err));
+        if scratch {
+            changed.config = config;
+        }
+        repository = Arc::new(changed);
+        history.replace(repository);
+        let code = result.unwrap_or_else(|fatal| {
+            err.extend_from_slice(fatal.message.as_bytes());
+            fatal.code
+        });
+        (code, out, err)
+    }
+}
+
+impl Call<'_> {
+    fn dispatch(&mut self, command: &str, args: &[String]) -> Result<i32> {
+        match command {
+            "add" | "stage" => self.add(args),
+            "apply" => self.apply(args),
+            "blame" | "annotate" => self.blame(args),
+            "branch" => self.branch(args),
+            "cat-file" => self.cat_file(args),
+            "checkout" => self.checkout(args),
+            "clean" => self.clean(args),
+            "commit" => self.commit(args),
+            "config" => self.config(args),
+            "describe" => Err(Fatal::new("No names found, cannot describe anything.")),
+            "diff" => self.diff(args),
+            "hash-object" => self.hash_object(args),
+            "init" => {
+                if !args.iter().any(|arg| arg == "-q" || arg == "--quiet") {
+                    self.say(format!("Reinitialized existing Git repository in {TESTBED}/.git/"));
+                }
+                Ok(0)
+            }
+            "log" => self.log(args),
+            "ls-files" => self.ls_files(args),
+            "ls-tree" => self.ls_tree(args),
+            "merge-base" => self.merge_base(args),
+            "mv" => self.mv(args),
+            "reflog" => self.reflog(args),
+            "remote" => Ok(0),
+            "reset" => self.reset(args),
+            "restore" => self.restore(args),
+            "cherry-pick" | "revert" => self.pick(command, args),
+            "rev-list" => self.rev_list(args),
+            "rev-parse" => self.rev_parse(args),
+            "rm" => self.rm(args),
+            "shortlog" => self.shortlog(args),
+            "show" => self.show(args),
+            "stash" => self.stash(args),
+            "status" => self.status(args),
+            "switch" => self.switch(args),
+            "symbolic-ref" => self.symbolic_ref(args),
+            "tag" => self.tag(args),
+            "grep" => grep::plan(self.repo, args, &self.prefix).map(|_| 1),
+            "--version" | "version" => {
+                self.say("git version 2.47.3");
+                Ok(0)
+            }
+            "am" | "bisect" | "clone" | "fetch" | "format-patch" | "gc" | "merge" | "pull"
+            | "push" | "rebase" | "submodule" | "worktree" => {
+                Err(Fatal::error(format!("git {command} does not exist in this sandbox")))
+            }
+            _ => Err(Fatal {
+                message: format!("git: '{command}' is not a git command. See 'git --help'.\n"),
+                code: 1,
+            }),
+        }
+    }
+}
+
+const USAGE: &str = "usage: git [--version] [-C <path>] [-c <name>=<value>] <command> [<args>]\n";
+
+/// The command line up to the command.
+struct Line<'a> {
+    cwd: String,
+    config: Vec<(String, String)>,
+    command: Option<&'a str>,
+    args: &'a [String],
+    version: bool,
+}
+
+impl<'a> Line<'a> {
+    fn parse(args: &'a [String], cwd: &str) -> Result<Self> {
+        let (mut cwd, mut config, mut rest) = (cwd.to_owned(), Vec::new(), args);
+        while let Some((arg, after)) = rest.split_first() {
+            rest = after;
+            match arg.as_str() {
+                "-C" | "-c" => {
+                    let value = rest
+                        .first()
+                        .ok_or_else(|| Fatal::usage(format!("no value given for '{arg}'")))?;
+                    rest = &rest[1..];
+                    if arg == "-c" {
+                        let (name, value) = value.split_once('=').unwrap_or((value, "true"));
+                        config.push((name.to_lowercase(), value.to_owned()));
+                    } else if value.starts_with('/') {
+                        value.clone_into(&mut cwd);
+                    } else {
+                        cwd = format!("{cwd}/{value}");
+                    }
+                }
+                "--no-pager"
+                | "-P"
+                | "--paginate"
+                | "-p"
+                | "--literal-pathspecs"
+                | "--no-optional-locks" => {}
+                "--version" | "-v" | "--help" | "-h" => {
+                    let version = arg.starts_with("--v") || arg == "-v";
+                    return Ok(Self { cwd, config, command: None, args: rest, version });
+                }
+                option if option.starts_with('-') => {
+                    return Err(Fatal::usage(format!("unknown option: {option}")));
+                }
+                command => {
+                    return Ok(Self {
+                        cwd,
+                        config,
+                        command: Some(command),
+                        args: rest,
+                        version: false,
+                    });
+                }
+            }
+        }
+        Ok(Self { cwd, config, command: None, args: rest, version: false })
+    }
+}
+
+/// Where `cwd` is below the top, `None` when it is not.
+fn prefix(cwd: &str) -> Option<String> {
+    let inside = cwd == TESTBED || cwd.starts_with(&format!("{TESTBED}/"));
+    let path = inside.then(|| pathspec::locate(cwd, ""))??;
+    Some(if path.is_empty() { path } else { path + "/" })
+}

@@ -1,0 +1,105 @@
+use std::cell::OnceCell;
+
+use ssr_core::{File, RepoPath, Tree};
+
+use super::ignored::Ignored;
+use super::pathspec::Pathspec;
+use super::{Call, Fatal, Result};
+use crate::sandbox::TESTBED;
+use crate::shell::fs::ShellFs;
+
+/// The files of the working tree, tracked or not.
+pub(super) struct Work<'a> {
+    fs: &'a ShellFs,
+    tree: OnceCell<Tree>,
+}
+
+impl<'a> Work<'a> {
+    pub fn new(fs: &'a ShellFs) -> Self {
+        Self { fs, tree: OnceCell::new() }
+    }
+
+    pub fn tree(&self) -> &Tree {
+        self.tree.get_or_init(|| self.fs.snapshot().tree(TESTBED))
+    }
+
+    /// Writes and removes files.
+    pub fn change(
+        &mut self,
+        changes: impl IntoIterator<Item = (RepoPath, Option<File>)>,
+    ) -> Result<()> {
+        let tree = self.tree().with_all(changes).map_err(Fatal::new)?;
+        self.set(tree)
+    }
+
+    /// Makes the files those of `tree`.
+    pub fn set(&mut self, tree: Tree) -> Result<()> {
+        let mut vfs = self.fs.snapshot();
+        vfs.update(TESTBED, self.tree(), &tree).map_err(Fatal::new)?;
+        self.fs.replace(vfs);
+        self.tree = tree.into();
+        Ok(())
+    }
+
+    /// The bytes of a file anywhere, as seen from `cwd` below the repository.
+    pub fn read(&self, path: &str, prefix: &str) -> Result<Vec<u8>> {
+        let at = match path.starts_with('/') {
+            true => path.to_owned(),
+            false => format!("{TESTBED}/{prefix}{path}"),
+        };
+        let read = self.fs.snapshot().read(&at);
+        Ok(read.map_err(|error| Fatal::new(format!("could not open '{path}': {error}")))?.to_vec())
+    }
+
+    pub fn is_directory(&self, path: &str) -> bool {
+        let at = format!("{TESTBED}/{path}");
+        self.fs.snapshot().metadata(&at).is_ok_and(|metadata| metadata.is_dir())
+    }
+
+    pub fn exists(&self, path: &str) -> bool {
+        self.fs.snapshot().exists(&format!("{TESTBED}/{path}"))
+    }
+}
+
+impl Call<'_> {
+    /// The working tree as far as git tracks it.
+    pub fn tracked(&self) -> Tree {
+        let index = &self.repo.index;
+        let work = self.work.tree();
+        let files = index
+            .files()
+            .filter_map(|(path, _)| Some((path.clone(), work.get(path.as_str())?.clone())));
+        Tree::from_files(files).unwrap_or_default()
+    }
+
+    /// Files that are neither in the index nor ignored, or that are ignored.
+    pub fn untracked(&self, spec: &Pathspec, ignored: bool) -> Vec<RepoPath> {
+        let rules = Ignored::new(self.work.tree());
+        let index = &self.repo.index;
+        let files = self.work.tree().files().map(|(path, _)| path);
+        files
+            .filter(|path| !index.contains(path.as_str()) && spec.matches(path.as_str()))
+            .filter(|path| rules.is_ignored(path.as_str()) == ignored)
+            .cloned()
+            .collect()
+    }
+
+    /// Untracked directories instead of all that is in them.
+    pub fn collapse(&self, paths: &[RepoPath]) -> Vec<String> {
+        let index = &self.repo.index;
+        let has_tracked =
+            |directory: &str| index.files().any(|(path, _)| path.as_str().starts_with(directory));
+        let mut out: Vec<String> = Vec::new();
+        for path in paths {
+            let path = path.as_str();
+            if out.last().is_some_and(|last| last.ends_with('/') && path.starts_with(last.as_str()))
+            {
+                continue;
+            }
+            let directories = path.match_indices('/').map(|(at, _)| &path[..=at]);
+            let whole = directories.into_iter().find(|directory| !has_tracked(directory));
+            out.push(whole.unwrap_or(path).to_owned());
+        }
+        out
+    }
+}

@@ -1,0 +1,201 @@
+use std::borrow::Cow;
+use std::future::{IntoFuture, ready};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bashkit::{
+    Bash, ExecOptions, ExecutionLimits, LimitExceeded, MemoryLimits, SessionLimits, ShellState,
+};
+use ssr_core::{Command, Exit, Limits, Output, SandboxError};
+
+use crate::engine::on_guest_stack;
+use crate::sandbox::{Layout, TESTBED, WasiSandbox};
+use crate::vfs::Vfs;
+
+use super::diff::Diff;
+use super::fs::ShellFs;
+use super::git::{Git, History};
+use super::ls::Ls;
+use super::output::{Listener, Sinks, Stream};
+use super::patch::Patch;
+use super::python::{Interpreter, Python};
+use super::session::{EPOCH, Session};
+use super::timeout::Timeout;
+use super::yes::Yes;
+
+/// How long the shell may go on after the end of its time to deliver what a Python program printed.
+const DELIVERY: Duration = Duration::from_secs(10);
+
+/// What a script finds and leaves.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) vfs: Vfs,
+    pub(crate) history: History,
+}
+
+/// Runs `script` as `bash -c` would and changes `place` and, when there is one, the state of the
+/// shell. `listener` hears the output as it comes.
+pub(crate) fn run(
+    (sandbox, layout): (&WasiSandbox, &Layout),
+    place: &mut Place,
+    shell: Option<&mut ShellState>,
+    command: &Command,
+    script: &str,
+    listener: Listener<'_>,
+) -> Result<Output, SandboxError> {
+    let fs = ShellFs::new(place.vfs.clone());
+    let history = place.history.clone();
+    let session = Arc::new(Session::new(sandbox, layout, fs, history, command.limits));
+    // One large stack for the whole script: the shell recurses, too.
+    let output = on_guest_stack(|| interpret(&session, shell, command, script, listener))?;
+    place.vfs = session.fs.snapshot();
+    place.history = session.history().clone();
+    Ok(output)
+}
+
+/// The state of a shell that has just been started.
+pub(crate) fn fresh_state((sandbox, layout): (&WasiSandbox, &Layout), place: &Place) -> ShellState {
+    let (fs, history) = (ShellFs::new(place.vfs.clone()), place.history.clone());
+    let session = Arc::new(Session::new(sandbox, layout, fs, history, Limits::default()));
+    bash(&session, &Command::shell("")).shell_state()
+}
+
+fn interpret(
+    session: &Arc<Session>,
+    shell: Option<&mut ShellState>,
+    command: &Command,
+    script: &str,
+    listener: Listener<'_>,
+) -> Result<Output, SandboxError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(|error| SandboxError::infrastructure("starting the shell", error))?;
+    let sinks = Sinks::new(command.limits.output, listener);
+    let mut bash = bash(session, command);
+    if let Some(state) = &shell {
+        bash.restore_shell_state(state);
+        // What the command brings wins over what the session has.
+        command.env.iter().for_each(|(name, value)| bash.set_env(name, value));
+    }
+    let script = with_status(script, shell.as_ref().map_or(0, |state| state.last_exit_code));
+    let result = runtime.block_on(async {
+        let options = ExecOptions::new().stdin(command.stdin.clone());
+        let running = bash
+            .execute(&script)
+            .options(options)
+            .stdout_fn(|bytes| {
+                sinks.take(Stream::Stdout, &bytes);
+                ready(Ok(()))
+            })
+            .stderr_fn(|bytes| {
+                sinks.take(Stream::Stderr, &bytes);
+                ready(Ok(()))
+            })
+            .into_future();
+        session.in_time(running).await
+    });
+    if let Some(shell) = shell {
+        *shell = bash.shell_state();
+    }
+    let mut state = std::mem::take(&mut *session.state());
+    if let Some(error) = state.broken {
+        return Err(SandboxError::infrastructure("running Python in the shell", error));
+    }
+    let exit = match result {
+        Ok(result) => {
+            state.truncated |= result.stdout_truncated || result.stderr_truncated;
+            Exit::Code(result.exit_code)
+        }
+        Err(_) if state.timed_out => Exit::Timeout,
+        Err(error) => {
+            let (exit, message) = ended(&error, &script);
+            sinks.take(Stream::Stderr, message.as_bytes());
+            exit
+        }
+    };
+    let (stdout, stderr, cut) = sinks.finish();
+    Ok(Output { exit, stdout, stderr, truncated: state.truncated || cut, report: state.report })
+}
+
+fn bash(session: &Arc<Session>, command: &Command) -> Bash {
+    let python = |interpreter| Python::new(Arc::clone(session), interpreter);
+    let mut builder = Bash::builder()
+        .fs(Arc::new(session.fs.clone()))
+        .cwd(TESTBED)
+        .username("root")
+        .hostname("sandbox")
+        .fixed_epoch(EPOCH)
+        .limits(limits(&command.limits))
+        .session_limits(SessionLimits::unlimited())
+        .memory_limits(memory_limits(&command.limits))
+        .env("HOME", "/root")
+        .env("LANG", "C.UTF-8")
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin");
+    for (name, interpreter) in [
+        ("python", Interpreter::Python),
+        ("python3", Interpreter::Python),
+        ("pytest", Interpreter::Pytest),
+        ("py.test", Interpreter::Pytest),
+    ] {
+        builder = builder.command(name, python(interpreter));
+    }
+    builder = builder
+        .builtin("timeout", Box::new(Timeout(Arc::clone(session))))
+        .builtin("git", Box::new(Git(Arc::clone(session))))
+        .builtin("diff", Box::new(Diff))
+        .builtin("ls", Box::new(Ls))
+        .builtin("patch", Box::new(Patch))
+        .command("yes", Yes);
+    for (name, value) in &command.env {
+        builder = builder.env(name, value);
+    }
+    builder.build()
+}
+
+/// Bashkit forgets `$?` between two scripts.
+fn with_status(script: &str, status: i32) -> Cow<'_, str> {
+    let asks = status != 0 && (script.contains("$?") || script.contains("${?"));
+    if asks { format!("(exit {status}); {script}").into() } else { script.into() }
+}
+
+/// What variables hold counts as memory of the command.
+fn memory_limits(limits: &Limits) -> MemoryLimits {
+    let bytes = usize::try_from(limits.memory).unwrap_or(usize::MAX);
+    MemoryLimits::unlimited().max_total_variable_bytes(bytes).max_array_entries(1_000_000)
+}
+
+/// Time, memory and output are what a command is limited by; the shell's own counters only have to
+/// stay out of the way of ordinary scripts.
+fn limits(limits: &Limits) -> ExecutionLimits {
+    const MANY: usize = 100_000_000;
+    // What is printed is cut by the sink, which counts what it drops.
+    let memory = usize::try_from(limits.memory).unwrap_or(usize::MAX);
+    ExecutionLimits::new()
+        .timeout(limits.wall.saturating_add(DELIVERY))
+        .max_stdout_bytes(memory)
+        .max_stderr_bytes(memory)
+        .max_live_intermediate_bytes(limits.memory)
+        .max_aggregate_input_bytes(u64::MAX)
+        .max_work_units(u64::MAX)
+        .max_commands(MANY)
+        .max_loop_iterations(MANY)
+        .max_total_loop_iterations(MANY)
+        .max_parser_operations(10_000_000)
+}
+
+/// How a script ended that the shell did not bring to its end, and what it says about that.
+fn ended(error: &bashkit::Error, script: &str) -> (Exit, String) {
+    match error {
+        bashkit::Error::Cancelled => (Exit::Timeout, String::new()),
+        bashkit::Error::ResourceLimit(LimitExceeded::Timeout(_)) => (Exit::Timeout, String::new()),
+        bashkit::Error::ResourceLimit(limit) => {
+            (Exit::Trapped(format!("shell: {limit}")), format!("bash: {limit}\n"))
+        }
+        bashkit::Error::Parse { .. } => {
+            let report = error.syntax_report("bash: -c", script);
+            (Exit::Code(2), report.unwrap_or_else(|| format!("bash: {error}\n")))
+        }
+        other => (Exit::Code(1), format!("bash: {other}\n")),
+    }
+}

@@ -1,0 +1,7 @@
+//! Lines, what differs between two texts, and how diffs are printed.
+
+mod changes;
+mod unified;
+
+pub(super) use changes::{Change, Matching, Style, changes, is_binary, lines};
+pub(super) use unified::{Section, unified};
