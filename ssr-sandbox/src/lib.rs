@@ -6,6 +6,7 @@ mod container;
 mod engine;
 mod error;
 mod folder;
+mod gates;
 mod guest;
 mod logs;
 mod native;
@@ -21,6 +22,7 @@ pub use container::{ContainerSandbox, ContainerSandboxBuilder, ContainerWorkspac
 pub use engine::{ExecOutcome, Instance, Limits, Snapshot, on_guest_stack};
 pub use error::{Error, Result};
 pub use folder::{read_folder, write_folder};
+pub use gates::{Finding, Gate, GateReport, GateVerdict};
 pub use guest::{Guest, GuestProgress, PythonVersion, UnknownPython, default_cache_dir};
 pub use logs::LogFormat;
 pub use native::NativePython;

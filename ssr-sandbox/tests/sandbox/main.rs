@@ -6,6 +6,7 @@ mod support;
 mod behaviour;
 mod conformance;
 mod django;
+mod gates;
 mod isolation;
 mod limits;
 mod logs;
