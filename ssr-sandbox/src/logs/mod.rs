@@ -63,7 +63,8 @@ pub enum LogFormat {
     /// `python -m unittest -v`. Ids are unittest's own, `module.Class.method`, for all versions of
     /// Python.
     Unittest,
-    /// `manage.py test -v 2` or Django's `runtests.py -v 2`. Ids are those of unittest.
+    /// `manage.py test -v 2` or Django's `runtests.py -v 2`. Ids are `method (module.Class)`, as
+    /// Django's own runner names them and as they are in SWE-bench.
     Django,
     /// `cargo test`, best with `--no-fail-fast`. Ids are the paths that libtest prints; binaries of
     /// one workspace are not told apart, so that of equal paths the worst outcome counts.
@@ -99,7 +100,8 @@ impl LogFormat {
         }
         let text = plain(log);
         match self {
-            Self::Unittest | Self::Django => unittest::parse(&text),
+            Self::Unittest => unittest::parse(&text),
+            Self::Django => unittest::parse_django(&text),
             Self::Cargo => cargo::parse(&text),
             Self::Go => go::parse(&text),
             Self::Jest => jest::parse(&text),

@@ -30,6 +30,22 @@ pub(super) fn parse(log: &str) -> TestReport {
     reader.finish()
 }
 
+/// The same with Django's own names, `method (module.Class)`.
+pub(super) fn parse_django(log: &str) -> TestReport {
+    let report = parse(log);
+    let named = |id: &TestId| match id.as_str().rsplit_once('.') {
+        Some((class, method)) if !id.as_str().ends_with(')') => {
+            TestId::from(format!("{method} ({class})"))
+        }
+        _ => id.clone(),
+    };
+    let mut django: TestReport = report.iter().map(|(id, outcome)| (named(id), outcome)).collect();
+    for problem in report.problems() {
+        django.add_problem(problem.as_str());
+    }
+    django
+}
+
 fn is_rule(line: &str) -> bool {
     line.len() == 70 && line.bytes().all(|byte| byte == b'=')
 }
