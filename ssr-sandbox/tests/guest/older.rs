@@ -149,29 +149,31 @@ class Case(unittest.TestCase):
 fn a_damaged_part_is_never_used() {
     let Some(guest) = guest() else { return };
     let cache = tempfile::tempdir().unwrap();
-    let name = |folder: &fs::DirEntry| folder.file_name().to_string_lossy().into_owned();
-    let folders = fs::read_dir(default_cache_dir()).unwrap().flatten();
-    for folder in folders.filter(|folder| name(folder).starts_with("cpython-3.11-")) {
-        let copy = cache.path().join(name(&folder));
-        fs::create_dir(&copy).unwrap();
-        for file in fs::read_dir(folder.path()).unwrap().flatten() {
-            if file.path().is_file() {
-                fs::copy(file.path(), copy.join(file.file_name())).unwrap();
+    // There may be some of other versions of this crate.
+    let folders: Vec<_> = fs::read_dir(default_cache_dir())
+        .unwrap()
+        .map(|folder| folder.unwrap())
+        .filter(|folder| folder.file_name().to_string_lossy().starts_with("cpython-3.11-"))
+        .map(|folder| (folder.path(), cache.path().join(folder.file_name())))
+        .collect();
+    let restore = || {
+        for (from, to) in &folders {
+            fs::create_dir_all(to).unwrap();
+            for file in fs::read_dir(from).unwrap().flatten().filter(|file| file.path().is_file()) {
+                fs::copy(file.path(), to.join(file.file_name())).unwrap();
             }
         }
-    }
+    };
     let find = || Guest::find(cache.path(), PythonVersion::V3_11).unwrap();
-    assert_eq!(find().expect("a copy").id(), guest.id());
-    for folder in fs::read_dir(cache.path()).unwrap().flatten() {
-        for part in ["memory.bin", "stdlib.tar.zst", "record.txt"] {
-            let path = folder.path().join(part);
-            let Ok(good) = fs::read(&path) else { continue };
-            for bad in [&good[..good.len() / 2], b"", b"something else entirely, of some length"] {
-                fs::write(&path, bad).unwrap();
-                assert!(find().is_none(), "{part}");
+    for part in ["memory.bin", "stdlib.tar.zst", "record.txt"] {
+        for bad in [b"".as_slice(), b"something else entirely, and longer than a hash"] {
+            restore();
+            for (_, copy) in folders.iter().filter(|(from, _)| from.join(part).is_file()) {
+                fs::write(copy.join(part), bad).unwrap();
             }
-            fs::write(&path, &good).unwrap();
+            assert!(find().is_none(), "{part}");
         }
     }
-    assert!(find().is_some());
+    restore();
+    assert_eq!(find().expect("a copy").id(), guest.id());
 }
