@@ -171,10 +171,6 @@ impl EventReader {
 
     /// Notes signs that the tested code reached for its judge.
     pub(crate) fn tampering(&mut self, signs: impl IntoIterator<Item = String>) {
-        let signs: Vec<String> = signs.into_iter().collect();
-        for s in &signs {
-            eprintln!("DBG {s}");
-        }
         for sign in signs {
             if self.report.tampering().len() < LISTED_PROBLEMS {
                 self.report.add_tampering(sign);

@@ -15,7 +15,8 @@ const SOME: u64 = 32;
 /// How the interpreter looks while it is left alone.
 pub(crate) struct Judge {
     seals: Seals,
-    chain: Chain,
+    /// `None` for interpreters before 3.13, which keep the running frame on the C stack.
+    chain: Option<Chain>,
     /// Where the interpreter counts how often tracing was switched, and the count.
     tracing: Option<(u32, u32)>,
 }
@@ -69,7 +70,9 @@ impl Judge {
         let words = super::layout::Memory(memory);
         Ok(Self {
             seals: Seals::new(words, &survey)?,
-            chain: Chain::learn(&lesson.samples, &survey)?,
+            chain: (survey.version >= (3, 13))
+                .then(|| Chain::learn(&lesson.samples, &survey))
+                .transpose()?,
             tracing: lesson.tracing().and_then(|at| Some((at, words.word(at)? >> 8))),
         })
     }
@@ -113,7 +116,8 @@ impl Guard {
             return;
         }
         self.look(memory);
-        if !self.judge.chain.is_the_judge(memory, self.strict) {
+        let chain = self.judge.chain.as_ref();
+        if chain.is_some_and(|chain| !chain.is_the_judge(memory, self.strict)) {
             self.foreign.push(at);
         }
         let ends = has(b"\"event\": \"collected\"") || has(b"\"event\": \"finished\"");

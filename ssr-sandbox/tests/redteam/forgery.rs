@@ -10,7 +10,9 @@ use ssr_core::{
     TestId, Tree, judge,
 };
 
-use crate::support::{sandbox, tree};
+use ssr_sandbox::{Guest, PythonVersion, WasiSandbox, default_cache_dir, read_folder};
+
+use crate::support::{pytest_folder, sandbox, tree};
 
 const FIRST: &str = "import lib\n\ndef test_first():\n    pass\n";
 
@@ -91,6 +93,28 @@ fn an_honest_repair_is_believed() {
     let repair = bug.tree.diff(&library("def value():\n    return 42\n"));
     let judgement = judge(&suites, &bug, &repair).unwrap();
     assert!(judgement.solved, "{judgement:?}");
+}
+
+#[test]
+fn an_older_python_is_judged_alike() {
+    let Some(guest) = Guest::find(&default_cache_dir(), PythonVersion::V3_11).unwrap() else {
+        println!("skipped: there is no CPython 3.11; `cargo xtask guest --python 3.11` makes it");
+        return;
+    };
+    let packages = read_folder(pytest_folder()).unwrap();
+    let sandbox = WasiSandbox::builder(&guest).site_packages(packages).build().unwrap();
+    let bug = bug();
+    let solved = |library: &Tree| {
+        let suites = Suites::new(sandbox.clone(), Limits::default());
+        judge(&suites, &bug, &bug.tree.diff(library)).unwrap()
+    };
+    let honest = solved(&library("def value():\n    return 42\n"));
+    assert!(honest.solved, "{honest:?}");
+    for name in ["patch_call_info", "patch_compile", "swap_code_of_tests", "equal_to_everything"] {
+        let (_, attack) = attacks().into_iter().find(|(known, _)| known == name).unwrap();
+        let forged = solved(&library(&attack));
+        assert!(!forged.solved, "{name}: {forged:?}");
+    }
 }
 
 #[test]

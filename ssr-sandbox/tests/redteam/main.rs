@@ -4,4 +4,7 @@
 #[allow(dead_code, reason = "other tests use the rest")]
 mod support;
 
+mod escapes;
+mod floods;
 mod forgery;
+mod modules;
