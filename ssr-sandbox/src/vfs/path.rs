@@ -165,6 +165,16 @@ impl Vfs {
         set(self).map_err(|errno| VfsError::new(errno, path))
     }
 
+    /// Sets the modification time of what `path` names to the present of the logical clock.
+    pub fn touch(&mut self, path: &str) -> Result<(), VfsError> {
+        let set = |vfs: &mut Self| {
+            let ino = vfs.lookup(Ino::ROOT, path, true)?;
+            let now = vfs.touch_time(ino);
+            vfs.set_times(ino, None, Some(now))
+        };
+        set(self).map_err(|errno| VfsError::new(errno, path))
+    }
+
     /// Copies the content and executable bit of a file; `to` is created or replaced.
     pub fn copy(&mut self, from: &str, to: &str) -> Result<(), VfsError> {
         let bytes = self.read(from)?;

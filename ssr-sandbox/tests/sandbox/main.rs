@@ -5,6 +5,8 @@ mod support;
 #[path = "../behaviour/mod.rs"]
 mod behaviour;
 mod conformance;
+
+mod determinism;
 mod django;
 mod gates;
 mod isolation;
