@@ -4,6 +4,8 @@ Each says what is true here: there is one user, no descriptor is a terminal, and
 """
 
 import enum
+import hashlib
+import hmac
 import http.client  # Before ssl is there: without TLS it has no HTTPSConnection.
 import importlib.util
 import os
@@ -17,6 +19,34 @@ def supply():
         sys.modules.setdefault(module.__name__, module)
     if importlib.util.find_spec("_ssl") is None:
         sys.modules["ssl"] = _ssl()
+    if not hasattr(hashlib, "pbkdf2_hmac"):
+        hashlib.pbkdf2_hmac = _pbkdf2_hmac
+
+
+def _pbkdf2_hmac(hash_name, password, salt, iterations, dklen=None):
+    """PBKDF2 of RFC 8018, which hashlib has from OpenSSL alone."""
+    inner = hmac.new(bytes(password), digestmod=hash_name)
+    size = inner.digest_size
+    dklen = size if dklen is None else dklen
+    if dklen < 1:
+        raise ValueError("key length must be greater than 0.")
+    if iterations < 1:
+        raise ValueError("iteration value must be greater than 0.")
+
+    def digest(message):
+        one = inner.copy()
+        one.update(message)
+        return one.digest()
+
+    key = b""
+    for block in range(1, -(-dklen // size) + 1):
+        last = digest(bytes(salt) + block.to_bytes(4, "big"))
+        mixed = int.from_bytes(last, "big")
+        for _ in range(iterations - 1):
+            last = digest(last)
+            mixed ^= int.from_bytes(last, "big")
+        key += mixed.to_bytes(size, "big")
+    return key[:dklen]
 
 
 def _ssl():

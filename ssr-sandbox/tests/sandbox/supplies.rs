@@ -172,3 +172,20 @@ except ImportError:
     let refused = "there is no TLS in the sandbox CERT_REQUIRED\n".repeat(2);
     assert_eq!(run(source), refused + "False OpenerDirector\nno library\n");
 }
+
+#[test]
+fn keys_are_derived_as_the_standard_says() {
+    // Vectors of RFC 6070 and RFC 7914.
+    let source = "
+import hashlib
+print(hashlib.pbkdf2_hmac('sha1', b'password', b'salt', 2).hex())
+print(hashlib.pbkdf2_hmac('sha1', b'passwordPASSWORDpassword', b'saltSALTsaltSALTsaltSALTsaltSALTsalt', 4096, 25).hex())
+print(hashlib.pbkdf2_hmac('sha256', b'passwd', b'salt', 1, 64).hex())
+";
+    let expected = [
+        "ea6c014dc72d6f8ccd1ed92ace1d41f0d8de8957",
+        "3d2eec4fe41c849b80c8d83662c0e44a8b291a964cf2f07038",
+        "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc49ca9cccf179b645991664b39d77ef317c71b845b1e30bd509112041d3a19783",
+    ];
+    assert_eq!(run(source).lines().collect::<Vec<_>>(), expected);
+}
