@@ -80,6 +80,8 @@ fn interpret(
     }
     let script = with_status(script, shell.as_ref().map_or(0, |state| state.last_exit_code));
     let result = runtime.block_on(async {
+        // Bashkit starts $RANDOM anywhere; equal scripts shall see equal numbers.
+        let _ = bash.exec(&format!("RANDOM={}", checksum(&script))).await;
         let options = ExecOptions::new().stdin(command.stdin.clone());
         let running = bash
             .execute(&script)
@@ -157,6 +159,11 @@ fn bash(session: &Arc<Session>, command: &Command) -> Bash {
 fn with_status(script: &str, status: i32) -> Cow<'_, str> {
     let asks = status != 0 && (script.contains("$?") || script.contains("${?"));
     if asks { format!("(exit {status}); {script}").into() } else { script.into() }
+}
+
+/// A number that depends on all of `text`.
+fn checksum(text: &str) -> u16 {
+    text.bytes().fold(1, |sum, byte| sum.wrapping_mul(31).wrapping_add(u16::from(byte)))
 }
 
 /// What variables hold counts as memory of the command.

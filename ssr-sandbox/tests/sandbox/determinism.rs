@@ -27,7 +27,7 @@ import random, time
 with open('made.txt', 'w') as file:
     file.write(f'{random.random()} {time.time()} {id(file)}')
 END
-echo $$ >> made.txt
+echo $RANDOM $$ >> made.txt
 date >> made.txt
 touch made.txt
 stat made.txt > stat.txt
