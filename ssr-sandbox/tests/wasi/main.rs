@@ -8,3 +8,4 @@ mod guest;
 mod hostile;
 mod paths;
 mod streams;
+mod suite;
