@@ -10,6 +10,7 @@ mod session;
 mod warm;
 mod workspace;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -83,8 +84,10 @@ impl WasiSandbox {
     ///   from there while everything that the session looked at is unchanged, and starts from the
     ///   beginning otherwise. A session of [`Program::Tests`](ssr_core::Program::Tests) serves any
     ///   selection of files and ids.
+    /// - What would count as a sign of tampering in the report of that run is how this repository's
+    ///   own tests work, and is passed over in later reports.
     ///
-    /// Results are the same either way, except for the addresses that objects have in memory. Of
+    /// Apart from that, results are the same either way, except for the addresses that objects have in memory. Of
     /// the trees warmed, the last eight are kept. Returns the
     /// output of that run.
     ///
@@ -146,6 +149,13 @@ impl WasiSandbox {
             return install(vfs, layout);
         };
         warm.update(tree).map_err(|error| failed("mounting the repository", error))
+    }
+
+    /// The signs of tampering that the warm trees of the repository with this layout show.
+    fn waived(&self, layout: &Layout) -> BTreeSet<String> {
+        let kept = self.kept();
+        let of_this = kept.iter().filter(|warm| warm.layout == *layout);
+        of_this.flat_map(|warm| warm.waived.iter().cloned()).collect()
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Warm>> {

@@ -145,3 +145,22 @@ fn randomness_of_a_session_does_not_come_twice() {
     let (resumed, output) = run(&warm, &repository, &all);
     assert_eq!((resumed, output.exit), (true, Exit::Code(0)));
 }
+
+#[test]
+fn signs_that_the_original_shows_are_no_signs_later() {
+    let warm = own_sandbox();
+    let test = "import sys\ndef test_a():\n    sys.settrace(None)\n    sys.settrace(lambda *a: None)\n    sys.settrace(None)\n";
+    let repository = tree(&[("traced.py", ""), ("test_a.py", test)]);
+    let all = Command::tests(TestSelection::All);
+    let passes = |output: Output| output.report.unwrap().ids(Outcome::is_pass).count();
+    assert_eq!(passes(run(&warm, &repository, &all).1), 0);
+    assert_eq!(passes(warm.warm(&repository, &all).unwrap()), 0);
+    assert_eq!(passes(run(&warm, &repository, &all).1), 1);
+    // Another sign still counts, and so does the same one in another repository.
+    let code = "import _pytest.reports\n_pytest.reports.TestReport.passed = True\n";
+    let test = format!("import traced\n{test}");
+    let other = tree(&[("traced.py", code), ("test_a.py", &test)]);
+    assert_eq!(passes(run(&warm, &other, &all).1), 0);
+    let foreign = tree(&[("more.py", ""), ("test_a.py", &test.replace("import traced\n", ""))]);
+    assert_eq!(passes(run(&warm, &foreign, &all).1), 0);
+}
