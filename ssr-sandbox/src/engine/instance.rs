@@ -130,7 +130,7 @@ impl Instance {
         self.store.data_mut().deadline = Instant::now().checked_add(self.wall);
         let ticks = if self.watched { 1 } else { ticker::ticks(self.wall) };
         self.store.set_epoch_deadline(ticks);
-        let result = on_guest_stack(|| work(self));
+        let result = on_guest_stack(|| work(self))?;
         let out_of_memory = self.store.data().limiter.refused;
         let outcome = match result {
             Ok(0) => ExecOutcome::Finished { status: 0 },

@@ -2,6 +2,8 @@
 
 use std::{cell::Cell, panic, thread};
 
+use crate::{Error, Result};
+
 /// How much native stack guest code may use before it traps.
 pub(super) const GUEST_STACK: usize = 64 << 20;
 
@@ -19,11 +21,14 @@ thread_local! {
 /// every call into a guest goes through here. One thread is started per call, unless the caller
 /// is already inside of `on_guest_stack`: wrap a sequence of guest calls to pay for one thread.
 ///
+/// # Errors
+/// [`Error::Engine`] when the operating system refuses to start a thread.
+///
 /// # Panics
-/// Passes on a panic of `f`, and panics when the operating system refuses to start a thread.
-pub fn on_guest_stack<R: Send>(f: impl FnOnce() -> R + Send) -> R {
+/// Passes on a panic of `f`.
+pub fn on_guest_stack<R: Send>(f: impl FnOnce() -> R + Send) -> Result<R> {
     if IS_LARGE.get() {
-        return f();
+        return Ok(f());
     }
     let work = || {
         IS_LARGE.set(true);
@@ -31,8 +36,10 @@ pub fn on_guest_stack<R: Send>(f: impl FnOnce() -> R + Send) -> R {
     };
     let builder = thread::Builder::new().name("guest".to_owned()).stack_size(THREAD_STACK);
     thread::scope(|scope| {
-        let worker = builder.spawn_scoped(scope, work).expect("a thread for the guest");
-        worker.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
+        let worker = builder.spawn_scoped(scope, work).map_err(|refused| {
+            Error::Engine(format!("the system starts no thread for a guest: {refused}"))
+        })?;
+        Ok(worker.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked)))
     })
 }
 
@@ -44,9 +51,10 @@ mod tests {
     fn nested_calls_stay_on_one_thread() {
         let here = thread::current().id();
         let (outer, inner) =
-            on_guest_stack(|| (thread::current().id(), on_guest_stack(|| thread::current().id())));
+            on_guest_stack(|| (thread::current().id(), on_guest_stack(|| thread::current().id())))
+                .unwrap();
         assert_ne!(here, outer);
-        assert_eq!(outer, inner);
+        assert_eq!(outer, inner.unwrap());
     }
 
     #[test]

@@ -158,7 +158,7 @@ pub(super) fn clone_and_run(
         let outcome = instance.exec(source)?;
         instance.observe_end();
         Ok((outcome, instance.into_ctx().into_parts()))
-    })
+    })?
 }
 
 impl Process {

@@ -101,7 +101,7 @@ impl Session {
             let descriptors = ctx.descriptors().clone();
             let snapshot = instance.snapshot()?;
             Ok(Some(Self { command, snapshot, footprint, conftests, descriptors, stdout, stderr }))
-        })
+        })?
     }
 
     /// Whether this session can stand for `process` at all.

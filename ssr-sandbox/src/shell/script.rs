@@ -47,7 +47,8 @@ pub(crate) fn run(
     let history = place.history.clone();
     let session = Arc::new(Session::new(sandbox, layout, fs, history, command.limits));
     // One large stack for the whole script: the shell recurses, too.
-    let output = on_guest_stack(|| interpret(&session, shell, command, script, listener))?;
+    let output = on_guest_stack(|| interpret(&session, shell, command, script, listener))
+        .map_err(|error| SandboxError::infrastructure("starting the shell", error))??;
     place.vfs = session.fs.snapshot();
     place.history = session.history().clone();
     Ok(output)

@@ -98,7 +98,8 @@ fn an_instance_may_move_between_threads() {
     let mut instance = on_guest_stack(move || {
         instance.exec("x += 1").unwrap();
         instance
-    });
+    })
+    .unwrap();
     instance.exec("print(x)").unwrap();
     assert_eq!(stdout(&instance), "2\n");
 }
