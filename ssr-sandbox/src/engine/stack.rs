@@ -63,6 +63,6 @@ mod tests {
             let frame = std::hint::black_box([n; 64]);
             if n == 0 { frame[0] } else { depth(n - 1) + std::hint::black_box(1) }
         }
-        assert_eq!(on_guest_stack(|| depth(25_000)), 25_000);
+        assert_eq!(on_guest_stack(|| depth(25_000)).unwrap(), 25_000);
     }
 }
