@@ -24,8 +24,30 @@ pub struct Row {
 impl Row {
     /// A row for durations, where less is better.
     pub fn duration(name: &str, ours: f64, peer: &'static str, theirs: f64) -> Self {
+        Self::less(name, "ms", ours, peer, theirs)
+    }
+
+    /// A row for what should be little.
+    pub fn less(
+        name: &str,
+        unit: &'static str,
+        ours: f64,
+        peer: &'static str,
+        theirs: f64,
+    ) -> Self {
         let (name, ratio) = (name.to_owned(), theirs / ours);
-        Self { name, unit: "ms", ours, peer, theirs, ratio, limit: None }
+        Self { name, unit, ours, peer, theirs, ratio, limit: None }
+    }
+
+    /// A row for what should be much.
+    pub fn more(
+        name: &str,
+        unit: &'static str,
+        ours: f64,
+        peer: &'static str,
+        theirs: f64,
+    ) -> Self {
+        Self { ratio: ours / theirs, ..Self::less(name, unit, ours, peer, theirs) }
     }
 
     /// The same row with a limit.
