@@ -113,6 +113,8 @@ impl Container {
             let seen = docker.inspect_exec(&id).await?;
             match seen.exit_code {
                 Some(code) if seen.running != Some(true) => return Ok(Some(code)),
+                // Neither running nor ended: whoever ended it left no status.
+                None if seen.running == Some(false) => return Ok(Some(KILLED)),
                 _ => sleep(Duration::from_millis(5)).await,
             }
         }

@@ -97,6 +97,7 @@ impl WasiSandboxBuilder {
             snapshot: instance.snapshot()?,
             gate: Gate::new(self.workers),
             warm: Mutex::default(),
+            waivers: Mutex::default(),
             clones: AtomicU64::new(0),
             resumed: AtomicU64::new(0),
         });

@@ -10,7 +10,7 @@ mod session;
 mod warm;
 mod workspace;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -60,6 +60,8 @@ struct Shared {
     judge: Arc<Judge>,
     gate: Gate,
     warm: Mutex<Vec<Warm>>,
+    /// Top-level modules of repositories, with what is no sign of tampering in them.
+    waivers: Mutex<BTreeMap<BTreeSet<String>, BTreeSet<String>>>,
     clones: AtomicU64,
     resumed: AtomicU64,
 }
@@ -87,9 +89,8 @@ impl WasiSandbox {
     /// - What would count as a sign of tampering in the report of that run is how this repository's
     ///   own tests work, and is passed over in later reports.
     ///
-    /// Apart from that, results are the same either way, except for the addresses that objects have in memory. Of
-    /// the trees warmed, the last eight are kept. Returns the
-    /// output of that run.
+    /// Apart from that, results are the same either way, except for the addresses that objects have
+    /// in memory. Of the trees warmed, the last eight are kept. Returns the output of that run.
     ///
     /// Call it with trees that are trusted as much as their own tests are: what they compile and
     /// load is what later runs of unchanged files execute.
@@ -151,11 +152,22 @@ impl WasiSandbox {
         warm.update(tree).map_err(|error| failed("mounting the repository", error))
     }
 
-    /// The signs of tampering that the warm trees of the repository with this layout show.
+    /// Passes over `signs` in later reports of this repository.
+    fn waive(&self, layout: &Layout, signs: impl IntoIterator<Item = String>) {
+        let mut waivers = self.shared.waivers.lock().unwrap_or_else(PoisonError::into_inner);
+        waivers.entry(layout.modules.clone()).or_default().extend(signs);
+    }
+
+    /// The signs of tampering that are none in a repository with this layout. It may have got more
+    /// modules since it was warmed.
     fn waived(&self, layout: &Layout) -> BTreeSet<String> {
-        let kept = self.kept();
-        let of_this = kept.iter().filter(|warm| warm.layout == *layout);
-        of_this.flat_map(|warm| warm.waived.iter().cloned()).collect()
+        let waivers = self.shared.waivers.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_this = |modules: &BTreeSet<String>| {
+            *modules == layout.modules
+                || (!modules.is_empty() && modules.is_subset(&layout.modules))
+        };
+        let of_this = waivers.iter().filter(|(modules, _)| is_this(modules));
+        of_this.flat_map(|(_, signs)| signs.iter().cloned()).collect()
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Warm>> {

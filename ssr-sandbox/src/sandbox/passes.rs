@@ -66,6 +66,9 @@ impl WasiSandbox {
                 continue;
             }
             let complete = next && !reader.is_incomplete();
+            if next && !complete {
+                reader.problem(format!("{PASSES} tests were cut off; the rest did not run"));
+            }
             let exit = match exit(outcome) {
                 _ if complete => Exit::Code(1),
                 Exit::Code(0 | NO_TESTS) if pass > 1 => Exit::Code(1),

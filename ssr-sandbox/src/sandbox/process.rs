@@ -16,7 +16,7 @@ use super::WasiSandbox;
 use super::layout::Layout;
 
 /// What to run in the guest.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub(crate) enum Invocation {
     /// `python -c source`.
@@ -32,7 +32,7 @@ pub(crate) enum Invocation {
 }
 
 /// A run of tests.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
 pub(crate) struct Tests {
     #[serde(serialize_with = "by_name")]
     pub(crate) runner: TestRunner,
@@ -60,7 +60,7 @@ fn by_name<S: Serializer>(runner: &TestRunner, to: S) -> std::result::Result<S::
 }
 
 /// One run of the interpreter.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Process {
     pub(crate) invocation: Invocation,
     /// `sys.argv`.

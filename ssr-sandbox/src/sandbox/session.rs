@@ -56,7 +56,9 @@ impl SessionCommand {
             return None;
         }
         let mut process = process.clone();
+        // Files are relative to where the command runs.
         let files = process.argv.iter().position(|arg| arg == "--");
+        let files = files.filter(|_| process.cwd == TESTBED);
         let files = files.map_or(Vec::new(), |at| process.argv.drain(at..).skip(1).collect());
         // Which ids are wanted is told when the session goes on, and memory is the host's matter.
         if let Invocation::Tests(tests) = &mut process.invocation {
@@ -122,7 +124,8 @@ impl Session {
     fn stands_for_files(&self, files: &[String], vfs: &Vfs) -> bool {
         let mut conftests = BTreeSet::new();
         for file in files {
-            if file.starts_with(['/', '-', '.']) {
+            // Below a folder pytest looks further, and `@file` is a list of arguments.
+            if file.starts_with(['/', '-', '.', '@']) || vfs.is_dir(&format!("{TESTBED}/{file}")) {
                 return false;
             }
             let name = file.split("::").next().unwrap_or(file);

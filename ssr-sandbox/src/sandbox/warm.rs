@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ssr_core::{Command, Output, Program, SandboxError, Tree, Workspace};
@@ -27,8 +26,6 @@ pub(super) struct Warm {
     vfs: Vfs,
     /// The test runs that sessions were prepared for.
     runs: Vec<(Process, Layout)>,
-    /// What would count as signs of tampering, and is how this repository's own tests work.
-    pub(super) waived: BTreeSet<String>,
     pub(super) sessions: Vec<Arc<Session>>,
 }
 
@@ -49,14 +46,17 @@ impl Warm {
         let recording = WasiSandbox { recorder: Some(Arc::clone(&recorder)), ..sandbox.clone() };
         let (output, left) = warm.run(recording, command)?;
         let signs = output.report.iter().flat_map(|report| report.tampering());
-        warm.waived.extend(signs.cloned());
+        sandbox.waive(&warm.layout, signs.cloned());
         for root in SOURCES {
             warm.vfs
                 .mount(root, &bytecode_of(&warm.vfs.tree(root), &left.tree(root)))
                 .map_err(|error| failed("keeping bytecode", error))?;
         }
         warm.vfs.freeze();
-        warm.runs.extend(recorder.take());
+        for run in recorder.take() {
+            warm.runs.retain(|known| known.0 != run.0);
+            warm.runs.push(run);
+        }
         warm.prepare_sessions(sandbox).map_err(|error| failed("preparing sessions", error))?;
         Ok((warm, output))
     }
@@ -67,14 +67,7 @@ impl Warm {
         vfs.mount(TESTBED, tree).map_err(|error| failed("mounting the repository", error))?;
         let mut vfs = install(vfs, &layout)?;
         vfs.freeze();
-        Ok(Self {
-            tree: tree.clone(),
-            layout,
-            vfs,
-            runs: Vec::new(),
-            waived: BTreeSet::new(),
-            sessions: Vec::new(),
-        })
+        Ok(Self { tree: tree.clone(), layout, vfs, runs: Vec::new(), sessions: Vec::new() })
     }
 
     fn run(&self, sandbox: WasiSandbox, command: &Command) -> Result<(Output, Vfs), SandboxError> {
@@ -97,7 +90,8 @@ impl Warm {
             let session = Session::prepare(sandbox, &self.tree, &self.vfs, process, layout)?;
             sessions.extend(session.map(Arc::new));
         }
-        self.runs.truncate(SESSIONS);
+        let old = self.runs.len().saturating_sub(SESSIONS);
+        self.runs.drain(..old);
         self.sessions = sessions;
         Ok(())
     }

@@ -15,8 +15,8 @@ const TOOL_CACHES: [&str; 3] = [".pytest_cache", ".mypy_cache", ".ruff_cache"];
 /// A repository at `/testbed` in a [`WasiSandbox`].
 ///
 /// What Python programs and shell scripts do to the files and to the git history stays, in the
-/// repository and outside of it; memory does not outlive a command. What [`Program::Tests`] does is discarded: judging a
-/// repository never changes it.
+/// repository and outside of it; memory does not outlive a command. What [`Program::Tests`] does is
+/// discarded: judging a repository never changes it.
 pub struct WasiWorkspace {
     sandbox: WasiSandbox,
     base: Tree,

@@ -165,6 +165,11 @@ impl Vfs {
         set(self).map_err(|errno| VfsError::new(errno, path))
     }
 
+    /// Whether `path` leads to a directory.
+    pub fn is_dir(&self, path: &str) -> bool {
+        self.metadata(path).is_ok_and(|metadata| metadata.is_dir())
+    }
+
     /// Sets the modification time of what `path` names to the present of the logical clock.
     pub fn touch(&mut self, path: &str) -> Result<(), VfsError> {
         let set = |vfs: &mut Self| {

@@ -1,5 +1,5 @@
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Vfs;
 use super::node::{Ino, Kind, Node};
@@ -85,8 +85,8 @@ impl Vfs {
     }
 }
 
-/// Whether two states of an inode look the same. A directory's time tells whether entries came or
-/// went.
+/// Whether two states of an inode look the same; in a directory the names count, whatever became of
+/// what they lead to.
 fn is_same(a: &Node, b: &Node) -> bool {
     a.times.modified == b.times.modified
         && match (&a.kind, &b.kind) {
@@ -94,7 +94,10 @@ fn is_same(a: &Node, b: &Node) -> bool {
                 Kind::File { content: a, executable: x },
                 Kind::File { content: b, executable: y },
             ) => x == y && (std::ptr::eq(a.bytes(), b.bytes()) || a.bytes() == b.bytes()),
-            (Kind::Directory { parent: a, .. }, Kind::Directory { parent: b, .. }) => a == b,
+            (
+                Kind::Directory { parent: x, entries: a },
+                Kind::Directory { parent: y, entries: b },
+            ) => x == y && (Arc::ptr_eq(a, b) || a.keys().eq(b.keys())),
             (Kind::Symlink(a), Kind::Symlink(b)) => a == b,
             (Kind::Device(a), Kind::Device(b)) => a == b,
             _ => false,
@@ -162,7 +165,10 @@ mod tests {
         let footprint = watching.footprint();
         vfs.write("/a/other", *b"2").unwrap();
         assert!(vfs.matches(&footprint));
+        let time = vfs.metadata("/a").unwrap().modified;
         vfs.write("/a/new", *b"").unwrap();
+        assert!(!vfs.matches(&footprint));
+        vfs.set_modified("/a", time).unwrap();
         assert!(!vfs.matches(&footprint));
     }
 

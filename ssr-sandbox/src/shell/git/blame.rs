@@ -187,7 +187,7 @@ fn parse_range(text: &str, count: usize) -> Result<std::ops::Range<usize>> {
     let number = |text: &str| text.parse::<usize>().map_err(|_| bad());
     let start = if start.is_empty() { 1 } else { number(start)? };
     let end = match end.strip_prefix('+') {
-        Some(length) => start + number(length)?.saturating_sub(1),
+        Some(length) => start.saturating_add(number(length)?.saturating_sub(1)),
         None if end.is_empty() => count,
         None => number(end)?,
     };

@@ -232,7 +232,7 @@ fn decoration(repo: &Repository, id: Oid) -> String {
 
 /// A moment in one of the styles of `--date`.
 pub(super) fn date(by: &Signature, style: &str) -> String {
-    let local = by.seconds + i64::from(by.offset) * 60;
+    let local = by.seconds.saturating_add(i64::from(by.offset) * 60);
     let (days, time) = (local.div_euclid(DAY), local.rem_euclid(DAY));
     let (year, month, day) = civil(days);
     let clock = format!("{:02}:{:02}:{:02}", time / 3600, time / 60 % 60, time % 60);

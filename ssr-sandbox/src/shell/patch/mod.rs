@@ -96,11 +96,13 @@ impl Options {
                     Some((name, value)) => (long_letter(name)?, value),
                     None => (long_letter(long)?, ""),
                 },
-                None if arg.len() > 1 && arg.starts_with('-') => (arg[1..2].to_owned(), &arg[2..]),
-                None => {
-                    files.push(arg.clone());
-                    continue;
-                }
+                None => match arg.strip_prefix('-').and_then(|rest| rest.chars().next()) {
+                    Some(letter) => (letter.to_string(), &arg[1 + letter.len_utf8()..]),
+                    None => {
+                        files.push(arg.clone());
+                        continue;
+                    }
+                },
             };
             let mut letters = name;
             let mut value = attached.to_owned();
