@@ -35,8 +35,8 @@ pub use finding::Finding;
 /// # }
 /// ```
 ///
-/// The tools read their configuration from the tree before the patch: a patch cannot switch a gate
-/// off. What they find is matched by file, rule, message and the text of the line, so that code may
+/// The tools read their configuration from the tree before the patch, so that a patch cannot switch a
+/// gate off there; comments in the code that silence a tool are honoured. What they find is matched by file, rule, message and the text of the line, so that code may
 /// move within its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gate {
