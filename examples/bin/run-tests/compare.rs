@@ -48,6 +48,7 @@ impl Side {
             problems.extend(stderr.lines().rfind(|line| !line.is_empty()).map(str::to_owned));
         }
         problems.extend_from_slice(report.problems());
+        problems.extend(report.tampering().iter().map(|sign| format!("not trusted: {sign}")));
         let passed = report.ids(Outcome::is_pass).count();
         let failed = report.ids(Outcome::is_failure).count();
         Ok(Self {

@@ -22,11 +22,24 @@ def supply_missing():
         os.umask = lambda mask: 0o022
     if not hasattr(os, "get_terminal_size"):
         os.get_terminal_size = _get_terminal_size
-    if not hasattr(socket, "gethostname"):
-        socket.gethostname = lambda: "localhost"
+    for name, value in _SOCKET.items():
+        if not hasattr(socket, name):
+            setattr(socket, name, value)
     # They exist and always fail: WASI cannot duplicate a descriptor, /dev/fd can.
     os.dup = _dup
     os.dup2 = _dup2
+
+
+def _unknown_host(_host, /):
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+# Names that programs mention; no socket can be made with them.
+_SOCKET = {
+    "gethostname": lambda: "localhost", "gethostbyname": _unknown_host,
+    "gethostbyaddr": _unknown_host, "SO_REUSEADDR": 2, "SO_ERROR": 4, "SO_BROADCAST": 6,
+    "SO_KEEPALIVE": 9,
+}
 
 
 def supply_event_loop():

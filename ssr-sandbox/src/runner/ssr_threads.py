@@ -98,7 +98,7 @@ class _Handle:
             _wait(-1 if timeout is None else timeout, "the end of a thread")
 
 
-def _run(bootstrap, handle=None, daemon=False):
+def _run(bootstrap, _arguments=(), handle=None, daemon=False):
     """Takes the place of the function that makes an operating system run `bootstrap`."""
     thread = bootstrap.__self__
     report = thread._invoke_excepthook
