@@ -16,6 +16,9 @@ pub struct Row {
     pub package: String,
     /// Whether only some of its tests were selected.
     pub subset: bool,
+    /// Which of its tests are left out, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
     pub guest: Side,
     pub native: Option<Side>,
     pub differ: Vec<Difference>,
@@ -141,6 +144,15 @@ pub fn markdown(rows: &[Row]) -> String {
                 first.id
             );
         }
+    }
+    let mut left_out: Vec<_> =
+        rows.iter().filter_map(|row| Some((&row.package, row.left_out.as_ref()?))).collect();
+    left_out.dedup();
+    if !left_out.is_empty() {
+        text.push_str("\n## Left out\n\n");
+    }
+    for (package, why) in left_out {
+        let _ = writeln!(text, "- {package}: {why}");
     }
     let unsteady: Vec<_> = rows.iter().filter(|row| !row.unsteady.is_empty()).collect();
     if !unsteady.is_empty() {

@@ -35,6 +35,8 @@ pub struct Entry {
     /// Arguments for the runner, such as `--deselect` of a slow test.
     #[serde(default)]
     pub args: Vec<String>,
+    /// Which of its tests are left out, and why.
+    pub left_out: Option<String>,
     #[serde(default)]
     pub reason: Vec<Reason>,
 }

@@ -201,6 +201,7 @@ impl Job {
         let mut row = Row {
             package: package.label.clone(),
             subset: !self.entry.files.is_empty() || !self.entry.args.is_empty(),
+            left_out: self.entry.left_out.clone(),
             guest: Side::run(&format!("guest {python}"), command, &mut in_guest)?,
             native: None,
             differ: Vec::new(),

@@ -9,8 +9,11 @@ import hmac
 import http.client  # Before ssl is there: without TLS it has no HTTPSConnection.
 import importlib.util
 import os
+import shutil  # These three, too, before bz2 is there.
 import sys
+import tarfile
 import types
+import zipfile
 from collections import namedtuple
 
 
@@ -19,8 +22,22 @@ def supply():
         sys.modules.setdefault(module.__name__, module)
     if importlib.util.find_spec("_ssl") is None:
         sys.modules["ssl"] = _ssl()
-    if not hasattr(hashlib, "pbkdf2_hmac"):
+    if importlib.util.find_spec("_bz2") is None:
+        sys.modules["_bz2"] = _bz2()
+    if importlib.util.find_spec("_hashlib") is None:
         hashlib.pbkdf2_hmac = _pbkdf2_hmac
+
+
+def _bz2():
+    """What the module bz2 is made of: nothing can be compressed and nothing be read."""
+    module = types.ModuleType("_bz2", _bz2.__doc__)
+
+    def refused(self, *_):
+        raise OSError("there is no bzip2 in the sandbox")
+
+    for name in ("BZ2Compressor", "BZ2Decompressor"):
+        setattr(module, name, type(name, (), {"__module__": "_bz2", "__init__": refused}))
+    return module
 
 
 def _pbkdf2_hmac(hash_name, password, salt, iterations, dklen=None):

@@ -5,8 +5,9 @@ thread and waiting for the result. Here the call is made on the spot instead: a 
 set aside while synchronous code below it runs, in which a new loop may run.
 """
 
-from asyncio import events, tasks
 from concurrent.futures import Executor, Future
+
+import ssr_threads
 
 
 def supply():
@@ -41,17 +42,11 @@ class _OnTheSpot(Executor):
 
     def submit(self, work, /, *args, **kwargs):
         future = Future()
-        loop = events._get_running_loop()
-        task = None if loop is None else tasks._swap_current_task(loop, None)
-        events._set_running_loop(None)
         try:
-            future.set_result(work(*args, **kwargs))
+            with ssr_threads.outside_of_loops():
+                future.set_result(work(*args, **kwargs))
         except BaseException as error:
             future.set_exception(error)
-        finally:
-            events._set_running_loop(loop)
-            if loop is not None:
-                tasks._swap_current_task(loop, task)
         return future
 
     def run_until_future(self, future):

@@ -114,7 +114,7 @@ def _run(bootstrap, _arguments=(), handle=None, daemon=False):
     if handle is not None:
         handle.ident = _running[-1]
     try:
-        with _outside_of_loops():
+        with outside_of_loops():
             contextvars.Context().run(bootstrap)
     finally:
         _running.pop()
@@ -127,7 +127,7 @@ def _run(bootstrap, _arguments=(), handle=None, daemon=False):
 
 
 @contextlib.contextmanager
-def _outside_of_loops():
+def outside_of_loops():
     """Hides the event loop and the task that run: each thread may have its own."""
     loop = asyncio._get_running_loop()
     swap = getattr(asyncio.tasks, "_swap_current_task", None) if loop is not None else None

@@ -4,9 +4,10 @@ use super::node::Ino;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// The modification time of every file of a base filesystem: 2023-11-14T22:13:20Z, in nanoseconds
-/// since 1970.
-pub(crate) const BASE_TIME: u64 = 1_700_000_000 * SECOND;
+/// The modification time of every file of a base filesystem: 2024-12-31T00:00:00Z, in nanoseconds
+/// since 1970. The clock that programs read starts a day later, so that what they write is young
+/// and yet not of the future.
+pub(crate) const BASE_TIME: u64 = 1_735_603_200 * SECOND;
 
 /// Logical time for modification stamps. Python trusts a `.pyc` file when the source has the
 /// second and the size that it recorded, so two states of the filesystem that a program could tell
