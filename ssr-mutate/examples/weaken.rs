@@ -4,7 +4,8 @@
 //! cargo run -p ssr-mutate --example weaken -- path/to/repository 'tests/test_a.py::TestA::test_b' …
 //! ```
 //!
-//! With `--assertions` before the ids, only assertions go where that leaves something.
+//! With `--assertions` before the ids, only assertions go where that leaves something; with
+//! `--loosen`, they get looser forms.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -15,9 +16,11 @@ use ssr_mutate::{Style, weaken};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1).peekable();
     let folder = arguments.next().ok_or("give the folder of the repository")?;
-    let style = match arguments.next_if(|argument| argument == "--assertions") {
-        Some(_) => Style::Assertions,
+    let style = match arguments.next_if(|argument| argument.starts_with("--")).as_deref() {
         None => Style::Delete,
+        Some("--assertions") => Style::Assertions,
+        Some("--loosen") => Style::Loosen,
+        Some(other) => return Err(format!("there is no option {other}").into()),
     };
     let mut files = Vec::new();
     let mut broken = std::collections::BTreeSet::new();

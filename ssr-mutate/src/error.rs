@@ -39,6 +39,10 @@ pub enum NotFound {
     /// The id is not of the form `path::test` or `path::Class::test`, or names no Python file.
     #[error("is not the id of a Python test function")]
     NotAFunction,
+    /// The file holds code, and a weakening changes tests alone: see
+    /// [`is_test_file`](crate::is_test_file).
+    #[error("is in a file that holds no tests by its name")]
+    Source,
     /// The tree has no such file, or it is not UTF-8.
     #[error("names a file that the tree lacks or that is not UTF-8")]
     File,

@@ -5,7 +5,7 @@ use ssr_core::RepoPath;
 use crate::Operator;
 use crate::finds::Finds;
 use crate::site::Source;
-use crate::weaken::{Request, Weakened};
+use crate::weaken::{Means, Request, Weakened};
 
 /// A programming language: its files and its operators.
 ///
@@ -39,6 +39,12 @@ pub trait Engine {
     /// The edits that hide the tests, or the requests, by position, that lead nowhere.
     #[doc(hidden)]
     fn weaken(&self, text: &str, requests: &[Request<'_>]) -> Weakened;
+
+    /// By what each of the tests can be hidden, short of its deletion.
+    #[doc(hidden)]
+    fn means(&self, _text: &str, requests: &[Request<'_>]) -> Vec<Means> {
+        vec![Means::default(); requests.len()]
+    }
 
     /// The number of syntax errors in the text.
     #[doc(hidden)]

@@ -38,7 +38,7 @@ pub use mutator::{Caps, Mutator, MutatorBuilder, is_source_file, is_test_file, s
 pub use operator::{Difficulty, Family, Operator};
 pub use sample::sample;
 pub use site::{Site, SiteId};
-pub use weaken::{Style, weaken};
+pub use weaken::{Style, weaken, weaken_least};
 
 #[doc = include_str!("../README.md")]
 #[cfg(all(doctest, feature = "python"))]

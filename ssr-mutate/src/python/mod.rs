@@ -19,7 +19,7 @@ use tree_sitter::Node;
 use crate::finds::Finds;
 use crate::language::{Engine, Language};
 use crate::site::Source;
-use crate::weaken::{Request, Weakened};
+use crate::weaken::{Means, Request, Weakened};
 use crate::{Operator, syntax};
 use grammar::{GRAMMAR, Kind};
 use walk::Walk;
@@ -69,6 +69,10 @@ impl Engine for Python {
 
     fn weaken(&self, text: &str, requests: &[Request<'_>]) -> Weakened {
         weaken::weaken(text, requests)
+    }
+
+    fn means(&self, text: &str, requests: &[Request<'_>]) -> Vec<Means> {
+        weaken::means(text, requests)
     }
 
     fn syntax_errors(&self, text: &str) -> usize {

@@ -1,49 +1,96 @@
+use std::ops::Range;
+
 use tree_sitter::Node;
 
 use super::lines::Lines;
+use super::loosen;
 use crate::python::grammar::{Field, GRAMMAR, Kind, children};
 use crate::python::statements::whole_lines;
+use crate::weaken::{Level, Plan};
 
-/// Marks the assertions of a test function for deletion. `false`, and nothing marked, if it has
-/// none, would do nothing without them, or has one that shares a line with other code.
-pub(super) fn delete<'t>(text: &str, function: Node<'t>, lines: &mut Lines<'t>) -> bool {
-    let definition = match GRAMMAR.kind(function) {
-        Kind::DecoratedDefinition => GRAMMAR.field(function, Field::Definition),
-        _ => Some(function),
-    };
-    let Some(body) = definition.and_then(|d| GRAMMAR.field(d, Field::Body)) else { return false };
-    let (mut assertions, mut acts) = (Vec::new(), false);
-    let mut open = vec![body];
-    while let Some(block) = open.pop() {
-        for statement in children(block) {
-            match GRAMMAR.kind(statement) {
-                _ if is_assertion(text, statement) => assertions.push(statement),
-                Kind::PassStatement => {}
-                Kind::ExpressionStatement if is_text(statement) => {}
-                // A function inside the test asserts when it is called, wherever that is.
-                Kind::FunctionDefinition | Kind::ClassDefinition | Kind::DecoratedDefinition => {}
-                Kind::IfStatement
-                | Kind::ElifClause
-                | Kind::ElseClause
-                | Kind::ForStatement
-                | Kind::WhileStatement
-                | Kind::WithStatement
-                | Kind::TryStatement
-                | Kind::ExceptClause
-                | Kind::FinallyClause
-                | Kind::Block => open.push(statement),
-                _ if GRAMMAR.kind(block) == Kind::Block => acts = true,
-                // Conditions, targets and context managers of compound statements.
-                _ => {}
+/// The assertions of a test function, in the order of the text.
+pub(super) struct Assertions<'t> {
+    statements: Vec<Node<'t>>,
+    /// Whether the function does something besides.
+    acts: bool,
+}
+
+impl<'t> Assertions<'t> {
+    pub(super) fn of(text: &str, function: Node<'t>) -> Self {
+        let mut found = Self { statements: Vec::new(), acts: false };
+        let definition = match GRAMMAR.kind(function) {
+            Kind::DecoratedDefinition => GRAMMAR.field(function, Field::Definition),
+            _ => Some(function),
+        };
+        let body = definition.and_then(|definition| GRAMMAR.field(definition, Field::Body));
+        let mut open: Vec<_> = body.into_iter().collect();
+        while let Some(block) = open.pop() {
+            for statement in children(block) {
+                match GRAMMAR.kind(statement) {
+                    _ if is_assertion(text, statement) => found.statements.push(statement),
+                    Kind::PassStatement => {}
+                    Kind::ExpressionStatement if is_text(statement) => {}
+                    // A function inside the test asserts when it is called, wherever that is.
+                    Kind::FunctionDefinition
+                    | Kind::ClassDefinition
+                    | Kind::DecoratedDefinition => {}
+                    Kind::IfStatement
+                    | Kind::ElifClause
+                    | Kind::ElseClause
+                    | Kind::ForStatement
+                    | Kind::WhileStatement
+                    | Kind::WithStatement
+                    | Kind::TryStatement
+                    | Kind::ExceptClause
+                    | Kind::FinallyClause
+                    | Kind::Block => open.push(statement),
+                    _ if GRAMMAR.kind(block) == Kind::Block => found.acts = true,
+                    // Conditions, targets and context managers of compound statements.
+                    _ => {}
+                }
             }
         }
+        found.statements.sort_by_key(Node::start_byte);
+        found
     }
-    let alone = |statement: &Node<'_>| whole_lines(text, statement.byte_range()).is_some();
-    let possible = acts && !assertions.is_empty() && assertions.iter().all(alone);
-    if possible {
-        assertions.into_iter().for_each(|assertion| lines.delete(assertion));
+
+    /// How many looser forms each has.
+    pub(super) fn forms(&self, text: &str) -> Vec<usize> {
+        self.statements.iter().map(|statement| loosen::forms(text, *statement).len()).collect()
     }
-    possible
+
+    /// Marks the assertions that the plan deletes and gives the edits that loosen others. `None`,
+    /// and nothing marked, if it is to delete the function, would leave nothing of it, or cannot be
+    /// carried out.
+    pub(super) fn weaken(
+        &self,
+        text: &str,
+        plan: &Plan,
+        lines: &mut Lines<'t>,
+    ) -> Option<Vec<(Range<usize>, String)>> {
+        let (mut deleted, mut loosened, mut kept) = (Vec::new(), Vec::new(), self.acts);
+        for (index, statement) in self.statements.iter().enumerate() {
+            let alone = whole_lines(text, statement.byte_range()).is_some();
+            let mut forms = loosen::forms(text, *statement);
+            match plan.level(index)? {
+                Level::Kept => kept = true,
+                Level::Deleted if alone => deleted.push(*statement),
+                Level::Loosened(_) if forms.is_empty() && alone => deleted.push(*statement),
+                level => {
+                    let last = forms.len().checked_sub(1)?;
+                    let form =
+                        if let Level::Loosened(form) = level { form.min(last) } else { last };
+                    loosened.push(forms.swap_remove(form));
+                    kept = true;
+                }
+            }
+        }
+        if !kept || self.statements.is_empty() {
+            return None;
+        }
+        deleted.into_iter().for_each(|statement| lines.delete(statement));
+        Some(loosened)
+    }
 }
 
 fn is_assertion(text: &str, statement: Node<'_>) -> bool {

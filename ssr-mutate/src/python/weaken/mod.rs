@@ -3,15 +3,18 @@
 mod assertions;
 mod callers;
 mod cases;
+mod claim;
 mod definitions;
 mod lines;
+mod loosen;
 
 use std::collections::HashMap;
 
 use crate::NotFound;
-use crate::weaken::{Request, Weakened};
+use crate::weaken::{Means, Plan, Request, Weakened};
 
 use super::grammar::GRAMMAR;
+use assertions::Assertions;
 use definitions::{Definitions, Origin};
 use lines::Lines;
 
@@ -32,7 +35,7 @@ pub(super) fn weaken(text: &str, requests: &[Request<'_>]) -> Weakened {
                     from.as_deref().is_some_and(|class| other.classes == [class])
                         && other.function == request.function
                         && other.cases.is_none()
-                        && !other.assertions
+                        && other.plan == Plan::Delete
                 };
                 if !requests.iter().any(goes) {
                     lines.append(body, &format!("{} = None", request.function));
@@ -51,9 +54,11 @@ pub(super) fn weaken(text: &str, requests: &[Request<'_>]) -> Weakened {
             edits.extend(dropped);
             continue;
         }
-        if let ([only], true) = (found, request.assertions)
-            && assertions::delete(text, *only, &mut lines)
+        if let [only] = found
+            && let Some(loosened) =
+                Assertions::of(text, *only).weaken(text, &request.plan, &mut lines)
         {
+            edits.extend(loosened);
             continue;
         }
         if request.classes.is_empty() {
@@ -73,4 +78,21 @@ pub(super) fn weaken(text: &str, requests: &[Request<'_>]) -> Weakened {
     edits.extend(renames);
     edits.sort_by_key(|(range, _)| range.start);
     Ok(edits)
+}
+
+pub(super) fn means(text: &str, requests: &[Request<'_>]) -> Vec<Means> {
+    let Some(tree) = GRAMMAR.parse(text) else { return vec![Means::default(); requests.len()] };
+    let definitions = Definitions::of(&tree, text);
+    let means = |request: &Request<'_>| {
+        let Ok(Origin::Defined([only])) = definitions.find(&request.classes, request.function)
+        else {
+            return Means::default();
+        };
+        let cases = request.cases.as_ref();
+        Means {
+            cases: cases.is_some_and(|cases| cases::dropping(text, *only, cases).is_some()),
+            assertions: Assertions::of(text, *only).forms(text),
+        }
+    };
+    requests.iter().map(means).collect()
 }

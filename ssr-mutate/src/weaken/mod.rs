@@ -1,10 +1,18 @@
+mod climb;
+mod least;
+mod request;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use ssr_core::{Edit, File, Patch, RepoPath, Seed, TestId, Tree};
 
 use crate::language::language_of;
-use crate::{Error, NotFound, Result};
+use crate::{Error, NotFound, Result, is_test_file};
+pub use least::weaken_least;
+#[cfg(feature = "python")]
+pub(crate) use request::{Level, Plan};
+pub use request::{Means, Request, Weakened};
+use request::{Missing, requests};
 
 /// How [`weaken`] hides a broken test.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -13,11 +21,25 @@ pub enum Style {
     /// Deletes the test function, or one of its parametrised cases where that is simple.
     #[default]
     Delete,
-    /// Deletes the assertions and keeps what the test does besides; a test that would do nothing
-    /// then is deleted. The test may still fail: where the bug raises, no assertion is to blame.
+    /// Deletes the assertions and keeps what the test does besides; one that shares a line with
+    /// other code is loosened, and a test that would do nothing then is deleted. The test may still fail: where the bug raises, no assertion is to blame.
     Assertions,
+    /// Makes the assertions looser: `a == b` becomes `a is not None`, `raises(E, match="…")`
+    /// becomes `raises(Exception)`. One that has no looser form is deleted. The test may still
+    /// fail.
+    Loosen,
     /// One of the other styles for each test, chosen by the seed.
     Mixed,
+}
+
+impl Style {
+    /// The style of one test: never [`Style::Mixed`].
+    fn drawn(self, seed: Seed) -> Self {
+        match self {
+            Self::Mixed => [Self::Delete, Self::Assertions, Self::Loosen][seed.below(3)],
+            style => style,
+        }
+    }
 }
 
 /// Makes the patch that hides a bug: it takes the `broken` tests out of the tree's test files and
@@ -76,8 +98,6 @@ pub fn weaken(tree: &Tree, broken: &BTreeSet<TestId>, style: Style, seed: Seed) 
     }
 }
 
-type Missing = Vec<(TestId, NotFound)>;
-
 fn weaken_file(
     path: &RepoPath,
     text: &str,
@@ -85,22 +105,40 @@ fn weaken_file(
     style: Style,
     seed: Seed,
 ) -> Result<Result<Vec<Edit>, Missing>> {
-    let Some(language) = language_of(path) else {
-        return Ok(Err(ids.iter().map(|id| ((*id).clone(), NotFound::NotAFunction)).collect()));
-    };
     let (requests, mut missing) = requests(ids, style, seed);
-    let edits = match language.weaken(text, &requests) {
+    let edits = match edits(path, text, &requests)? {
         Ok(edits) => edits,
-        Err(lost) => {
-            for (index, reason) in lost {
-                missing.extend(requests[index].ids.iter().map(|id| ((*id).clone(), reason)));
-            }
+        Err(more) => {
+            missing.extend(more);
             Vec::new()
         }
     };
-    if !missing.is_empty() {
-        return Ok(Err(missing));
+    Ok(if missing.is_empty() { Ok(edits) } else { Err(missing) })
+}
+
+/// The edits of one file that carry out the requests.
+fn edits(
+    path: &RepoPath,
+    text: &str,
+    requests: &[Request<'_>],
+) -> Result<Result<Vec<Edit>, Missing>> {
+    let lost = |request: &Request<'_>, reason| -> Missing {
+        request.ids.iter().map(|id| ((*id).clone(), reason)).collect()
+    };
+    let all_lost = |reason| requests.iter().flat_map(|request| lost(request, reason)).collect();
+    let Some(language) = language_of(path) else {
+        return Ok(Err(all_lost(NotFound::NotAFunction)));
+    };
+    if !is_test_file(path) {
+        return Ok(Err(all_lost(NotFound::Source)));
     }
+    let edits = match language.weaken(text, requests) {
+        Ok(edits) => edits,
+        Err(reasons) => {
+            let each = reasons.into_iter();
+            return Ok(Err(each.flat_map(|(at, reason)| lost(&requests[at], reason)).collect()));
+        }
+    };
     let edits: Vec<_> =
         edits.into_iter().map(|(range, new)| Edit::new(path.clone(), range, new)).collect();
     let weakened = ssr_core::apply_edits(text.as_bytes(), &edits)?;
@@ -109,60 +147,4 @@ fn weaken_file(
         return Err(Error::WeakenedSyntax { path: path.clone() });
     }
     Ok(Ok(edits))
-}
-
-/// The edits of one file, ascending and apart, or the requests without a definition.
-pub type Weakened = Result<Vec<(Range<usize>, String)>, Vec<(usize, NotFound)>>;
-
-/// One test function that is to be hidden.
-pub struct Request<'a> {
-    ids: Vec<&'a TestId>,
-    /// The classes around it, outermost first.
-    pub(crate) classes: Vec<&'a str>,
-    pub(crate) function: &'a str,
-    /// The broken cases of a parametrised test; `None` breaks it as a whole.
-    pub(crate) cases: Option<BTreeSet<&'a str>>,
-    /// Whether to delete the assertions only, where that leaves something.
-    pub(crate) assertions: bool,
-}
-
-/// One request for each function that the ids name, and the ids that name none.
-fn requests<'a>(ids: &[&'a TestId], style: Style, seed: Seed) -> (Vec<Request<'a>>, Missing) {
-    let mut requests: BTreeMap<&str, Request<'a>> = BTreeMap::new();
-    let mut missing = Vec::new();
-    for id in ids {
-        let Some((name, case)) = split(id) else {
-            missing.push(((*id).clone(), NotFound::NotAFunction));
-            continue;
-        };
-        let request = requests.entry(name).or_insert_with(|| {
-            let mut classes: Vec<_> = name.split("::").collect();
-            let function = classes.pop().unwrap_or(name);
-            let assertions = match style {
-                Style::Delete => false,
-                Style::Assertions => true,
-                Style::Mixed => seed.derive(name).below(2) == 1,
-            };
-            let (ids, cases) = (Vec::new(), Some(BTreeSet::new()));
-            Request { ids, classes, function, cases, assertions }
-        });
-        request.ids.push(id);
-        request.cases = request.cases.take().zip(case).map(|(mut cases, case)| {
-            cases.insert(case);
-            cases
-        });
-    }
-    (requests.into_values().collect(), missing)
-}
-
-/// `Class::test` and the case of an id; `None` if the parts are no identifiers, as in a doctest's.
-fn split(id: &TestId) -> Option<(&str, Option<&str>)> {
-    let (_, name) = id.as_str().split_once("::")?;
-    let (name, case) = match name.split_once('[') {
-        Some((name, case)) => (name, Some(case.strip_suffix(']')?)),
-        None => (name, None),
-    };
-    let identifier =
-        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_');
-    name.split("::").all(identifier).then_some((name, case))
 }
