@@ -15,6 +15,12 @@ pub enum Error {
         /// The ids that exist, separated by commas.
         known: String,
     },
+    /// A coverage report that cannot be read.
+    #[error("the coverage report cannot be read: {problem}")]
+    Coverage {
+        /// What is wrong and what is expected instead.
+        problem: String,
+    },
     /// Tests whose definition could not be found, so that nothing was weakened.
     #[error("{}; leave these ids out or delete the tests by hand", list(missing))]
     TestsNotFound {

@@ -60,9 +60,12 @@ impl Finds {
     }
 }
 
+/// Where the replaced bytes start and end, and what comes instead.
+pub(crate) type Effect = (usize, usize, Vec<u8>);
+
 /// The edit in its one normal form, so that two edits of one file are equal exactly when their
 /// results are. `None` when the edit changes nothing.
-fn effect(text: &str, range: &Range<usize>, replacement: &str) -> Option<(usize, usize, Vec<u8>)> {
+pub(crate) fn effect(text: &str, range: &Range<usize>, replacement: &str) -> Option<Effect> {
     let text = text.as_bytes();
     let (mut start, mut end) = (range.start, range.end);
     let mut new = replacement.as_bytes();

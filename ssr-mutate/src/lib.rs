@@ -19,9 +19,11 @@
 #![cfg_attr(not(feature = "python"), allow(dead_code))]
 
 mod catalogue;
+mod coverage;
 mod error;
 mod finds;
 mod language;
+mod location;
 mod mutator;
 mod operator;
 #[cfg(feature = "python")]
@@ -30,13 +32,16 @@ mod sample;
 mod site;
 mod syntax;
 mod weaken;
+mod weights;
 
 pub use catalogue::catalogue;
+pub use coverage::Coverage;
 pub use error::{Error, NotFound, Result};
 pub use language::{Language, languages, operators};
+pub use location::Location;
 pub use mutator::{Caps, Mutator, MutatorBuilder, is_source_file, is_test_file, sites};
 pub use operator::{Difficulty, Family, Operator};
-pub use sample::sample;
+pub use sample::{Sampler, sample};
 pub use site::{Site, SiteId};
 pub use weaken::{Style, weaken, weaken_least};
 

@@ -1,12 +1,14 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use ssr_core::{RepoPath, Seed, Tree};
+#[cfg(feature = "parallel")]
+use rayon::prelude::*;
+use ssr_core::{File, RepoPath, Seed, Tree};
 
 use crate::finds::Finds;
 use crate::language::{Language, language_of, languages, operators};
-use crate::sample::in_drawing_order;
 use crate::site::Source;
-use crate::{Error, Result, Site};
+use crate::{Coverage, Error, Result, Sampler, Site};
 
 /// A longer file is data, not a program to break.
 const MAX_FILE_BYTES: usize = 4 << 20;
@@ -88,6 +90,8 @@ pub struct Mutator {
     /// The ids of the enabled operators; `None` enables all.
     operators: Option<Vec<&'static str>>,
     caps: Caps,
+    /// The lines that may be mutated; `None` allows all.
+    coverage: Option<Arc<Coverage>>,
 }
 
 impl Mutator {
@@ -104,15 +108,12 @@ impl Mutator {
     /// The sites in all source files of the tree, in the order of their paths and then of the
     /// document. Which files are sources, each language says: see [`is_source_file`].
     pub fn sites(&self, tree: &Tree) -> Vec<Site> {
-        let mut sites = Vec::new();
-        for (path, file) in tree.files() {
-            if let (true, Some(text)) = (is_source_file(path), file.text())
-                && !is_generated(text)
-            {
-                sites.extend(self.sites_in(path, text));
-            }
-        }
-        sites
+        let sources: Vec<_> = sources(tree).collect();
+        let found = |(path, text): &(&RepoPath, &str)| self.sites_in(path, text);
+        #[cfg(feature = "parallel")]
+        return sources.par_iter().flat_map_iter(found).collect();
+        #[cfg(not(feature = "parallel"))]
+        return sources.iter().flat_map(found).collect();
     }
 
     /// The sites in one file, whatever its path says about it.
@@ -120,6 +121,9 @@ impl Mutator {
         let Some(language) = language_of(path) else { return Vec::new() };
         let enabled = |id: &str| self.operators.as_ref().is_none_or(|ids| ids.contains(&id));
         let mut sites = scan(language, path, source, enabled);
+        if let Some(coverage) = &self.coverage {
+            sites.retain(|site| coverage.covers(path, site.line()));
+        }
         self.cap(&mut sites, source);
         sites
     }
@@ -162,7 +166,13 @@ impl Mutator {
     /// As [`sample`](crate::sample), with sites that are not
     /// [well formed](Mutator::is_well_formed) passed over.
     pub fn sample(&self, sites: &[Site], n: usize, seed: Seed) -> Vec<Site> {
-        let drawn = in_drawing_order(sites, seed).into_iter();
+        self.draw(sites, n, &Sampler::new(seed))
+    }
+
+    /// As [`Sampler::draw`], with sites that are not [well formed](Mutator::is_well_formed) passed
+    /// over.
+    pub fn draw(&self, sites: &[Site], n: usize, sampler: &Sampler<'_>) -> Vec<Site> {
+        let drawn = sampler.order(sites);
         drawn.filter(|site| self.is_well_formed(site)).take(n).cloned().collect()
     }
 }
@@ -196,6 +206,12 @@ impl MutatorBuilder {
         self
     }
 
+    /// Mutates only lines that some test executes. The caps count the sites on those lines.
+    pub fn coverage(mut self, coverage: Coverage) -> Self {
+        self.0.coverage = Some(Arc::new(coverage));
+        self
+    }
+
     /// The mutator.
     pub fn build(self) -> Mutator {
         self.0
@@ -218,6 +234,13 @@ pub fn is_test_file(path: &RepoPath) -> bool {
 /// Whether the path names a file that [`Mutator::sites`] looks into: code of the project's own.
 pub fn is_source_file(path: &RepoPath) -> bool {
     languages().iter().any(|language| language.is_source_file(path))
+}
+
+/// The source files of the tree that people write, with their text.
+pub(crate) fn sources(tree: &Tree) -> impl Iterator<Item = (&RepoPath, &str)> {
+    let sources = tree.files().filter(|(path, _)| is_source_file(path));
+    let texts = sources.filter_map(|(path, file)| Some((path, File::text(file)?)));
+    texts.filter(|(_, text)| !is_generated(text))
 }
 
 /// Whether the first lines say that a program wrote the file.

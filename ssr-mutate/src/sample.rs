@@ -1,75 +1,197 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use ssr_core::Seed;
 
-use crate::{Family, Site};
+use crate::{Coverage, Family, Location, Site, SiteId};
 
-/// Draws `n` sites without replacement, or all of them when there are fewer.
+/// Draws `n` sites without replacement, or all of them when there are fewer: a [`Sampler`] without
+/// further wishes.
+pub fn sample(sites: &[Site], n: usize, seed: Seed) -> Vec<Site> {
+    Sampler::new(seed).draw(sites, n)
+}
+
+/// Draws sites as real bugs are spread.
 ///
 /// Each draw picks a family with probability proportional to its [weight](Family::weight) among
-/// the families that still have sites, then an operator of that family evenly, then a site of that
-/// operator evenly. Sampling in proportion to the sites instead would give mostly arithmetic and
-/// constants, which real bugs are not.
+/// the families that still have sites, then an operator of that family by
+/// [its weight](crate::Operator::weight), then a site of that operator evenly. Sampling in proportion to the
+/// sites instead would give mostly arithmetic and constants, which real bugs are not.
 ///
 /// The result depends on the set of sites and on the seed alone, not on the order of the sites or
-/// on the number of threads that found them.
-pub fn sample(sites: &[Site], n: usize, seed: Seed) -> Vec<Site> {
-    in_drawing_order(sites, seed).into_iter().take(n).cloned().collect()
+/// on the number of threads that found them. No two sites that are drawn lead to the same tree.
+///
+/// ```
+/// use ssr_core::{RepoPath, Seed};
+/// use ssr_mutate::{Coverage, Sampler, sites};
+///
+/// let path = RepoPath::new("a.py")?;
+/// let all = sites(&path, "def f(a, b):\n    return a < b\n\ndef g(a, b):\n    return a < b\n");
+/// let coverage = Coverage::parse("a.py: 1-2, 4")?;
+/// let sampler = Sampler::new(Seed::new(7)).covered_by(&coverage);
+/// let first = sampler.draw(&all, 1);
+/// let second = sampler.without_ids([first[0].id()]).draw(&all, 1);
+/// assert!(first[0].line() <= 2 && second[0].line() <= 2 && first != second);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Sampler<'a> {
+    seed: Seed,
+    coverage: Option<&'a Coverage>,
+    ids: BTreeSet<SiteId>,
+    locations: BTreeSet<Location>,
+    share: Option<(u64, u64)>,
+    spread: bool,
 }
 
-type Operators<'a> = BTreeMap<&'static str, VecDeque<&'a Site>>;
-
-/// All sites in the order in which [`sample`] draws them.
-pub(crate) fn in_drawing_order(sites: &[Site], seed: Seed) -> Vec<&Site> {
-    let seed = seed.derive("ssr-mutate sample");
-    let mut left = shuffled_by_operator(sites, seed);
-    let mut drawn = Vec::with_capacity(sites.len());
-    while !left.is_empty() {
-        let draw = seed.derive("draw").index(drawn.len() as u64);
-        let Some(family) = pick_family(&left, draw) else { break };
-        let Some(operators) = left.get_mut(&family) else { break };
-        let Some(id) =
-            operators.keys().nth(draw.derive("operator").below(operators.len())).copied()
-        else {
-            break;
-        };
-        if let Some(queue) = operators.get_mut(id) {
-            drawn.extend(queue.pop_front());
-            if queue.is_empty() {
-                operators.remove(id);
-            }
-        }
-        if operators.is_empty() {
-            left.remove(&family);
+impl<'a> Sampler<'a> {
+    /// A sampler of all sites.
+    pub fn new(seed: Seed) -> Self {
+        Self {
+            seed,
+            coverage: None,
+            ids: BTreeSet::new(),
+            locations: BTreeSet::new(),
+            share: None,
+            spread: false,
         }
     }
-    drawn
+
+    /// Draws only sites on lines that some test executes.
+    pub fn covered_by(mut self, coverage: &'a Coverage) -> Self {
+        self.coverage = Some(coverage);
+        self
+    }
+
+    /// Draws none of these sites, such as those of an earlier call with another seed.
+    pub fn without_ids(mut self, ids: impl IntoIterator<Item = SiteId>) -> Self {
+        self.ids.extend(ids);
+        self
+    }
+
+    /// Draws no site in these places.
+    pub fn without_locations(mut self, places: impl IntoIterator<Item = Location>) -> Self {
+        self.locations.extend(places);
+        self
+    }
+
+    /// Draws only from the `index`-th of `count` shares of the functions. The shares do not depend
+    /// on the seed and have no function in common, so that callers who know nothing of each other
+    /// draw no bug twice. A `count` of 0 counts as 1.
+    pub fn share(mut self, index: u64, count: u64) -> Self {
+        self.share = (count > 1).then_some((index % count.max(1), count));
+        self
+    }
+
+    /// Draws from each function once before it draws from any a second time.
+    pub fn spread(mut self) -> Self {
+        self.spread = true;
+        self
+    }
+
+    /// Draws `n` sites without replacement, or all that there are when there are fewer.
+    pub fn draw(&self, sites: &[Site], n: usize) -> Vec<Site> {
+        self.order(sites).take(n).cloned().collect()
+    }
+
+    /// The sites in the order in which they are drawn.
+    pub(crate) fn order<'s>(&self, sites: &'s [Site]) -> impl Iterator<Item = &'s Site> {
+        let mut left = Drawing::new(sites.iter().filter(|site| self.admits(site)), self.seed);
+        let spread = self.spread.then(|| in_rounds(left.by_ref().collect()));
+        let mut seen = HashSet::new();
+        let drawn = spread.into_iter().flatten().chain(left);
+        drawn.filter(move |site| site.result().is_some_and(|result| seen.insert(result)))
+    }
+
+    fn admits(&self, site: &Site) -> bool {
+        self.coverage.is_none_or(|coverage| coverage.covers(site.path(), site.line()))
+            && !self.ids.contains(&site.id())
+            && (self.locations.is_empty()
+                || !site.locations().any(|place| self.locations.contains(&place)))
+            && self.share.is_none_or(|(index, count)| share_of(site, count) == index)
+    }
 }
 
-fn shuffled_by_operator(sites: &[Site], seed: Seed) -> BTreeMap<Family, Operators<'_>> {
-    let shuffle = seed.derive("site");
-    let mut keyed: Vec<_> = sites
-        .iter()
+/// Which of `count` shares the function of a site belongs to, whatever the seed.
+fn share_of(site: &Site, count: u64) -> u64 {
+    let file = Seed::new(0).derive("ssr-mutate share").derive(site.path().as_str());
+    file.derive(site.function().unwrap_or("")).value() % count
+}
+
+/// Moves the second site of each function behind the first of all others, and so on.
+fn in_rounds(drawn: Vec<&Site>) -> Vec<&Site> {
+    let mut rounds: HashMap<_, usize> = HashMap::new();
+    let mut keyed: Vec<_> = drawn
+        .into_iter()
         .map(|site| {
-            let id = site.id().value();
-            (shuffle.index((id >> 64) as u64).index(id as u64).value(), site)
+            let round = rounds.entry((site.path(), site.function())).or_default();
+            *round += 1;
+            (*round, site)
         })
         .collect();
-    keyed.sort_by_key(|(key, site)| (*key, site.id()));
-    let mut families: BTreeMap<Family, Operators<'_>> = BTreeMap::new();
-    for (_, site) in keyed {
-        let operators = families.entry(site.operator().family).or_default();
-        operators.entry(site.operator().id).or_default().push_back(site);
-    }
-    families
+    keyed.sort_by_key(|(round, _)| *round);
+    keyed.into_iter().map(|(_, site)| site).collect()
 }
 
-fn pick_family(left: &BTreeMap<Family, Operators<'_>>, draw: Seed) -> Option<Family> {
-    let total: u32 = left.keys().map(|family| family.weight()).sum();
-    let mut ticket = draw.derive("family").below(total as usize) as u32;
-    left.keys().copied().find(|family| {
-        let found = ticket < family.weight();
-        ticket = ticket.saturating_sub(family.weight());
-        found
+type Operators<'s> = BTreeMap<&'static str, VecDeque<&'s Site>>;
+
+/// The sites that are not drawn yet, and the next draw.
+struct Drawing<'s> {
+    seed: Seed,
+    left: BTreeMap<Family, Operators<'s>>,
+    drawn: u64,
+}
+
+impl<'s> Drawing<'s> {
+    fn new(sites: impl Iterator<Item = &'s Site>, seed: Seed) -> Self {
+        let seed = seed.derive("ssr-mutate sample");
+        let shuffle = seed.derive("site");
+        let key = |site: &'s Site| {
+            let id = site.id().value();
+            (shuffle.index((id >> 64) as u64).index(id as u64).value(), site)
+        };
+        let mut keyed: Vec<_> = sites.map(key).collect();
+        keyed.sort_by_key(|(key, site)| (*key, site.id()));
+        let mut left: BTreeMap<Family, Operators<'s>> = BTreeMap::new();
+        for (_, site) in keyed {
+            let operators = left.entry(site.operator().family).or_default();
+            operators.entry(site.operator().id).or_default().push_back(site);
+        }
+        Self { seed, left, drawn: 0 }
+    }
+}
+
+impl<'s> Iterator for Drawing<'s> {
+    type Item = &'s Site;
+
+    fn next(&mut self) -> Option<&'s Site> {
+        let draw = self.seed.derive("draw").index(self.drawn);
+        self.drawn += 1;
+        let families = self.left.keys().map(|family| (*family, family.weight()));
+        let family = pick(families, draw.derive("family"))?;
+        let operators = self.left.get_mut(&family)?;
+        let weighed = operators
+            .iter()
+            .filter_map(|(id, sites)| sites.front().map(|site| (*id, site.operator().weight())));
+        let id = pick(weighed, draw.derive("operator"))?;
+        let queue = operators.get_mut(id)?;
+        let site = queue.pop_front();
+        if queue.is_empty() {
+            operators.remove(id);
+        }
+        if operators.is_empty() {
+            self.left.remove(&family);
+        }
+        site
+    }
+}
+
+/// One of the items, with probability in proportion to its weight.
+fn pick<T>(weighed: impl Iterator<Item = (T, u32)> + Clone, seed: Seed) -> Option<T> {
+    let total: u32 = weighed.clone().map(|(_, weight)| weight).sum();
+    let mut ticket = seed.below(total as usize) as u32;
+    weighed.into_iter().find_map(|(item, weight)| {
+        let found = ticket < weight;
+        ticket = ticket.saturating_sub(weight);
+        found.then_some(item)
     })
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use ssr_core::{Edit, Patch, RepoPath};
 
+use crate::finds::{Effect, effect};
 use crate::{Operator, Result};
 
 /// One file as the sites in it saw it; shared by all of them.
@@ -13,7 +14,7 @@ use crate::{Operator, Result};
 pub struct Source {
     pub(crate) path: RepoPath,
     pub(crate) text: Box<str>,
-    hash: [u8; 32],
+    pub(crate) hash: [u8; 32],
 }
 
 impl Source {
@@ -149,6 +150,13 @@ impl Site {
         mutated.push_str(&self.replacement);
         mutated.push_str(&text[self.range.end..]);
         mutated
+    }
+
+    /// What the edit leads to: equal for two sites exactly when the resulting files are. `None`
+    /// when the edit changes nothing.
+    pub(crate) fn result(&self) -> Option<(&RepoPath, [u8; 32], Effect)> {
+        let effect = effect(&self.source.text, &self.range, &self.replacement)?;
+        Some((self.path(), self.source.hash, effect))
     }
 
     /// One line for people: ``toolz/itertoolz.py:120 in groupby: RBR `<` → `<=` ``.
