@@ -26,6 +26,7 @@ mod language;
 mod location;
 mod mutator;
 mod operator;
+mod profile;
 #[cfg(feature = "python")]
 mod python;
 mod sample;
@@ -41,6 +42,7 @@ pub use language::{Language, languages, operators};
 pub use location::Location;
 pub use mutator::{Caps, Mutator, MutatorBuilder, is_source_file, is_test_file, sites};
 pub use operator::{Difficulty, Family, Operator};
+pub use profile::Profile;
 pub use sample::{Sampler, sample};
 pub use site::{Site, SiteId};
 pub use weaken::{Style, weaken, weaken_least};

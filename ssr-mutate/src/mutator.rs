@@ -8,7 +8,7 @@ use ssr_core::{File, RepoPath, Seed, Tree};
 use crate::finds::Finds;
 use crate::language::{Language, language_of, languages, operators};
 use crate::site::Source;
-use crate::{Coverage, Error, Result, Sampler, Site};
+use crate::{Coverage, Error, Profile, Result, Sampler, Site};
 
 /// A longer file is data, not a program to break.
 const MAX_FILE_BYTES: usize = 4 << 20;
@@ -87,15 +87,14 @@ impl Default for Caps {
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Mutator {
-    /// The ids of the enabled operators; `None` enables all.
-    operators: Option<Vec<&'static str>>,
+    profile: Profile,
     caps: Caps,
     /// The lines that may be mutated; `None` allows all.
     coverage: Option<Arc<Coverage>>,
 }
 
 impl Mutator {
-    /// All operators and the default [`Caps`].
+    /// The operators of [`Profile::Classic42`] and the default [`Caps`].
     pub fn new() -> Self {
         Self::default()
     }
@@ -119,8 +118,7 @@ impl Mutator {
     /// The sites in one file, whatever its path says about it.
     pub fn sites_in(&self, path: &RepoPath, source: &str) -> Vec<Site> {
         let Some(language) = language_of(path) else { return Vec::new() };
-        let enabled = |id: &str| self.operators.as_ref().is_none_or(|ids| ids.contains(&id));
-        let mut sites = scan(language, path, source, enabled);
+        let mut sites = scan(language, path, source, |id| self.profile.contains(id));
         if let Some(coverage) = &self.coverage {
             sites.retain(|site| coverage.covers(path, site.line()));
         }
@@ -182,22 +180,31 @@ impl Mutator {
 pub struct MutatorBuilder(Mutator);
 
 impl MutatorBuilder {
-    /// Enables these operators only, by their ids.
+    /// Enables the operators of the profile.
     ///
     /// # Errors
-    /// [`Error::UnknownOperator`] for an id that no language of this build has.
-    pub fn operators<I>(mut self, ids: I) -> Result<Self>
+    /// [`Error::UnknownOperator`] for a custom id that no language of this build has.
+    pub fn profile(mut self, profile: Profile) -> Result<Self> {
+        if let Profile::Custom(ids) = &profile
+            && let Some(id) = ids.iter().find(|id| !operators().any(|known| known.id == **id))
+        {
+            return Err(unknown(id));
+        }
+        self.0.profile = profile;
+        Ok(self)
+    }
+
+    /// Enables these operators only, by their ids: [`Profile::Custom`].
+    ///
+    /// # Errors
+    /// As [`MutatorBuilder::profile`].
+    pub fn operators<I>(self, ids: I) -> Result<Self>
     where
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        let mut enabled = Vec::new();
-        for id in ids {
-            let known = operators().find(|operator| operator.id == id.as_ref());
-            enabled.push(known.ok_or_else(|| unknown(id.as_ref()))?.id);
-        }
-        self.0.operators = Some(enabled);
-        Ok(self)
+        let ids = ids.into_iter().map(|id| id.as_ref().to_owned()).collect();
+        self.profile(Profile::Custom(ids))
     }
 
     /// Replaces the default caps.

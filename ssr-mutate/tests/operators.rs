@@ -11,7 +11,7 @@ fn sites_of(language: &dyn Language, operator: &Operator, source: &str) -> Vec<S
     found
 }
 
-fn each(check: impl Fn(&dyn Language, &'static Operator)) {
+fn each(mut check: impl FnMut(&dyn Language, &'static Operator)) {
     for language in languages() {
         language.operators().iter().for_each(|operator| check(*language, operator));
     }
@@ -19,26 +19,31 @@ fn each(check: impl Fn(&dyn Language, &'static Operator)) {
 
 #[test]
 fn the_examples_of_every_operator_hold() {
+    let mut wrong = Vec::new();
     each(|language, operator| {
         for (before, after) in operator.examples {
             let mutants: Vec<_> =
                 sites_of(language, operator, before).iter().map(Site::mutated).collect();
-            assert!(
-                mutants.iter().any(|mutant| mutant == after),
-                "{operator}: {before:?} gives {mutants:#?}, not {after:?}"
-            );
+            if !mutants.iter().any(|mutant| mutant == after) {
+                wrong.push(format!("{operator}: {before:?} gives {mutants:#?}, not {after:?}"));
+            }
         }
     });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn no_operator_touches_what_it_leaves_alone() {
+    let mut wrong = Vec::new();
     each(|language, operator| {
         for source in operator.untouched {
             let found = sites_of(language, operator, source);
-            assert!(found.is_empty(), "{operator}: {source:?} has {found:#?}");
+            if !found.is_empty() {
+                wrong.push(format!("{operator}: {source:?} has {found:#?}"));
+            }
         }
     });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Code that no operator touches: changing it breaks nothing that a test could see, or breaks it
+//! Code that operators leave alone: changing it breaks nothing that a test could see, or breaks it
 //! in a way that no one would write.
 
 use tree_sitter::Node;
@@ -6,15 +6,27 @@ use tree_sitter::Node;
 use super::grammar::{Field, GRAMMAR, Kind};
 use super::walk::Walk;
 
+/// What may happen to a node and to what is in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Neither it nor anything in it may be mutated.
+    Nothing,
+    /// Only the operators that ask for its kind see it, and nothing in it.
+    Itself,
+    /// Any operator may mutate it and what is in it.
+    Everything,
+}
+
 /// Objects whose methods write messages.
 const LOGGERS: &[&str] =
-    &["logger", "_logger", "LOGGER", "logging", "log", "_log", "LOG", "warnings"];
+    &["logger", "_logger", "LOGGER", "logging", "log", "_log", "LOG", "warnings", "stderr"];
 
-/// Functions that write messages or define types.
+/// Functions that write messages, wait or define types.
 const SILENT: &[&str] = &[
     "print",
     "pprint",
     "warn",
+    "sleep",
     "TypeVar",
     "TypeVarTuple",
     "ParamSpec",
@@ -26,11 +38,36 @@ const SILENT: &[&str] = &[
 ];
 
 /// Keyword arguments that tests do not feel.
-const QUIET_KEYWORDS: &[&str] =
-    &["stacklevel", "timeout", "verbose", "help", "description", "doc", "msg", "message"];
+const QUIET_KEYWORDS: &[&str] = &[
+    "stacklevel",
+    "timeout",
+    "interval",
+    "delay",
+    "verbose",
+    "help",
+    "help_text",
+    "verbose_name",
+    "description",
+    "doc",
+    "msg",
+    "message",
+];
 
-/// Whether neither the node nor anything in it may be mutated.
-pub(super) fn is_arid<'t>(walk: &Walk<'t, '_>, node: Node<'t>, kind: Kind) -> bool {
+/// What may happen to the node that is being entered.
+pub(super) fn reach<'t>(walk: &Walk<'t, '_>, node: Node<'t>, kind: Kind) -> Reach {
+    if is_arid(walk, node, kind) {
+        return Reach::Nothing;
+    }
+    match kind {
+        // What is in them are messages, templates and names of other places.
+        Kind::String | Kind::ConcatenatedString | Kind::RaiseStatement | Kind::Decorator => {
+            Reach::Itself
+        }
+        _ => Reach::Everything,
+    }
+}
+
+fn is_arid<'t>(walk: &Walk<'t, '_>, node: Node<'t>, kind: Kind) -> bool {
     if is_assertion_message(walk, node) {
         return true;
     }
@@ -42,16 +79,11 @@ pub(super) fn is_arid<'t>(walk: &Walk<'t, '_>, node: Node<'t>, kind: Kind) -> bo
         | Kind::ImportStatement
         | Kind::ImportFromStatement
         | Kind::FutureImportStatement
-        | Kind::Decorator
-        | Kind::CasePattern
-        // Messages, format strings and templates.
-        | Kind::String
-        | Kind::ConcatenatedString
-        | Kind::RaiseStatement => true,
+        | Kind::CasePattern => true,
         Kind::FunctionDefinition => name(walk, node) == "__repr__",
         Kind::Call => is_silent(walk, node),
-        Kind::KeywordArgument => QUIET_KEYWORDS.contains(&name(walk, node)),
-        Kind::Assignment => is_version(walk, node),
+        Kind::KeywordArgument => is_quiet(walk, node),
+        Kind::Assignment => is_version(walk, node) || is_pause(walk, node),
         Kind::IfStatement => is_main_or_typing(walk, node),
         Kind::ComparisonOperator => {
             let left = node.named_child(0).map_or("", |left| walk.text(left));
@@ -61,11 +93,17 @@ pub(super) fn is_arid<'t>(walk: &Walk<'t, '_>, node: Node<'t>, kind: Kind) -> bo
     }
 }
 
+/// Whether tests do not feel the keyword argument.
+pub(super) fn is_quiet<'t>(walk: &Walk<'t, '_>, argument: Node<'t>) -> bool {
+    QUIET_KEYWORDS.contains(&name(walk, argument))
+}
+
 fn name<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> &'t str {
     walk.field(node, Field::Name).map_or("", |name| walk.text(name))
 }
 
-fn is_silent<'t>(walk: &Walk<'t, '_>, call: Node<'t>) -> bool {
+/// Whether the call writes a message, waits or defines a type.
+pub(super) fn is_silent<'t>(walk: &Walk<'t, '_>, call: Node<'t>) -> bool {
     let Some(function) = walk.field(call, Field::Function) else { return false };
     match GRAMMAR.kind(function) {
         Kind::Identifier => SILENT.contains(&walk.text(function)),
@@ -88,6 +126,15 @@ fn is_version<'t>(walk: &Walk<'t, '_>, assignment: Node<'t>) -> bool {
     let name = walk.text(left);
     (name.starts_with("__") && name.ends_with("__"))
         || ["version", "version_info"].iter().any(|version| name.eq_ignore_ascii_case(version))
+}
+
+/// `TIMEOUT = 30`: a test that waits for it to pass would be a slow one.
+fn is_pause<'t>(walk: &Walk<'t, '_>, assignment: Node<'t>) -> bool {
+    let number = |value| matches!(GRAMMAR.kind(value), Kind::Integer | Kind::Float);
+    let target = walk.field(assignment, Field::Left).map_or("", |left| walk.text(left));
+    let target = target.to_ascii_lowercase();
+    ["timeout", "interval", "delay"].iter().any(|pause| target.ends_with(pause))
+        && walk.field(assignment, Field::Right).is_some_and(number)
 }
 
 /// `if __name__ == "__main__":` and `if TYPE_CHECKING:`.

@@ -1,5 +1,7 @@
 //! Python: grammar, walk, guards and operators.
 
+mod calls;
+mod effects;
 mod files;
 mod grammar;
 mod guards;

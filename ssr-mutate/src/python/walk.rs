@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 use tree_sitter::{Node, Tree, TreeCursor};
 
 use super::grammar::{Field, GRAMMAR, Kind};
+use super::guards::{self, Reach};
 use super::scope::{Scope, ScopeKind};
-use super::{Rule, guards, names, operators};
+use super::{Rule, names, operators};
 use crate::finds::{Find, Finds};
 
 /// The rules by the kind of node they look at, each with its number.
@@ -75,8 +76,12 @@ impl<'t, 'f> Walk<'t, 'f> {
 
     /// Whether to go on with the children; if so, [`Walk::leave`] follows.
     fn enter(&mut self, node: Node<'t>, cursor: &TreeCursor<'t>, damaged: bool) -> bool {
+        if node.is_error() {
+            return false;
+        }
         let kind = GRAMMAR.kind(node);
-        if node.is_error() || guards::is_arid(self, node, kind) {
+        let reach = guards::reach(self, node, kind);
+        if reach == Reach::Nothing {
             return false;
         }
         if kind == Kind::Identifier {
@@ -93,6 +98,9 @@ impl<'t, 'f> Walk<'t, 'f> {
                     (rule.find)(self, node);
                 }
             }
+        }
+        if reach == Reach::Itself {
+            return false;
         }
         self.ancestors.push((node, kind));
         self.open(node, kind);

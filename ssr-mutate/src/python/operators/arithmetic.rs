@@ -35,6 +35,34 @@ pub(super) static RULES: &[Rule] = &[
     },
     Rule {
         operator: Operator {
+            id: "AOD",
+            version: 1,
+            family: Family::Arithmetic,
+            difficulty: Difficulty::Easy,
+            description: "Drop one operand: `a + b` → `a`, or `b`",
+            examples: &[
+                ("mid = low + size // 2\n", "mid = low\n"),
+                ("mid = low + size // 2\n", "mid = size // 2\n"),
+                ("x = f(a  # a\n      - b)\n", "x = f(b)\n"),
+                ("return(a)*b\n", "return b\n"),
+                ("x = items + [y]\n", "x = items\n"),
+                ("x = a - -b ** c\n", "x = -b ** c\n"),
+            ],
+            untouched: &[
+                "x = a + 0\n",
+                "x = 1 * a\n",
+                "x = a ** 1\n",
+                "line = name + \"\\n\"\n",
+                "line = \"%s\" % name\n",
+                "x: int | None = y\n",
+            ],
+            structural: false,
+        },
+        kinds: &[Kind::BinaryOperator],
+        find: drop_operand,
+    },
+    Rule {
+        operator: Operator {
             id: "OSW",
             version: 1,
             family: Family::Arithmetic,
@@ -137,6 +165,32 @@ fn exchange_operator<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
         _ => return,
     };
     walk.replace(operator, exchanged);
+}
+
+fn drop_operand<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
+    let (Some(left), Some(operator), Some(right)) = (
+        walk.field(node, Field::Left),
+        walk.field(node, Field::Operator),
+        walk.field(node, Field::Right),
+    ) else {
+        return;
+    };
+    let text = [left, right].iter().any(|side| values::of(walk, *side) == Value::Text);
+    let operator = walk.text(operator);
+    // Only a sum of displays has parts of the same kind.
+    if text || (operator != "+" && operation(walk, node).is_none()) {
+        return;
+    }
+    let (left, right) = (walk.text(left), walk.text(right));
+    let neutral = |operand| match operator {
+        "+" | "-" | "|" | "^" | "<<" | ">>" => matches!(operand, "0" | "[]" | "()"),
+        "*" | "/" | "//" | "**" => operand == "1",
+        _ => false,
+    };
+    if !neutral(left) && !neutral(right) {
+        walk.replace(node, left.to_owned());
+        walk.replace(node, right.to_owned());
+    }
 }
 
 fn swap_operands<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {

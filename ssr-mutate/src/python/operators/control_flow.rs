@@ -1,62 +1,35 @@
-//! Branches, loops and returns.
+//! Returns, conditional expressions and the order of statements.
+
+use std::collections::HashSet;
 
 use tree_sitter::Node;
 
-use crate::python::Rule;
+use crate::python::effects::Effects;
 use crate::python::grammar::{Field, GRAMMAR, Kind, children};
-use crate::python::statements;
+use crate::python::scope::{Binding, ScopeKind, Value};
 use crate::python::walk::Walk;
+use crate::python::{Rule, values};
 use crate::{Difficulty, Family, Operator};
 
 pub(super) static RULES: &[Rule] = &[
     Rule {
         operator: Operator {
-            id: "IFD",
-            version: 1,
-            family: Family::ControlFlow,
-            difficulty: Difficulty::Medium,
-            description: "Delete an `if` that has no `elif` or `else`",
-            examples: &[
-                (
-                    "def f(x):\n    if x is None:\n        x = 1\n    return x\n",
-                    "def f(x):\n    return x\n",
-                ),
-                ("def f(x):\n    if x:\n        g()\n", "def f(x):\n    pass\n"),
-            ],
-            untouched: &["if a:\n    b()\nelse:\n    c()\n", "if TYPE_CHECKING:\n    import a\n"],
-            structural: true,
-        },
-        kinds: &[Kind::IfStatement],
-        find: delete_if,
-    },
-    Rule {
-        operator: Operator {
-            id: "BCS",
-            version: 1,
-            family: Family::ControlFlow,
-            difficulty: Difficulty::Medium,
-            description: "Exchange `break` and `continue`, except where the loop would never end",
-            examples: &[(
-                "for x in xs:\n    if x:\n        break\n",
-                "for x in xs:\n    if x:\n        continue\n",
-            )],
-            untouched: &["while True:\n    if a():\n        break\n"],
-            structural: false,
-        },
-        kinds: &[Kind::BreakStatement, Kind::ContinueStatement],
-        find: exchange_jump,
-    },
-    Rule {
-        operator: Operator {
             id: "RTV",
-            version: 1,
+            version: 2,
             family: Family::ControlFlow,
             difficulty: Difficulty::Easy,
-            description: "Return nothing, or an empty value of the same kind",
+            description: "Return nothing, an empty value of the same kind, or another local \
+                          variable",
             examples: &[
                 ("def f(x):\n    return x + 1\n", "def f(x):\n    return None\n"),
                 ("def f(x):\n    return [x]\n", "def f(x):\n    return []\n"),
                 ("def f(x):\n    return(x)\n", "def f(x):\n    return None\n"),
+                ("def f(x):\n    return len(x)\n", "def f(x):\n    return 0\n"),
+                ("def f(x):\n    return x == 1\n", "def f(x):\n    return True\n"),
+                (
+                    "def f(x):\n    y = g(x)\n    z = h(y)\n    return z.a(x)\n",
+                    "def f(x):\n    y = g(x)\n    z = h(y)\n    return y\n",
+                ),
             ],
             untouched: &[
                 "def f():\n    return None\n",
@@ -87,29 +60,42 @@ pub(super) static RULES: &[Rule] = &[
         kinds: &[Kind::ConditionalExpression],
         find: decide_otherwise,
     },
+    Rule {
+        operator: Operator {
+            id: "SSW",
+            version: 1,
+            family: Family::ControlFlow,
+            difficulty: Difficulty::Hard,
+            description: "Swap two neighbouring statements of which one reads what the other \
+                          writes, where both names are bound before",
+            examples: &[
+                (
+                    "def f(a, b):\n    a = g(b)  # g\n    b += 1\n    return a, b\n",
+                    "def f(a, b):\n    b += 1  # g\n    a = g(b)\n    return a, b\n",
+                ),
+                (
+                    "def f(self, x):\n    self.xs.append(x)\n    n = len(self.xs)\n    return n\n",
+                    "def f(self, x):\n    n = len(self.xs)\n    self.xs.append(x)\n    return n\n",
+                ),
+                (
+                    "def f(a):\n    b = 1\n    a = g(a,\n          b); b = a\n",
+                    "def f(a):\n    b = 1\n    b = a; a = g(a,\n          b)\n",
+                ),
+            ],
+            untouched: &[
+                "def f(a, b):\n    a = 1\n    b = 2\n    return a, b\n",
+                "def f(a):\n    b = g(a)\n    return h(b)\n",
+                "def f(a):\n    b = g(a)\n    c = h(b)\n    return c\n",
+                "def __init__(self, a):\n    self.a = a\n    self.b = self.a\n",
+                "a = b\nb = c\n",
+                "def f(a):\n    logger.debug(a)\n    a = 1\n",
+            ],
+            structural: false,
+        },
+        kinds: &[Kind::Block],
+        find: swap_statements,
+    },
 ];
-
-fn delete_if<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
-    if walk.field(node, Field::Alternative).is_none() {
-        let (range, replacement) = statements::deletion(walk, node);
-        walk.propose(node, range, replacement);
-    }
-}
-
-fn exchange_jump<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
-    let mut ancestors = (0..).map_while(|depth| walk.ancestor_node(depth));
-    let innermost =
-        ancestors.find(|(_, kind)| matches!(kind, Kind::WhileStatement | Kind::ForStatement));
-    let Some((parent, _)) = innermost else { return };
-    if GRAMMAR.kind(node) == Kind::ContinueStatement {
-        return walk.replace(node, "break");
-    }
-    let condition = walk.field(parent, Field::Condition);
-    let endless = condition.is_some_and(|c| matches!(walk.text(c), "True" | "1"));
-    if !endless {
-        walk.replace(node, "continue");
-    }
-}
 
 fn return_nothing<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let Some(value) = node.named_child(0) else { return };
@@ -125,17 +111,41 @@ fn return_nothing<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     if kind != Kind::False {
         walk.replace(value, "None");
     }
+    if let Some(name) = other_local(walk, value) {
+        walk.replace(value, name);
+    }
     let empty = match kind {
         Kind::List | Kind::ListComprehension => "[]",
         Kind::Dictionary | Kind::DictionaryComprehension => "{}",
         Kind::Tuple | Kind::ExpressionList => "()",
         Kind::Set | Kind::SetComprehension => "set()",
         Kind::String | Kind::ConcatenatedString if text.starts_with(['"', '\'', 'f']) => "\"\"",
-        _ => return,
+        _ if text == "True" => return,
+        _ => match values::of(walk, value) {
+            Value::Integer => "0",
+            Value::Bool if kind != Kind::Identifier => "True",
+            _ => return,
+        },
     };
     if text != empty && text != "''" {
         walk.replace(value, empty);
     }
+}
+
+/// The local variable that was assigned last among those that the returned value has no part of. A
+/// returned name is left to VMI.
+fn other_local<'t>(walk: &Walk<'t, '_>, value: Node<'t>) -> Option<String> {
+    if GRAMMAR.kind(value) == Kind::Identifier || walk.scope().kind != ScopeKind::Function {
+        return None;
+    }
+    let (text, holds) = (walk.text(value), values::of(walk, value));
+    let fits = |other: &Binding<'_>| {
+        !other.name.starts_with('_')
+            && other.value != Value::Nothing
+            && other.value.can_replace(holds)
+            && !text.contains(other.name)
+    };
+    walk.scope().latest_bindings().find(fits).map(|other| other.name.to_owned())
 }
 
 fn decide_otherwise<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
@@ -151,4 +161,46 @@ fn decide_otherwise<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     walk.replace(node, format!("{no} if {} else {yes}", walk.text(condition)));
     walk.replace(node, yes);
     walk.replace(node, no);
+}
+
+fn swap_statements<'t>(walk: &mut Walk<'t, '_>, block: Node<'t>) {
+    let scope = walk.scope();
+    if scope.kind != ScopeKind::Function {
+        return;
+    }
+    let constructor = scope.qualified.ends_with("__init__");
+    let function = walk.parent().filter(|_| walk.parent_kind() == Kind::FunctionDefinition);
+    let parameters = function.and_then(|function| walk.field(function, Field::Parameters));
+    let parameters = parameters.map_or("", |parameters| walk.text(parameters));
+    let mut known: HashSet<_> =
+        parameters.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let statements = children(block);
+    let mut effects = statements.iter().map(|statement| {
+        let simple = GRAMMAR.kind(*statement) == Kind::ExpressionStatement;
+        simple.then(|| Effects::of(walk, *statement)).flatten()
+    });
+    let mut swaps = Vec::new();
+    let mut first = effects.next().flatten();
+    for (pair, second) in statements.windows(2).zip(effects) {
+        if let (Some(one), Some(two)) = (&first, &second) {
+            let bound = |name: &&str| {
+                let path = name.contains('.');
+                (path && !constructor)
+                    || known.contains(*name)
+                    || scope.binding(name).is_some()
+                    || !two.reads.contains(name)
+            };
+            if one.depend(two) && one.writes.iter().all(bound) {
+                swaps.push([pair[0], pair[1]]);
+            }
+        }
+        known.extend(first.iter().flat_map(|effects| effects.reads.iter().chain(&effects.writes)));
+        first = second;
+    }
+    for [one, two] in swaps {
+        let (first, second) = (walk.text(one), walk.text(two));
+        let between = &walk.text[one.end_byte()..two.start_byte()];
+        let swapped = format!("{second}{between}{first}");
+        walk.propose(one, one.start_byte()..two.end_byte(), swapped);
+    }
 }

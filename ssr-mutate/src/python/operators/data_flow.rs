@@ -4,6 +4,7 @@ use tree_sitter::Node;
 
 use crate::python::Rule;
 use crate::python::grammar::{Field, GRAMMAR, Kind, children};
+use crate::python::guards;
 use crate::python::names::Role;
 use crate::python::scope::{Binding, ScopeKind, Value};
 use crate::python::statements;
@@ -237,7 +238,7 @@ fn drop_argument<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let arguments = children(node);
     for (index, argument) in arguments.iter().enumerate() {
         let keyword = GRAMMAR.kind(*argument) == Kind::KeywordArgument;
-        if !keyword || crate::python::guards::is_arid(walk, *argument, Kind::KeywordArgument) {
+        if !keyword || guards::is_quiet(walk, *argument) {
             continue;
         }
         let (range, replacement) = match (index.checked_sub(1), arguments.get(index + 1)) {

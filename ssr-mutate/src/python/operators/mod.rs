@@ -1,16 +1,34 @@
-//! The operators, one file a family.
+//! The operators, one file a family, two where a family is large.
 
 mod arithmetic;
+mod branches;
+mod caching;
 mod constants;
 mod control_flow;
 mod data_flow;
+mod exceptions;
+mod iteration;
+mod loops;
 mod relational;
+mod strings;
 
 use super::Rule;
 
 /// All rules, in the order of the catalogue.
 pub(super) fn rules() -> impl Iterator<Item = &'static Rule> {
-    [arithmetic::RULES, relational::RULES, constants::RULES, control_flow::RULES, data_flow::RULES]
-        .into_iter()
-        .flatten()
+    [
+        arithmetic::RULES,
+        relational::RULES,
+        constants::RULES,
+        branches::RULES,
+        loops::RULES,
+        control_flow::RULES,
+        exceptions::RULES,
+        data_flow::RULES,
+        iteration::RULES,
+        strings::RULES,
+        caching::RULES,
+    ]
+    .into_iter()
+    .flatten()
 }

@@ -72,6 +72,34 @@ pub(super) static RULES: &[Rule] = &[
     },
     Rule {
         operator: Operator {
+            id: "IEQ",
+            version: 1,
+            family: Family::Relational,
+            difficulty: Difficulty::Hard,
+            description: "Confuse equality and identity: `==` ↔ `is`, `!=` ↔ `is not`. Often \
+                          equivalent, so that no profile but `all` has it",
+            examples: &[
+                ("ok = a == b.c\n", "ok = a is b.c\n"),
+                ("ok = a!=b\n", "ok = a is not b\n"),
+                ("ok = a is  not b or c\n", "ok = a != b or c\n"),
+            ],
+            untouched: &[
+                "ok = a is None\n",
+                "ok = a is not Color.RED\n",
+                "ok = a == 1\n",
+                "ok = (-1) == a\n",
+                "ok = \"a\" != a\n",
+                "ok = a == (b, c)\n",
+                "ok = a is MISSING\n",
+                "ok = type(a) is type(b)\n",
+            ],
+            structural: false,
+        },
+        kinds: &[Kind::ComparisonOperator],
+        find: confuse_identity,
+    },
+    Rule {
+        operator: Operator {
             id: "LCR",
             version: 1,
             family: Family::Relational,
@@ -204,6 +232,43 @@ fn negate_membership<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
             _ => continue,
         };
         walk.replace(token, negated);
+    }
+}
+
+fn confuse_identity<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
+    for (token, operands) in comparisons(walk, node) {
+        let mut words = walk.text(token).split_whitespace();
+        let confused = match (words.next(), words.next()) {
+            (Some("=="), None) => "is",
+            (Some("!="), None) => "is not",
+            (Some("is"), None) => "==",
+            (Some("is"), Some("not")) => "!=",
+            _ => continue,
+        };
+        if operands.iter().all(|operand| is_no_singleton(walk, *operand)) {
+            // `a==b` has no blanks around the operator.
+            let word = confused.starts_with('i');
+            let blank = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_whitespace());
+            let text = walk.text.as_bytes();
+            let before = word && !blank(token.start_byte().checked_sub(1).map(|at| text[at]));
+            let after = word && !blank(text.get(token.end_byte()).copied());
+            let pad = |wanted| if wanted { " " } else { "" };
+            walk.replace(token, format!("{}{confused}{}", pad(before), pad(after)));
+        }
+    }
+}
+
+/// Whether the operand may be equal to something without being it: names and what is computed,
+/// except classes, constants and members of enumerations.
+fn is_no_singleton<'t>(walk: &Walk<'t, '_>, operand: Node<'t>) -> bool {
+    let text = walk.text(operand);
+    let last = text.rsplit('.').next().unwrap_or(text);
+    let variable = last.starts_with(|c: char| c.is_lowercase() || c == '_');
+    match GRAMMAR.kind(operand) {
+        Kind::Identifier | Kind::Attribute => variable,
+        Kind::Call => !text.starts_with("type("),
+        Kind::Subscript => true,
+        _ => false,
     }
 }
 

@@ -1,0 +1,449 @@
+//! Exceptions and resources.
+
+use tree_sitter::Node;
+
+use crate::python::grammar::{Field, GRAMMAR, Kind, children};
+use crate::python::walk::Walk;
+use crate::python::{Rule, calls, statements};
+use crate::{Difficulty, Family, Operator};
+
+/// Methods that give back what was taken.
+const RELEASES: &[&str] = &[
+    "release",
+    "close",
+    "cleanup",
+    "commit",
+    "rollback",
+    "shutdown",
+    "disconnect",
+    "terminate",
+    "unlock",
+    "flush",
+    "rmtree",
+];
+
+/// Names of files: the interpreter closes them as soon as no one holds them.
+const FILES: &[&str] = &["f", "fp", "fd", "fh", "file", "infile", "outfile", "super()"];
+
+/// Context managers that are their own value: without the `with` they work and stay open.
+const OPENERS: &[&str] = &[
+    "fdopen",
+    "NamedTemporaryFile",
+    "TemporaryFile",
+    "SpooledTemporaryFile",
+    "ZipFile",
+    "TarFile",
+    "socket",
+    "create_connection",
+    "connect",
+    "Pool",
+    "ThreadPoolExecutor",
+    "ProcessPoolExecutor",
+];
+
+/// Exceptions with the ones that they include.
+const INCLUDED: &[(&str, &[&str])] = &[
+    ("Exception", &[]),
+    ("BaseException", &[]),
+    (
+        "OSError",
+        &[
+            "IOError",
+            "EnvironmentError",
+            "FileNotFoundError",
+            "PermissionError",
+            "FileExistsError",
+            "ConnectionError",
+            "TimeoutError",
+        ],
+    ),
+    ("IOError", &["OSError", "EnvironmentError"]),
+    ("EnvironmentError", &["OSError", "IOError"]),
+    ("LookupError", &["KeyError", "IndexError"]),
+    ("ArithmeticError", &["ZeroDivisionError", "OverflowError"]),
+    (
+        "ValueError",
+        &["UnicodeError", "UnicodeDecodeError", "UnicodeEncodeError", "JSONDecodeError"],
+    ),
+    ("ImportError", &["ModuleNotFoundError"]),
+    ("RuntimeError", &["NotImplementedError", "RecursionError"]),
+];
+
+pub(super) static RULES: &[Rule] = &[
+    Rule {
+        operator: Operator {
+            id: "EXW",
+            version: 1,
+            family: Family::Exceptions,
+            difficulty: Difficulty::Hard,
+            description: "Catch too much: `except KeyError` → `except Exception`",
+            examples: &[
+                (
+                    "try:\n    a()\nexcept KeyError:\n    b()\n",
+                    "try:\n    a()\nexcept Exception:\n    b()\n",
+                ),
+                (
+                    "try:\n    a()\nexcept(KeyError, c.D)as e:\n    b()\n",
+                    "try:\n    a()\nexcept Exception as e:\n    b()\n",
+                ),
+            ],
+            untouched: &[
+                "try:\n    a()\nexcept Exception:\n    b()\n",
+                "try:\n    a()\nexcept:\n    b()\n",
+                "try:\n    a()\nexcept KeyError:\n    raise\n",
+                "try:\n    import a\nexcept ImportError:\n    a = None\n",
+            ],
+            structural: false,
+        },
+        kinds: &[Kind::TryStatement],
+        find: widen_handlers,
+    },
+    Rule {
+        operator: Operator {
+            id: "EXN",
+            version: 1,
+            family: Family::Exceptions,
+            difficulty: Difficulty::Medium,
+            description: "Forget one of the exceptions that are caught: `except (A, B)` → \
+                          `except A`",
+            examples: &[
+                (
+                    "try:\n    a()\nexcept (KeyError, c.D):\n    b()\n",
+                    "try:\n    a()\nexcept c.D:\n    b()\n",
+                ),
+                (
+                    "try:\n    a()\nexcept(A, B, C)as e:\n    b()\n",
+                    "try:\n    a()\nexcept(A, C)as e:\n    b()\n",
+                ),
+            ],
+            untouched: &[
+                "try:\n    a()\nexcept A:\n    b()\n",
+                "try:\n    a()\nexcept (*A, *B):\n    b()\n",
+                "try:\n    import a\nexcept (A, B):\n    a = None\n",
+            ],
+            structural: false,
+        },
+        kinds: &[Kind::TryStatement],
+        find: narrow_handlers,
+    },
+    Rule {
+        operator: Operator {
+            id: "EXS",
+            version: 1,
+            family: Family::Exceptions,
+            difficulty: Difficulty::Medium,
+            description: "Catch an exception and do nothing about it",
+            examples: &[
+                (
+                    "try:\n    a()\nexcept B as b:\n    # why\n    c(b)\n    raise D from b\nelse:\n    e()\n",
+                    "try:\n    a()\nexcept B as b:\n    # why\n    pass\nelse:\n    e()\n",
+                ),
+                ("try: a()\nexcept B: c(); d()\n", "try: a()\nexcept B: pass\n"),
+            ],
+            untouched: &[
+                "try:\n    a()\nexcept B:\n    pass\n",
+                "try:\n    a()\nexcept B:\n    logger.debug(\"b\")\n",
+                "try:\n    import a\nexcept ImportError:\n    a = None\n",
+            ],
+            structural: true,
+        },
+        kinds: &[Kind::TryStatement],
+        find: silence_handlers,
+    },
+    Rule {
+        operator: Operator {
+            id: "TRU",
+            version: 1,
+            family: Family::Exceptions,
+            difficulty: Difficulty::Medium,
+            description: "Do not catch: the bodies of `try`, `else` and `finally` one after the \
+                          other",
+            examples: &[
+                (
+                    "def f():\n    try:\n        a()  # a\n    except B:\n        c()\n    d()\n",
+                    "def f():\n    a()  # a\n    d()\n",
+                ),
+                (
+                    "try:\n\ta(\"\"\"\n\t\"\"\")\n\tb()\nexcept C: pass\nelse:\n\td()\nfinally: e()\n",
+                    "a(\"\"\"\n\t\"\"\")\nb()\nd()\ne()\n",
+                ),
+            ],
+            untouched: &[
+                "try:\n    a()\nfinally:\n    b()\n",
+                "try:\n    import a\nexcept ImportError:\n    a = None\n",
+            ],
+            structural: true,
+        },
+        kinds: &[Kind::TryStatement],
+        find: unwrap_try,
+    },
+    Rule {
+        operator: Operator {
+            id: "RSD",
+            version: 1,
+            family: Family::Exceptions,
+            difficulty: Difficulty::Medium,
+            description: "Do not raise",
+            examples: &[
+                (
+                    "def f(x):\n    if x < 0:\n        raise ValueError(\n            \"x\")\n    return x\n",
+                    "def f(x):\n    if x < 0:\n        pass\n    return x\n",
+                ),
+                (
+                    "try:\n    a()\nexcept B:\n    c()\n    raise\n",
+                    "try:\n    a()\nexcept B:\n    c()\n",
+                ),
+                ("if a: raise B\n", "if a: pass\n"),
+            ],
+            untouched: &[
+                "def f(self):\n    raise NotImplementedError(\"f\")\n",
+                "def f(self):\n    raise AssertionError\n",
+            ],
+            structural: true,
+        },
+        kinds: &[Kind::RaiseStatement],
+        find: delete_raise,
+    },
+    Rule {
+        operator: Operator {
+            id: "FND",
+            version: 1,
+            family: Family::Exceptions,
+            difficulty: Difficulty::Hard,
+            description: "Forget what has to be done finally",
+            examples: &[
+                (
+                    "try:\n    a()\nexcept B:\n    c()\nfinally:\n    d()\ne()\n",
+                    "try:\n    a()\nexcept B:\n    c()\ne()\n",
+                ),
+                (
+                    "with a:\n    try:\n        b()\n        # c\n        c()\n    finally:\n        d()\n",
+                    "with a:\n    b()\n    # c\n    c()\n",
+                ),
+            ],
+            untouched: &[
+                "try:\n    a()\nexcept B:\n    c()\n",
+                "try:\n    a()\nfinally:\n    pass\n",
+            ],
+            structural: true,
+        },
+        kinds: &[Kind::TryStatement],
+        find: delete_finally,
+    },
+    Rule {
+        operator: Operator {
+            id: "RLK",
+            version: 1,
+            family: Family::Exceptions,
+            difficulty: Difficulty::Hard,
+            description: "Do not give back a lock, a connection, a transaction or a temporary file",
+            examples: &[
+                (
+                    "def f(self):\n    self.lock.acquire()\n    g()\n    self.lock.release()\n",
+                    "def f(self):\n    self.lock.acquire()\n    g()\n",
+                ),
+                (
+                    "def f():\n    with a.connect(b) as c:\n        d(c)\n        return c\n",
+                    "def f():\n    c = a.connect(b)\n    d(c)\n    return c\n",
+                ),
+                (
+                    "with open(a, \"w\") as b: b.write(c); d()\n",
+                    "b = open(a, \"w\")\nb.write(c); d()\n",
+                ),
+            ],
+            untouched: &[
+                "f.close()\n",
+                "super().close()\n",
+                "x = connection.close()\n",
+                "with open(a) as b:\n    c(b)\n",
+                "with lock:\n    a()\n",
+                "with connect(a) as b, c:\n    d()\n",
+                "async def f():\n    async with connect(a) as b:\n        d()\n",
+            ],
+            structural: true,
+        },
+        kinds: &[Kind::ExpressionStatement, Kind::WithStatement],
+        find: keep_resource,
+    },
+];
+
+/// The `except` clauses with their bodies. None where an import is tried: there the handlers run
+/// only where the import fails.
+fn handlers<'t>(walk: &Walk<'t, '_>, statement: Node<'t>) -> Vec<(Node<'t>, Node<'t>)> {
+    let import = |kind| matches!(kind, Kind::ImportStatement | Kind::ImportFromStatement);
+    let body = walk.field(statement, Field::Body).map(children).unwrap_or_default();
+    if body.iter().any(|tried| import(GRAMMAR.kind(*tried))) {
+        return Vec::new();
+    }
+    let handler = |clause: Node<'t>| {
+        let body = *children(clause).last()?;
+        let whole = GRAMMAR.kind(clause) == Kind::ExceptClause;
+        (whole && GRAMMAR.kind(body) == Kind::Block).then_some((clause, body))
+    };
+    children(statement).into_iter().filter_map(handler).collect()
+}
+
+/// The exception, or the tuple of them, that the clause catches.
+fn caught<'t>(walk: &Walk<'t, '_>, clause: Node<'t>) -> Option<Node<'t>> {
+    let value = walk.field(clause, Field::Value)?;
+    match GRAMMAR.kind(value) {
+        Kind::AsPattern => value.named_child(0),
+        _ => Some(value),
+    }
+}
+
+fn widen_handlers<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
+    for (clause, body) in handlers(walk, node) {
+        let Some(value) = caught(walk, clause) else { continue };
+        // What is only raised again is not caught.
+        let wide = walk.text(value).contains("Exception");
+        if !wide && walk.text(body).trim() != "raise" {
+            walk.replace(value, "Exception");
+        }
+    }
+}
+
+fn narrow_handlers<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
+    for (clause, _) in handlers(walk, node) {
+        let Some(value) = caught(walk, clause) else { continue };
+        let types = children(value);
+        let named = |kind| matches!(GRAMMAR.kind(kind), Kind::Identifier | Kind::Attribute);
+        if GRAMMAR.kind(value) != Kind::Tuple || types.len() < 2 || !types.iter().all(|t| named(*t))
+        {
+            continue;
+        }
+        let types: Vec<_> = types.into_iter().map(|kind| walk.text(kind)).collect();
+        for (index, dropped) in types.iter().enumerate() {
+            let mut left = types.clone();
+            left.remove(index);
+            if left.iter().any(|base| includes(base, dropped)) {
+                continue;
+            }
+            match left[..] {
+                [only] => walk.replace(value, only.to_owned()),
+                _ => walk.replace(value, format!("({})", left.join(", "))),
+            }
+        }
+    }
+}
+
+fn includes(base: &str, exception: &str) -> bool {
+    let exceptions = INCLUDED.iter().find(|(name, _)| *name == base);
+    let any = matches!(base, "Exception" | "BaseException");
+    any || base == exception || exceptions.is_some_and(|(_, parts)| parts.contains(&exception))
+}
+
+fn silence_handlers<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
+    for (_, body) in handlers(walk, node) {
+        let statements = children(body);
+        let (Some(first), Some(last)) = (statements.first(), statements.last()) else { continue };
+        let idle = |statement: &Node<'t>| statements::is_idle(walk, *statement);
+        if !statements.iter().all(idle) {
+            walk.propose(*first, first.start_byte()..last.end_byte(), "pass");
+        }
+    }
+}
+
+fn unwrap_try<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
+    if handlers(walk, node).is_empty() {
+        return;
+    }
+    let block = |clause: Node<'t>| match GRAMMAR.kind(clause) {
+        Kind::Block => Some(clause),
+        Kind::ElseClause | Kind::FinallyClause => children(clause).last().copied(),
+        _ => None,
+    };
+    let blocks: Vec<_> = children(node).into_iter().filter_map(block).collect();
+    if let Some((range, text)) = statements::unwrapping(walk, node, &blocks) {
+        walk.propose(node, range, text);
+    }
+}
+
+fn delete_raise<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
+    // Those say that the place is not to be reached, and tests do not reach it.
+    let raised = node.named_child(0).map_or("", |raised| walk.text(raised));
+    if !raised.starts_with("NotImplementedError") && !raised.starts_with("AssertionError") {
+        let (range, replacement) = statements::deletion(walk, node);
+        walk.propose(node, range, replacement);
+    }
+}
+
+fn delete_finally<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
+    let clauses = children(node);
+    let Some(last) = clauses.last().filter(|c| GRAMMAR.kind(**c) == Kind::FinallyClause) else {
+        return;
+    };
+    let body = children(*last).last().map(|body| children(*body)).unwrap_or_default();
+    if body.iter().all(|statement| statements::is_idle(walk, *statement)) {
+        return;
+    }
+    if clauses.iter().any(|clause| GRAMMAR.kind(*clause) == Kind::ExceptClause) {
+        if let Some(lines) = statements::clause_deletion(walk, *last) {
+            walk.propose(*last, lines, "");
+        }
+    } else if let Some(body) = walk.field(node, Field::Body)
+        && let Some((range, text)) = statements::unwrapping(walk, node, &[body])
+    {
+        walk.propose(*last, range, text);
+    }
+}
+
+fn keep_resource<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
+    if GRAMMAR.kind(node) == Kind::WithStatement {
+        return keep_open(walk, node);
+    }
+    let Some(call) = node.named_child(0).filter(|call| GRAMMAR.kind(*call) == Kind::Call) else {
+        return;
+    };
+    let releases = calls::name(walk, call).is_some_and(|name| RELEASES.contains(&name));
+    let receiver = calls::receiver_name(walk, call);
+    if releases && !receiver.is_empty() && !FILES.contains(&receiver) {
+        let (range, replacement) = statements::deletion(walk, node);
+        walk.propose(node, range, replacement);
+    }
+}
+
+/// `with connect(a) as b: c` → `b = connect(a); c`.
+fn keep_open<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
+    let Some((manager, target)) = only_item(walk, node) else { return };
+    let opens = match calls::name(walk, manager) {
+        Some("open") => opens_to_write(walk, manager),
+        Some(name) => OPENERS.contains(&name),
+        None => false,
+    };
+    let (Some(body), Some(indent)) =
+        (walk.field(node, Field::Body), statements::indent(walk.text, node))
+    else {
+        return;
+    };
+    if !opens {
+        return;
+    }
+    if let Some((range, text)) = statements::unwrapping(walk, node, &[body]) {
+        let (manager, target) = (walk.text(manager), walk.text(target));
+        let ending = statements::line_ending(walk.text);
+        walk.propose(node, range, format!("{indent}{target} = {manager}{ending}{text}"));
+    }
+}
+
+/// The call and the target of `with call as target`.
+fn only_item<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Option<(Node<'t>, Node<'t>)> {
+    let clause = *children(node).first()?;
+    let [item] = children(clause)[..] else { return None };
+    let value = walk.field(item, Field::Value)?;
+    let [manager, target] = children(value)[..] else { return None };
+    let call = GRAMMAR.kind(value) == Kind::AsPattern && GRAMMAR.kind(manager) == Kind::Call;
+    (call && walk.text(node).starts_with("with")).then_some((manager, target))
+}
+
+/// Whether the mode of the call of `open` is one to write.
+fn opens_to_write<'t>(walk: &Walk<'t, '_>, call: Node<'t>) -> bool {
+    let is_mode = |argument: &Node<'t>| match GRAMMAR.kind(*argument) {
+        Kind::String => true,
+        Kind::KeywordArgument => walk.text(*argument).starts_with("mode"),
+        _ => false,
+    };
+    let mut arguments = calls::arguments(walk, call).into_iter().skip(1);
+    let mode = arguments.find(is_mode).map_or("", |mode| walk.text(mode));
+    mode.contains(['w', 'a', 'x', '+'])
+}
