@@ -151,6 +151,8 @@ names! {
         TypedParameter = "typed_parameter",
         UnaryOperator = "unary_operator",
         WhileStatement = "while_statement",
+        WithClause = "with_clause",
+        WithItem = "with_item",
         WithStatement = "with_statement",
         Yield = "yield",
     }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod effects;
+mod expressions;
 mod files;
 mod grammar;
 mod guards;
@@ -9,6 +10,7 @@ mod names;
 mod operators;
 mod scope;
 mod statements;
+mod survey;
 mod values;
 mod walk;
 mod weaken;
@@ -65,7 +67,7 @@ impl Language for Python {
 impl Engine for Python {
     fn scan(&self, source: &Arc<Source>, enabled: &[bool], finds: &mut Finds) {
         if let Some(tree) = GRAMMAR.parse(&source.text) {
-            Walk::new(&source.text, enabled, finds).run(&tree);
+            Walk::new(&source.text, &tree, enabled, finds).run();
         }
     }
 

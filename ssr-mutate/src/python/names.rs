@@ -229,3 +229,50 @@ fn bind<'t>(walk: &mut Walk<'t, '_>, name: Node<'t>, value: Value, alias: Option
     };
     walk.scope_mut().bind(Binding { name, value, alias });
 }
+
+/// Whether a method of that name gives a new object its attributes.
+pub(super) fn is_constructor(method: &str) -> bool {
+    matches!(method, "__init__" | "__new__" | "__post_init__" | "__setstate__" | "setUp")
+}
+
+/// What an attribute or a subscript is to its parent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Position {
+    /// A value that is read.
+    Value,
+    /// The function of a call.
+    Callee,
+    /// What stands before the dot.
+    Receiver,
+    /// What stands before the brackets.
+    Container,
+    /// The target of an assignment or a loop.
+    Target,
+    /// The target of `+=` and the like, of `del`, or part of a decorator.
+    Other,
+}
+
+/// The position of the attribute or subscript that is being entered.
+pub(super) fn position<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Position {
+    let Some((parent, kind)) = walk.ancestor_node(0) else { return Position::Other };
+    let first = parent.start_byte() == node.start_byte();
+    match kind {
+        Kind::Call => Position::Callee,
+        Kind::Attribute => Position::Receiver,
+        Kind::Subscript if first => Position::Container,
+        Kind::Assignment if first => Position::Target,
+        Kind::AugmentedAssignment if first => Position::Other,
+        Kind::ForStatement | Kind::ForInClause => match walk.field(parent, Field::Left) {
+            Some(left) if left == node => Position::Target,
+            _ => Position::Value,
+        },
+        Kind::PatternList | Kind::TuplePattern | Kind::ListPattern | Kind::AsPatternTarget => {
+            Position::Target
+        }
+        Kind::ListSplatPattern | Kind::DeleteStatement | Kind::Decorator => Position::Other,
+        Kind::ExpressionList | Kind::Tuple if walk.ancestor(1) == Kind::DeleteStatement => {
+            Position::Other
+        }
+        _ => Position::Value,
+    }
+}

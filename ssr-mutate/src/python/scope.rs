@@ -1,4 +1,5 @@
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::finds::Find;
@@ -6,6 +7,10 @@ use crate::finds::Find;
 /// What is known of the names in one function, class or module at one point of the walk.
 pub(super) struct Scope<'t> {
     pub(super) kind: ScopeKind,
+    /// The bytes of the definition; of a module, all.
+    pub(super) range: Range<usize>,
+    /// The name of the definition.
+    pub(super) name: &'t str,
     /// The qualified name of the innermost function, for the sites in it.
     pub(super) function: Option<Arc<str>>,
     /// The qualified name that nested definitions continue.
@@ -83,11 +88,11 @@ impl Value {
 
 impl<'t> Scope<'t> {
     pub(super) fn module() -> Self {
-        Self::with(ScopeKind::Module, None, Arc::from(""))
+        Self::with(ScopeKind::Module, "", 0..usize::MAX, None, Arc::from(""))
     }
 
     /// The scope of a definition called `name` in this one.
-    pub(super) fn nested(&self, kind: ScopeKind, name: &str) -> Self {
+    pub(super) fn nested(&self, kind: ScopeKind, name: &'t str, range: Range<usize>) -> Self {
         let qualified: Arc<str> = match &*self.qualified {
             "" => name.into(),
             outer => format!("{outer}.{name}").into(),
@@ -96,12 +101,20 @@ impl<'t> Scope<'t> {
             ScopeKind::Function => Some(Arc::clone(&qualified)),
             _ => self.function.clone(),
         };
-        Self::with(kind, function, qualified)
+        Self::with(kind, name, range, function, qualified)
     }
 
-    fn with(kind: ScopeKind, function: Option<Arc<str>>, qualified: Arc<str>) -> Self {
+    fn with(
+        kind: ScopeKind,
+        name: &'t str,
+        range: Range<usize>,
+        function: Option<Arc<str>>,
+        qualified: Arc<str>,
+    ) -> Self {
         Self {
             kind,
+            range,
+            name,
             function,
             qualified,
             bindings: Vec::new(),

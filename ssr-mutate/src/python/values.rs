@@ -4,11 +4,20 @@
 use tree_sitter::Node;
 
 use super::grammar::{Field, GRAMMAR, Kind, children};
-use super::scope::Value;
+use super::scope::{Scope, Value};
 use super::walk::Walk;
 
 /// What the expression seems to evaluate to.
 pub(super) fn of<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Value {
+    of_in(Some(walk.scope()), walk.text, node)
+}
+
+/// What it seems to evaluate to wherever it stands.
+pub(super) fn of_plain<'t>(text: &'t str, node: Node<'t>) -> Value {
+    of_in(None, text, node)
+}
+
+fn of_in<'t>(scope: Option<&Scope<'t>>, text: &'t str, node: Node<'t>) -> Value {
     match GRAMMAR.kind(node) {
         Kind::Integer => Value::Integer,
         Kind::Float => Value::Float,
@@ -21,22 +30,24 @@ pub(super) fn of<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Value {
         Kind::Set | Kind::SetComprehension => Value::Unknown,
         Kind::Dictionary | Kind::DictionaryComprehension => Value::Mapping,
         Kind::Lambda => Value::Function,
-        Kind::Identifier => match walk.scope().binding(walk.text(node)) {
-            Some(binding) => binding.value,
-            None => of_name(walk.text(node)),
-        },
-        Kind::UnaryOperator | Kind::ParenthesizedExpression => {
-            children(node).first().map_or(Value::Unknown, |inner| of(walk, *inner))
+        Kind::Identifier => {
+            let name = &text[node.byte_range()];
+            let binding = scope.and_then(|scope| scope.binding(name));
+            binding.map_or_else(|| of_name(name), |binding| binding.value)
         }
-        Kind::BinaryOperator => of_arithmetic(walk, node),
-        Kind::Call => of_call(walk, node),
+        Kind::UnaryOperator | Kind::ParenthesizedExpression => {
+            children(node).first().map_or(Value::Unknown, |inner| of_in(scope, text, *inner))
+        }
+        Kind::BinaryOperator => of_arithmetic(scope, text, node),
+        Kind::Call => of_call(text, node),
         _ => Value::Unknown,
     }
 }
 
-fn of_arithmetic<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Value {
-    let operator = walk.field(node, Field::Operator).map_or("", |token| walk.text(token));
-    let side = |field| walk.field(node, field).map_or(Value::Unknown, |side| of(walk, side));
+fn of_arithmetic<'t>(scope: Option<&Scope<'t>>, text: &'t str, node: Node<'t>) -> Value {
+    let part = |field| GRAMMAR.field(node, field);
+    let operator = part(Field::Operator).map_or("", |token| &text[token.byte_range()]);
+    let side = |field| part(field).map_or(Value::Unknown, |side| of_in(scope, text, side));
     match (side(Field::Left), operator, side(Field::Right)) {
         (Value::Text, "%", _) => Value::Text,
         (Value::Float, _, _) | (_, _, Value::Float) => Value::Float,
@@ -49,11 +60,12 @@ fn of_arithmetic<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Value {
     }
 }
 
-fn of_call<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Value {
-    let Some(function) = walk.field(node, Field::Function) else { return Value::Unknown };
+fn of_call<'t>(text: &'t str, node: Node<'t>) -> Value {
+    let Some(function) = GRAMMAR.field(node, Field::Function) else { return Value::Unknown };
+    let own = |node: Node<'t>| &text[node.byte_range()];
     let name = match GRAMMAR.kind(function) {
-        Kind::Identifier => walk.text(function),
-        Kind::Attribute => match walk.field(function, Field::Attribute).map(|a| walk.text(a)) {
+        Kind::Identifier => own(function),
+        Kind::Attribute => match GRAMMAR.field(function, Field::Attribute).map(own) {
             Some("count" | "index" | "find" | "rfind" | "bit_length") => "int",
             Some("join" | "strip" | "lower" | "upper" | "replace" | "format") => "str",
             Some("split" | "splitlines") => "list",

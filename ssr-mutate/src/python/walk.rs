@@ -1,5 +1,7 @@
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 use tree_sitter::{Node, Tree, TreeCursor};
@@ -7,6 +9,7 @@ use tree_sitter::{Node, Tree, TreeCursor};
 use super::grammar::{Field, GRAMMAR, Kind};
 use super::guards::{self, Reach};
 use super::scope::{Scope, ScopeKind};
+use super::survey::{Class, Survey};
 use super::{Rule, names, operators};
 use crate::finds::{Find, Finds};
 
@@ -25,6 +28,9 @@ static DISPATCH: LazyLock<Vec<Vec<(usize, &'static Rule)>>> = LazyLock::new(|| {
 /// kind, and left once. Along the way it keeps the ancestors and the names in scope.
 pub(super) struct Walk<'t, 'f> {
     pub(super) text: &'t str,
+    tree: &'t Tree,
+    /// Made when an operator first asks for it.
+    survey: OnceCell<Rc<Survey<'t>>>,
     enabled: &'f [bool],
     finds: &'f mut Finds,
     ancestors: Vec<(Node<'t>, Kind)>,
@@ -40,9 +46,16 @@ pub(super) struct Walk<'t, 'f> {
 }
 
 impl<'t, 'f> Walk<'t, 'f> {
-    pub(super) fn new(text: &'t str, enabled: &'f [bool], finds: &'f mut Finds) -> Self {
+    pub(super) fn new(
+        text: &'t str,
+        tree: &'t Tree,
+        enabled: &'f [bool],
+        finds: &'f mut Finds,
+    ) -> Self {
         Self {
             text,
+            tree,
+            survey: OnceCell::new(),
             enabled,
             finds,
             ancestors: Vec::new(),
@@ -54,9 +67,9 @@ impl<'t, 'f> Walk<'t, 'f> {
         }
     }
 
-    pub(super) fn run(mut self, tree: &'t Tree) {
-        let damaged = tree.root_node().has_error();
-        let mut cursor = tree.walk();
+    pub(super) fn run(mut self) {
+        let damaged = self.tree.root_node().has_error();
+        let mut cursor = self.tree.walk();
         loop {
             let node = cursor.node();
             if node.is_named() && self.enter(node, &cursor, damaged) {
@@ -148,7 +161,7 @@ impl<'t, 'f> Walk<'t, 'f> {
 
     fn open_scope(&mut self, node: Node<'t>, kind: ScopeKind) {
         let name = GRAMMAR.field(node, Field::Name).map_or("", |name| self.text(name));
-        let scope = self.scope().nested(kind, name);
+        let scope = self.scope().nested(kind, name, node.byte_range());
         self.scopes.push(scope);
     }
 
@@ -219,6 +232,23 @@ impl<'t, 'f> Walk<'t, 'f> {
         self.scopes.last_mut().unwrap_or(&mut self.module)
     }
 
+    /// What the whole file says.
+    pub(super) fn survey(&self) -> Rc<Survey<'t>> {
+        Rc::clone(self.survey.get_or_init(|| Rc::new(Survey::of(self.text, self.tree))))
+    }
+
+    /// The class whose method, or whose body, is being walked.
+    pub(super) fn class<'a>(&self, survey: &'a Survey<'t>) -> Option<&'a Class<'t>> {
+        let class = self.scopes.iter().rev().find(|scope| scope.kind == ScopeKind::Class)?;
+        survey.class_at(class.range.start)
+    }
+
+    /// The method of the class that is being walked, also from a function inside it.
+    pub(super) fn method(&self) -> Option<&Scope<'t>> {
+        let class = self.scopes.iter().rposition(|scope| scope.kind == ScopeKind::Class)?;
+        self.scopes.get(class + 1)
+    }
+
     /// The statements in the innermost open block, comments not counted.
     pub(super) fn siblings(&self) -> usize {
         self.blocks.last().copied().unwrap_or(usize::MAX)
@@ -259,7 +289,7 @@ impl<'t, 'f> Walk<'t, 'f> {
         name: &'t str,
         node: Node<'t>,
         range: Range<usize>,
-        replacement: &'static str,
+        replacement: impl Into<Cow<'static, str>>,
     ) {
         let find = self.find(node, range, replacement.into());
         self.scope_mut().suspend(name, node.end_byte(), find);

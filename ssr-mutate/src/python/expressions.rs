@@ -1,0 +1,69 @@
+//! Moving expressions to other places without changing what they mean.
+
+use tree_sitter::Node;
+
+use super::grammar::{Field, GRAMMAR, Kind};
+use super::walk::Walk;
+
+/// The text of `part` as it can stand in place of `whole`, in parentheses if it could fall apart
+/// there.
+pub(super) fn in_place_of<'t>(walk: &Walk<'t, '_>, whole: Node<'t>, part: Node<'t>) -> String {
+    let text = walk.text(part);
+    let holds = match GRAMMAR.kind(part) {
+        // `1.real` is no attribute of 1.
+        Kind::Integer | Kind::Float => !walk.text[whole.end_byte()..].starts_with('.'),
+        Kind::Identifier
+        | Kind::String
+        | Kind::List
+        | Kind::Tuple
+        | Kind::Dictionary
+        | Kind::Set
+        | Kind::ListComprehension
+        | Kind::SetComprehension
+        | Kind::DictionaryComprehension
+        | Kind::ParenthesizedExpression
+        | Kind::True
+        | Kind::False
+        | Kind::None => true,
+        Kind::Attribute | Kind::Call | Kind::Subscript => !text.contains('\n'),
+        _ => false,
+    };
+    if holds { text.to_owned() } else { format!("({text})") }
+}
+
+/// Whether the node is a literal: in some places CPython warns about one.
+pub(super) fn is_literal(node: Node<'_>) -> bool {
+    matches!(
+        GRAMMAR.kind(node),
+        Kind::Integer
+            | Kind::Float
+            | Kind::String
+            | Kind::ConcatenatedString
+            | Kind::True
+            | Kind::False
+            | Kind::None
+    )
+}
+
+/// The only argument of a call, unless it has a name or a star.
+pub(super) fn only_argument<'t>(walk: &Walk<'t, '_>, call: Node<'t>) -> Option<Node<'t>> {
+    let arguments = walk.field(call, Field::Arguments)?;
+    let mut cursor = arguments.walk();
+    let mut plain = arguments.named_children(&mut cursor).filter(|child| !child.is_extra());
+    let (first, second) = (plain.next()?, plain.next());
+    let splat = matches!(
+        GRAMMAR.kind(first),
+        Kind::KeywordArgument | Kind::ListSplat | Kind::DictionarySplat
+    );
+    let list = GRAMMAR.kind(arguments) == Kind::ArgumentList;
+    (list && !splat && second.is_none()).then_some(first)
+}
+
+/// How much two names look alike: the letters that they share at their ends.
+pub(super) fn likeness(a: &str, b: &str) -> usize {
+    let shared =
+        |pairs: &mut dyn Iterator<Item = (u8, u8)>| pairs.take_while(|(a, b)| a == b).count();
+    let start = shared(&mut a.bytes().zip(b.bytes()));
+    let end = shared(&mut a.bytes().rev().zip(b.bytes().rev()));
+    (start + end).min(a.len()).min(b.len())
+}

@@ -1,0 +1,15 @@
+//! Names, attributes, calls, arguments and assignments: what most real bugs are about.
+
+mod arguments;
+mod assignments;
+mod attributes;
+mod callees;
+mod names;
+mod wrappers;
+
+pub(super) use arguments::RULES as ARGUMENTS;
+pub(super) use assignments::RULES as ASSIGNMENTS;
+pub(super) use attributes::RULES as ATTRIBUTES;
+pub(super) use callees::RULES as CALLEES;
+pub(super) use names::RULES as NAMES;
+pub(super) use wrappers::RULES as WRAPPERS;
