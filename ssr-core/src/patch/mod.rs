@@ -50,6 +50,7 @@ use header::Header;
 /// | `GIT binary patch` | applied when complete | error | a reviewable patch is text |
 /// | `Binary files … differ` outside of a git header | skipped | error | a change would be lost silently |
 /// | `diff --git` with two names and neither rename nor copy | treated as a rename | error | the target may exist |
+/// | `diff --git` with no header line after it, before a file that comes, goes, moves or has other names | error, assertion, or the wrong file | error | damaged patch |
 /// | only one of `old mode` and `new mode` | accepted | error | cannot be reversed |
 /// | `\ No newline at end of file` before the end of a side, or twice | joins lines, or ignores it | error | damaged patch |
 /// | old side without a newline at its end where the file goes on or ends in a newline | joins lines, or drops the newline | does not apply | the context is not what was expected |

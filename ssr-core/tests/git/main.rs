@@ -4,5 +4,6 @@
 mod apply;
 mod oracle;
 mod props;
+mod releases;
 mod roundtrip;
 mod tree_hash;

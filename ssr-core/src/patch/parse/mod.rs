@@ -18,7 +18,7 @@ const MAX_BYTES: usize = 1 << 28;
 const MAX_HUNKS: usize = 1 << 17;
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Vec<FilePatch>> {
-    let mut parser = Parser { rest: bytes, line: 1, strip: Strip::Unknown, hunks: 0 };
+    let mut parser = Parser { rest: bytes, line: 1, strip: Strip::Unknown, hunks: 0, lone: None };
     if bytes.len() > MAX_BYTES {
         return Err(parser.error(format!("more than {MAX_BYTES} bytes; split the patch")));
     }
@@ -38,6 +38,8 @@ struct Parser<'a> {
     line: usize,
     strip: Strip,
     hunks: usize,
+    /// What followed the last `diff --git` if no header line did.
+    lone: Option<&'a [u8]>,
 }
 
 /// How many leading components names have. Git guesses from the first plain diff (none when its
@@ -115,6 +117,7 @@ impl<'a> Parser<'a> {
         let change = plain::change(old, new, strip)
             .ok_or_else(|| self.error("no file name; expected `--- a/NAME` and `+++ b/NAME`"))?;
         let change = change.try_map(|name| self.path(name))?;
+        self.check_lone(&change, None)?;
         let header = plain::header(old, new, strip, &change);
         let hunks = self.hunks(&change)?;
         Ok(FilePatch { change, old_mode: None, new_mode: None, header, hunks })
@@ -148,9 +151,11 @@ impl<'a> Parser<'a> {
             header_error(format!("{}: {problem}", String::from_utf8_lossy(names)))
         })?;
         if !any {
+            self.lone = Some(names);
             return Ok(None);
         }
         let change = change.try_map(|name| self.path(name))?;
+        self.check_lone(&change, Some(names))?;
         let path = change.path().clone();
         let (old_mode, new_mode) =
             lines.modes(&change).map_err(|problem| header_error(format!("{path}: {problem}")))?;
@@ -168,6 +173,17 @@ impl<'a> Parser<'a> {
         let old = change.old_path().unwrap_or(&path).as_str();
         let header = Header::Git(lines.header(names, old, path.as_str()));
         Ok(Some(FilePatch { change, old_mode, new_mode, header, hunks }))
+    }
+
+    /// Git mixes up the names of a `diff --git` line that stands alone with those of the next file,
+    /// unless that is a modification with the same names.
+    fn check_lone(&mut self, change: &FileChange, names: Option<&[u8]>) -> Result<()> {
+        let Some(lone) = self.lone.take() else { return Ok(()) };
+        if matches!(change, FileChange::Modify { .. }) && names.is_none_or(|names| names == lone) {
+            return Ok(());
+        }
+        let lone = String::from_utf8_lossy(lone);
+        Err(self.error(format!("`diff --git {lone}` has no change of its own before this file")))
     }
 
     fn path(&self, name: &[u8]) -> Result<RepoPath> {

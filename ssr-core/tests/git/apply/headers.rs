@@ -189,6 +189,36 @@ pub fn cases() -> Vec<Case> {
             Refused("inconsistent"),
         ),
         case(
+            "header alone, then the same file",
+            &[("f", "a\n")],
+            &format!("diff --git a/f b/f\ndiff --git a/f b/f\n{A_TO_B}"),
+            Applies,
+        ),
+        case(
+            "header alone, then a plain diff",
+            &[("f", "a\n")],
+            &format!("diff --git a/g b/g\n\n{A_TO_B}"),
+            Applies,
+        ),
+        case(
+            "header alone, then another file",
+            &[("f", "a\n")],
+            &format!("diff --git a/g b/g\ndiff --git a/f b/f\n{A_TO_B}"),
+            Refused("no change of its own"),
+        ),
+        case(
+            "header alone, then the mode of another file",
+            &[("f", "a\n"), ("g", "a\n")],
+            "diff --git a/g b/g\ndiff --git a/f b/f\nold mode 100644\nnew mode 100755\n",
+            Stricter("no change of its own"),
+        ),
+        case(
+            "header alone, then a new file",
+            &[],
+            "diff --git a/f b/f\n--- /dev/null\n+++ b/f\n@@ -0,0 +1 @@\n+b\n",
+            Refused(""),
+        ),
+        case(
             "only the new mode",
             &[("f", "a\n")],
             "diff --git a/f b/f\nnew mode 100755\n--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n+b\n",

@@ -1,10 +1,13 @@
 //! A table of patches, each applied by this crate and by a real `git apply`: the outcome and every
 //! byte have to agree, except where the table says that this crate is stricter.
 
+mod again;
 mod content;
 mod damage;
 mod files;
 mod headers;
+mod lines;
+mod names;
 mod positions;
 mod safety;
 mod sequences;
@@ -35,16 +38,22 @@ struct Case {
 }
 
 fn case(name: &'static str, before: &[(&str, &str)], patch: &str, expect: Expect) -> Case {
-    let files = before.iter().map(|(path, text)| {
+    let before: Vec<_> = before.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
+    raw_case(name, &before, patch.as_bytes(), expect)
+}
+
+/// A star before a path makes the file executable.
+fn raw_case(name: &'static str, before: &[(&str, &[u8])], patch: &[u8], expect: Expect) -> Case {
+    let files = before.iter().map(|(path, bytes)| {
         let (path, executable) = match path.strip_prefix('*') {
             Some(path) => (path, true),
             None => (*path, false),
         };
-        let file = File::new(text.as_bytes()).with_executable(executable);
+        let file = File::new(*bytes).with_executable(executable);
         (RepoPath::new(path).unwrap(), file)
     });
     let before = Tree::from_files(files).unwrap();
-    Case { name, before, patch: patch.as_bytes().to_vec(), expect }
+    Case { name, before, patch: patch.to_vec(), expect }
 }
 
 fn ours(case: &Case) -> Result<Tree, String> {
@@ -87,6 +96,9 @@ const A_TO_B: &str = "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n+b\n";
 fn cases() -> Vec<Case> {
     [
         content::cases(),
+        lines::cases(),
+        names::cases(),
+        again::cases(),
         headers::cases(),
         files::cases(),
         positions::cases(),

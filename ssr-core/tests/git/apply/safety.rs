@@ -1,6 +1,6 @@
 //! Paths and modes that could leave the tree.
 
-use super::Expect::{Refused, Stricter};
+use super::Expect::{Applies, Refused, Stricter};
 use super::{A_TO_B, Case, case};
 
 pub fn cases() -> Vec<Case> {
@@ -20,6 +20,51 @@ pub fn cases() -> Vec<Case> {
         case("the repository of git, below", &[], &new("d/.git/config"), Refused(".git")),
         case("the repository of git, other case", &[], &new(".GIT/config"), Refused(".git")),
         case("the repository of git, short name", &[], &new("git~1/config"), Refused(".git")),
+        case("git's folder itself", &[], &new(".git"), Refused(".git")),
+        case("git's folder with a dot", &[], &new(".git./x"), Refused(".git")),
+        case("git's folder with a space", &[], &new(".git /x"), Refused(".git")),
+        case("git's folder as a stream", &[], &new(".git::$INDEX_ALLOCATION/x"), Refused(".git")),
+        case(
+            "git's folder with a letter that is not seen",
+            &[],
+            &new(".g\u{200c}it/config"),
+            Stricter(".git"),
+        ),
+        case(
+            "git's folder is deleted",
+            &[],
+            "diff --git a/.git/HEAD b/.git/HEAD\ndeleted file mode 100644\n",
+            Refused(".git"),
+        ),
+        case("absolute path", &[], &new("/etc/passwd"), Refused("absolute")),
+        case("absolute path in a plain diff", &[], &plain("b//etc/passwd"), Refused("absolute")),
+        case("one slash is a component", &[], &plain("/f"), Applies),
+        case("parent folder at the end", &[], &new("d/.."), Refused("`..`")),
+        case("parent folder quoted", &[], &plain("\"b/\\056./evil\""), Refused("`..`")),
+        case(
+            "parent folder of another system",
+            &[],
+            &plain("\"b/..\\\\evil\""),
+            Stricter("backslash"),
+        ),
+        case(
+            "copy into the parent folder",
+            &[("f", "a\n")],
+            "diff --git a/f b/f\ncopy from f\ncopy to ../f\n",
+            Refused("`..`"),
+        ),
+        case(
+            "deletion above the tree",
+            &[],
+            "diff --git a/../f b/../f\ndeleted file mode 100644\n",
+            Refused("`..`"),
+        ),
+        case(
+            "mode above the tree",
+            &[],
+            "diff --git a/../f b/../f\nold mode 100644\nnew mode 100755\n",
+            Refused("`..`"),
+        ),
         case("doubled slash", &[], &plain("b/d//f"), Stricter("empty component")),
         case(
             "backslash",
@@ -43,6 +88,27 @@ pub fn cases() -> Vec<Case> {
             "symbolic link is changed",
             &[("f", "a\n")],
             &format!("diff --git a/f b/f\nindex 7898192..6178079 120000\n{A_TO_B}"),
+            Refused("symbolic links"),
+        ),
+        case(
+            "symbolic link, then a file behind it",
+            &[],
+            &format!(
+                "diff --git a/d b/d\nnew file mode 120000\n--- /dev/null\n+++ b/d\n@@ -0,0 +1 @@\n+/tmp\n\\ No newline at end of file\n{}",
+                new("d/f")
+            ),
+            Refused("symbolic links"),
+        ),
+        case(
+            "symbolic link is deleted",
+            &[("f", "a")],
+            "diff --git a/f b/f\ndeleted file mode 120000\n--- a/f\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n\\ No newline at end of file\n",
+            Refused("symbolic links"),
+        ),
+        case(
+            "symbolic link moves",
+            &[("f", "a")],
+            "diff --git a/f b/g\nindex 7898192..7898192 120000\nrename from f\nrename to g\n",
             Refused("symbolic links"),
         ),
         case(
