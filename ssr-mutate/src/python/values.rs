@@ -1,6 +1,9 @@
 //! Guesses at what an expression holds. A wrong guess costs a mutant of little use, never an
 //! invalid one.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use tree_sitter::Node;
 
 use super::grammar::{Field, GRAMMAR, Kind, children};
@@ -9,15 +12,18 @@ use super::walk::Walk;
 
 /// What the expression seems to evaluate to.
 pub(super) fn of<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Value {
-    of_in(Some(walk.scope()), walk.text, node)
+    of_in(Some(walk.scope()), walk.text, walk.known_values(), node)
 }
 
 /// What it seems to evaluate to wherever it stands.
 pub(super) fn of_plain<'t>(text: &'t str, node: Node<'t>) -> Value {
-    of_in(None, text, node)
+    of_in(None, text, &Known::default(), node)
 }
 
-fn of_in<'t>(scope: Option<&Scope<'t>>, text: &'t str, node: Node<'t>) -> Value {
+/// What operations were found to hold, by node: those in a long sum are asked for again and again.
+pub(super) type Known = RefCell<HashMap<usize, Value>>;
+
+fn of_in<'t>(scope: Option<&Scope<'t>>, text: &'t str, known: &Known, node: Node<'t>) -> Value {
     match GRAMMAR.kind(node) {
         Kind::Integer => Value::Integer,
         Kind::Float => Value::Float,
@@ -36,19 +42,49 @@ fn of_in<'t>(scope: Option<&Scope<'t>>, text: &'t str, node: Node<'t>) -> Value 
             binding.map_or_else(|| of_name(name), |binding| binding.value)
         }
         Kind::UnaryOperator | Kind::ParenthesizedExpression => {
-            children(node).first().map_or(Value::Unknown, |inner| of_in(scope, text, *inner))
+            let inner = children(node).first().copied();
+            inner.map_or(Value::Unknown, |inner| of_in(scope, text, known, inner))
         }
-        Kind::BinaryOperator => of_arithmetic(scope, text, node),
+        Kind::BinaryOperator => of_arithmetic(scope, text, known, node),
         Kind::Call => of_call(text, node),
         _ => Value::Unknown,
     }
 }
 
-fn of_arithmetic<'t>(scope: Option<&Scope<'t>>, text: &'t str, node: Node<'t>) -> Value {
-    let part = |field| GRAMMAR.field(node, field);
-    let operator = part(Field::Operator).map_or("", |token| &text[token.byte_range()]);
-    let side = |field| part(field).map_or(Value::Unknown, |side| of_in(scope, text, side));
-    match (side(Field::Left), operator, side(Field::Right)) {
+/// The left sides of a long sum nest, so they are taken from the innermost, without recursion.
+fn of_arithmetic<'t>(
+    scope: Option<&Scope<'t>>,
+    text: &'t str,
+    known: &Known,
+    node: Node<'t>,
+) -> Value {
+    let mut open = Vec::new();
+    let mut next = Some(node);
+    let mut value = Value::Unknown;
+    while let Some(node) = next.take() {
+        let before = known.borrow().get(&node.id()).copied();
+        if let Some(before) = before {
+            value = before;
+        } else if GRAMMAR.kind(node) == Kind::BinaryOperator {
+            open.push(node);
+            next = GRAMMAR.field(node, Field::Left);
+        } else {
+            value = of_in(scope, text, known, node);
+        }
+    }
+    for node in open.into_iter().rev() {
+        let part = |field| GRAMMAR.field(node, field);
+        let operator = part(Field::Operator).map_or("", |token| &text[token.byte_range()]);
+        let right = part(Field::Right);
+        let right = right.map_or(Value::Unknown, |right| of_in(scope, text, known, right));
+        value = of_operation(value, operator, right);
+        known.borrow_mut().insert(node.id(), value);
+    }
+    value
+}
+
+fn of_operation(left: Value, operator: &str, right: Value) -> Value {
+    match (left, operator, right) {
         (Value::Text, "%", _) => Value::Text,
         (Value::Float, _, _) | (_, _, Value::Float) => Value::Float,
         (Value::Integer, "/", _) => Value::Float,

@@ -10,6 +10,7 @@ use super::grammar::{Field, GRAMMAR, Kind};
 use super::guards::{self, Reach};
 use super::scope::{Scope, ScopeKind};
 use super::survey::{Class, Survey};
+use super::values::Known;
 use super::{Rule, names, operators};
 use crate::finds::{Find, Finds};
 
@@ -43,6 +44,7 @@ pub(super) struct Walk<'t, 'f> {
     rule: usize,
     /// What the last identifier is to its parent.
     role: names::Role,
+    known: Known,
 }
 
 impl<'t, 'f> Walk<'t, 'f> {
@@ -64,6 +66,7 @@ impl<'t, 'f> Walk<'t, 'f> {
             blocks: Vec::new(),
             rule: 0,
             role: names::Role::Other,
+            known: Known::default(),
         }
     }
 
@@ -221,6 +224,11 @@ impl<'t, 'f> Walk<'t, 'f> {
     /// What the identifier being entered is to its parent.
     pub(super) fn role(&self) -> names::Role {
         self.role
+    }
+
+    /// What operations were found to hold.
+    pub(super) fn known_values(&self) -> &Known {
+        &self.known
     }
 
     /// The innermost scope.
