@@ -1,8 +1,8 @@
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use crate::consumer;
 use crate::process::{Cargo, target, workspace};
+use crate::{consumer, corpora};
 
 /// How much of the checks to run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,17 @@ pub fn run(extent: Extent) -> Result<ExitCode, String> {
         step("tests with CPython 3.11", || {
             let test = ["test", "--package", "ssr-sandbox", "--test", "guest", "older"];
             cargo(test).check()
+        })?;
+        step("diffs between releases of five packages", || {
+            let releases = corpora::releases()?;
+            let test = ["test", "--package", "ssr-core", "--test", "git", "releases"];
+            cargo(test).env("SSR_RELEASES", &releases.to_string_lossy()).check()
+        })?;
+        step("every site of Django and sympy", || {
+            let code = corpora::code()?;
+            let test = ["test", "--release", "--package", "ssr-mutate", "--test", "corpus"];
+            let test = cargo(test).args(["--", "--nocapture"]);
+            test.env("SSR_MUTATE_CORPUS", &code.to_string_lossy()).check()
         })?;
         step("a project outside of the workspace", consumer::check)?;
         step("fuzz targets for a minute each", fuzz)?;

@@ -2,11 +2,12 @@
 
 mod ci;
 mod consumer;
+mod corpora;
 mod process;
 
 use std::process::ExitCode;
 
-use process::{Cargo, workspace};
+use process::{Cargo, target, workspace};
 
 const HELP: &str = "\
 cargo xtask COMMAND
@@ -15,7 +16,7 @@ cargo xtask COMMAND
   run-tests [OPTIONS]   run a package's tests in the sandbox, and compare with native CPython
   guest [OPTIONS]       make the Python guest of the sandbox, or check the one that is there
                         (--python 3.11 compiles the one for older repositories)
-  bench AREA [--json]   measure against peers in one run; AREA: sandbox
+  bench AREA [--json]   measure against peers in one run; AREA: sandbox, mutate
   ci [--full]           every check that a change has to pass; --full adds the slow ones
 ";
 
@@ -29,7 +30,8 @@ fn main() -> ExitCode {
         (Some("run-tests"), rest) => program("run-tests", rest),
         (Some("guest"), rest) => program("guest", rest),
         (Some("bench"), ["sandbox", rest @ ..]) => program("bench-sandbox", rest),
-        (Some("bench"), _) => return wrong("bench needs an area; there is: sandbox"),
+        (Some("bench"), ["mutate", rest @ ..]) => bench_mutate(rest),
+        (Some("bench"), _) => return wrong("bench needs an area; there are: sandbox, mutate"),
         (Some("ci"), []) => ci::run(ci::Extent::Usual),
         (Some("ci"), ["--full"]) => ci::run(ci::Extent::Full),
         (Some("ci"), _) => return wrong("ci takes --full and nothing else"),
@@ -51,6 +53,21 @@ fn main() -> ExitCode {
 fn wrong(message: &str) -> ExitCode {
     eprintln!("error: {message}\n\n{HELP}");
     ExitCode::from(2)
+}
+
+/// Needs none of the heavy crates, so it is an example of the crate that it measures.
+fn bench_mutate(args: &[&str]) -> Result<ExitCode, String> {
+    let code = corpora::code()?;
+    let manifest = workspace().join("Cargo.toml");
+    let bench = ["run", "--release", "--package", "ssr-mutate", "--example", "bench-mutate"];
+    Cargo::new(bench)
+        .arg("--manifest-path")
+        .arg(manifest)
+        .arg("--")
+        .arg(code)
+        .arg(target().join("peers"))
+        .args(args)
+        .exit_code()
 }
 
 /// Builds and starts one of the example programs in the caller's folder, and ends as it ends.

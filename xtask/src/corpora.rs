@@ -1,0 +1,99 @@
+//! Code of other projects that checks and measurements run on, from the Python package index.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::process::target;
+
+/// The code bases that operators are measured on.
+const CODE: [&str; 2] = ["Django==5.2", "sympy==1.14.0"];
+
+/// Two releases of five packages, the older one first.
+const RELEASES: [[&str; 2]; 5] = [
+    ["Django==5.1.4", "Django==5.2"],
+    ["sympy==1.13.3", "sympy==1.14.0"],
+    ["Pygments==2.17.2", "Pygments==2.18.0"],
+    ["docutils==0.20.1", "docutils==0.21.2"],
+    ["networkx==3.3", "networkx==3.4.2"],
+];
+
+/// The folder with the unpacked wheels of [`CODE`].
+pub fn code() -> Result<PathBuf, String> {
+    let folder = target().join("corpora").join("code");
+    unless_there(&folder, |new| {
+        for requirement in CODE {
+            let wheel = download(new, &["--only-binary", ":all:"], requirement)?;
+            let [module, zipfile, extract] = ["-m", "zipfile", "-e"].map(OsStr::new);
+            run("python3", &[module, zipfile, extract, wheel.as_os_str(), new.as_os_str()])?;
+            std::fs::remove_file(&wheel)
+                .map_err(|error| format!("{}: {error}", wheel.display()))?;
+        }
+        Ok(())
+    })
+}
+
+/// The folder with `PACKAGE/old` and `PACKAGE/new` for each of [`RELEASES`]: source distributions,
+/// for which pip runs the build backend of the package.
+pub fn releases() -> Result<PathBuf, String> {
+    let folder = target().join("corpora").join("releases");
+    unless_there(&folder, |new| {
+        for versions in RELEASES {
+            let name = versions[0].split("==").next().unwrap_or(versions[0]);
+            for (requirement, side) in versions.into_iter().zip(["old", "new"]) {
+                let folder = new.join(name).join(side);
+                let archive = download(&folder, &["--no-binary", ":all:"], requirement)?;
+                let [extract, into, strip] = ["-xzf", "-C", "--strip-components=1"].map(OsStr::new);
+                run("tar", &[extract, archive.as_os_str(), into, folder.as_os_str(), strip])?;
+                std::fs::remove_file(&archive)
+                    .map_err(|error| format!("{}: {error}", archive.display()))?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Fills a folder, which appears under its name only when it is complete.
+fn unless_there(
+    folder: &Path,
+    fill: impl FnOnce(&Path) -> Result<(), String>,
+) -> Result<PathBuf, String> {
+    let io = |error: std::io::Error| format!("{}: {error}", folder.display());
+    if !folder.is_dir() {
+        let partial = folder.with_extension("partial");
+        if partial.is_dir() {
+            std::fs::remove_dir_all(&partial).map_err(io)?;
+        }
+        std::fs::create_dir_all(&partial).map_err(io)?;
+        fill(&partial)?;
+        std::fs::rename(&partial, folder).map_err(io)?;
+    }
+    Ok(folder.to_owned())
+}
+
+/// Downloads one distribution into a folder and says which file it is.
+fn download(folder: &Path, kind: &[&str], requirement: &str) -> Result<PathBuf, String> {
+    println!("{requirement}: downloading");
+    let before = files(folder);
+    let start = ["-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"];
+    let mut args: Vec<&OsStr> =
+        start.into_iter().chain(["download", "--no-deps"]).map(OsStr::new).collect();
+    args.extend(kind.iter().map(OsStr::new));
+    args.extend([OsStr::new("--dest"), folder.as_os_str(), OsStr::new(requirement)]);
+    run("python3", &args)?;
+    let new = files(folder).into_iter().find(|file| !before.contains(file));
+    new.ok_or_else(|| format!("pip left nothing of {requirement} in {}", folder.display()))
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect()
+}
+
+fn run(program: &str, args: &[&OsStr]) -> Result<(), String> {
+    match Command::new(program).args(args).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{program} ended with {status}")),
+        Err(error) => Err(format!("{program} cannot be started: {error}")),
+    }
+}
