@@ -1,4 +1,4 @@
-//! The operators, one file a family, two where a family is large.
+//! The operators, one file a family, more where a family is large.
 
 mod arithmetic;
 mod branches;
@@ -10,7 +10,9 @@ mod exceptions;
 mod iteration;
 mod loops;
 mod relational;
+mod resources;
 mod strings;
+mod typos;
 
 use super::Rule;
 
@@ -20,10 +22,12 @@ pub(super) fn rules() -> impl Iterator<Item = &'static Rule> {
         arithmetic::RULES,
         relational::RULES,
         constants::RULES,
+        typos::RULES,
         branches::RULES,
         loops::RULES,
         control_flow::RULES,
         exceptions::RULES,
+        resources::RULES,
         data_flow::NAMES,
         data_flow::ATTRIBUTES,
         data_flow::CALLEES,
