@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use crate::{Family, Operator, languages};
+use crate::{Family, Language, Operator, languages};
 
 /// The catalogue of all operators of this build as Markdown, made from the operators themselves.
 /// `CATALOGUE.md` beside the sources is this text.
@@ -19,29 +19,33 @@ pub fn catalogue() -> String {
                 page.push_str(&format!("\n### {family} (weight {} ‰)\n", family.weight()));
             }
             for operator in members {
-                describe(&mut page, language.name(), operator);
+                describe(&mut page, *language, operator);
             }
         }
     }
     page
 }
 
-fn describe(page: &mut String, language: &str, operator: &Operator) {
+fn describe(page: &mut String, language: &dyn Language, operator: &Operator) {
     let Operator { id, version, difficulty, description, examples, untouched, .. } = operator;
     // Writing to a String cannot fail.
     let _ = write!(page, "\n#### {id}\n\n{description} ({difficulty}, version {version})\n\n");
-    let _ = writeln!(page, "```{language}");
+    let (name, comment) = (language.name(), language.line_comment());
+    let _ = writeln!(page, "```{name}");
     for (index, (before, after)) in examples.iter().enumerate() {
         let gap = if index == 0 { "" } else { "\n" };
-        let _ = write!(page, "{gap}# before\n{before}# after\n{after}");
+        let _ = write!(page, "{gap}{comment} before\n{before}{comment} after\n{after}");
     }
     page.push_str("```\n");
     if !untouched.is_empty() {
-        let _ = write!(page, "\nLeft alone:\n\n```{language}\n{}```\n", untouched.join("\n"));
+        let _ = write!(page, "\nLeft alone:\n\n```{name}\n{}```\n", untouched.join("\n"));
     }
 }
 
 fn title(name: &str) -> String {
+    if name == "javascript" {
+        return "JavaScript and TypeScript".to_owned();
+    }
     let mut letters = name.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

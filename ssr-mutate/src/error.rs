@@ -49,6 +49,9 @@ pub enum NotFound {
     /// [`is_test_file`](crate::is_test_file).
     #[error("is in a file that holds no tests by its name")]
     Source,
+    /// Tests of this language cannot be weakened yet: only Python's can.
+    #[error("is in a language whose tests cannot be weakened; only Python's can")]
+    Language,
     /// The tree has no such file, or it is not UTF-8.
     #[error("names a file that the tree lacks or that is not UTF-8")]
     File,

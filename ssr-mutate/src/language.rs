@@ -18,6 +18,9 @@ pub trait Language: Engine + Sync {
     /// The file extensions, without dots.
     fn extensions(&self) -> &'static [&'static str];
 
+    /// What begins a comment that ends with its line.
+    fn line_comment(&self) -> &'static str;
+
     /// The operators, in the order of the catalogue.
     fn operators(&self) -> &'static [&'static Operator];
 
@@ -46,17 +49,28 @@ pub trait Engine {
         vec![Means::default(); requests.len()]
     }
 
-    /// The number of syntax errors in the text.
+    /// The number of syntax errors in the text of a file of that name.
     #[doc(hidden)]
-    fn syntax_errors(&self, text: &str) -> usize;
+    fn syntax_errors(&self, path: &RepoPath, text: &str) -> usize;
 }
 
 /// The languages that this build knows, by its features.
 pub fn languages() -> &'static [&'static dyn Language] {
-    &[
+    static LANGUAGES: &[&dyn Language] = &[
         #[cfg(feature = "python")]
         &crate::python::Python,
-    ]
+        #[cfg(feature = "rust")]
+        &crate::rust::RUST,
+        #[cfg(feature = "java")]
+        &crate::java::JAVA,
+        #[cfg(feature = "go")]
+        &crate::go::GO,
+        #[cfg(feature = "javascript")]
+        &crate::javascript::JAVASCRIPT,
+        #[cfg(feature = "c")]
+        &crate::c::C,
+    ];
+    LANGUAGES
 }
 
 /// The language of a file, by its extension.

@@ -16,12 +16,28 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 // Without a language nothing uses the engine.
-#![cfg_attr(not(feature = "python"), allow(dead_code))]
+#![cfg_attr(not(feature = "all"), allow(dead_code, unused_imports))]
 
+#[cfg(any(
+    feature = "rust",
+    feature = "java",
+    feature = "go",
+    feature = "javascript",
+    feature = "c"
+))]
+mod braces;
+#[cfg(feature = "c")]
+mod c;
 mod catalogue;
 mod coverage;
 mod error;
 mod finds;
+#[cfg(feature = "go")]
+mod go;
+#[cfg(feature = "java")]
+mod java;
+#[cfg(feature = "javascript")]
+mod javascript;
 mod language;
 mod location;
 mod mutator;
@@ -29,6 +45,8 @@ mod operator;
 mod profile;
 #[cfg(feature = "python")]
 mod python;
+#[cfg(feature = "rust")]
+mod rust;
 mod sample;
 mod site;
 mod syntax;

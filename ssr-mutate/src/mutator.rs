@@ -157,7 +157,8 @@ impl Mutator {
             return true;
         }
         language_of(site.path()).is_some_and(|language| {
-            language.syntax_errors(&site.mutated()) <= language.syntax_errors(site.source())
+            let errors = |text| language.syntax_errors(site.path(), text);
+            errors(&site.mutated()) <= errors(site.source())
         })
     }
 

@@ -1,5 +1,5 @@
 //! Every operator does what its examples say and keeps away from what they rule out.
-#![cfg(feature = "python")]
+#![cfg(feature = "all")]
 
 use ssr_core::RepoPath;
 use ssr_mutate::{Language, Operator, Site, catalogue, languages, operators, sites};

@@ -30,6 +30,12 @@ pub fn run(extent: Extent) -> Result<ExitCode, String> {
             cargo(lint).check()
         })?;
     }
+    for language in ["python", "rust", "java", "go", "javascript", "c", "all"] {
+        step(&format!("ssr-mutate with {language}"), || {
+            let lint = ["clippy", "--package", "ssr-mutate", "--no-default-features"];
+            cargo(lint).args(["--features", language, "--", "-D", "warnings"]).check()
+        })?;
+    }
     step("ssr-sandbox with containers", || {
         let lint = ["clippy", "--package", "ssr-sandbox", "--features", "container"];
         cargo(lint).args(["--all-targets", "--", "-D", "warnings"]).check()?;

@@ -51,6 +51,10 @@ impl Language for Python {
         &["py"]
     }
 
+    fn line_comment(&self) -> &'static str {
+        "#"
+    }
+
     fn operators(&self) -> &'static [&'static Operator] {
         &OPERATORS
     }
@@ -79,7 +83,7 @@ impl Engine for Python {
         weaken::means(text, requests)
     }
 
-    fn syntax_errors(&self, text: &str) -> usize {
+    fn syntax_errors(&self, _: &RepoPath, text: &str) -> usize {
         GRAMMAR.parse(text).map_or(usize::MAX, |tree| syntax::errors(&tree))
     }
 }

@@ -143,7 +143,7 @@ fn edits(
         edits.into_iter().map(|(range, new)| Edit::new(path.clone(), range, new)).collect();
     let weakened = ssr_core::apply_edits(text.as_bytes(), &edits)?;
     let weakened = String::from_utf8_lossy(&weakened);
-    if language.syntax_errors(&weakened) > language.syntax_errors(text) {
+    if language.syntax_errors(path, &weakened) > language.syntax_errors(path, text) {
         return Err(Error::WeakenedSyntax { path: path.clone() });
     }
     Ok(Ok(edits))

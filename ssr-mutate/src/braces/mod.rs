@@ -1,0 +1,168 @@
+//! Languages with braces: one walk and one set of operator finders over a table for each language
+//! that says what its nodes are called and what its words mean.
+
+mod facts;
+mod files;
+mod grammar;
+mod guards;
+mod scope;
+mod shapes;
+mod statements;
+mod syntax;
+mod values;
+mod view;
+mod walk;
+
+use std::sync::{Arc, LazyLock};
+
+use ssr_core::RepoPath;
+use tree_sitter::Node;
+
+use crate::finds::Finds;
+use crate::language::{Engine, Language};
+use crate::site::Source;
+use crate::weaken::{Request, Weakened};
+use crate::{Difficulty, Family, NotFound, Operator};
+use grammar::Grammar;
+use view::View;
+use walk::Walk;
+
+pub(crate) use files::in_directory;
+pub(crate) use grammar::Kind;
+pub(crate) use shapes::*;
+pub(crate) use syntax::{Rules, Syntax};
+
+/// A language with braces.
+pub struct Brace {
+    pub(crate) syntax: &'static Syntax,
+    pub(crate) parts: &'static LazyLock<Parts>,
+}
+
+/// What is made from the tables of a language once.
+pub struct Parts {
+    grammars: Vec<Grammar>,
+    operators: Vec<&'static Operator>,
+    /// The rules by the kind of node they look at, each with its number.
+    dispatch: Vec<Vec<(usize, &'static Rule)>>,
+}
+
+/// An operator together with the code that finds its sites.
+pub struct Rule {
+    operator: Operator,
+    /// The kinds of node that `find` is called with.
+    kinds: &'static [Kind],
+    find: for<'t> fn(&mut Walk<'t, '_>, Node<'t>),
+}
+
+/// An operator for any language: all but the examples.
+#[derive(Clone, Copy)]
+pub struct Shape {
+    id: &'static str,
+    family: Family,
+    difficulty: Difficulty,
+    description: &'static str,
+    structural: bool,
+    kinds: &'static [Kind],
+    find: for<'t> fn(&mut Walk<'t, '_>, Node<'t>),
+}
+
+impl Shape {
+    /// The operator of one language.
+    pub(crate) const fn with(
+        self,
+        examples: &'static [(&'static str, &'static str)],
+        untouched: &'static [&'static str],
+    ) -> Rule {
+        let Self { id, family, difficulty, description, structural, kinds, find } = self;
+        let operator = Operator {
+            id,
+            version: 1,
+            family,
+            difficulty,
+            description,
+            examples,
+            untouched,
+            structural,
+        };
+        Rule { operator, kinds, find }
+    }
+
+    /// The same with a description of what it does in one language.
+    pub(crate) const fn described(self, description: &'static str) -> Self {
+        Self { description, ..self }
+    }
+}
+
+impl Parts {
+    /// The rules stand in the order of the catalogue.
+    pub(crate) fn new(syntax: &'static Syntax, rules: &[&'static [Rule]]) -> Self {
+        let grammars = syntax.grammars.iter().map(|(_, language)| Grammar::new(language(), syntax));
+        let mut rules: Vec<_> = rules.iter().copied().flatten().collect();
+        rules.sort_by_key(|rule| rule.operator.family);
+        let mut dispatch = vec![Vec::new(); Kind::COUNT];
+        for (number, rule) in rules.iter().enumerate() {
+            for kind in rule.kinds {
+                dispatch[*kind as usize].push((number, *rule));
+            }
+        }
+        let operators = rules.iter().map(|rule| &rule.operator).collect();
+        Self { grammars: grammars.collect(), operators, dispatch }
+    }
+}
+
+impl Brace {
+    fn grammar(&self, path: &RepoPath) -> Option<&'static Grammar> {
+        let extension = path.extension().unwrap_or("");
+        let known = self.syntax.grammars.iter().position(|(of, _)| of.contains(&extension));
+        let grammars = &LazyLock::force(self.parts).grammars;
+        known.and_then(|index| grammars.get(index)).or(grammars.last())
+    }
+}
+
+impl Language for Brace {
+    fn name(&self) -> &'static str {
+        self.syntax.name
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        self.syntax.extensions
+    }
+
+    fn line_comment(&self) -> &'static str {
+        "//"
+    }
+
+    fn operators(&self) -> &'static [&'static Operator] {
+        &LazyLock::force(self.parts).operators
+    }
+
+    fn is_test_file(&self, path: &RepoPath) -> bool {
+        files::is_of(path, self.extensions()) && (self.syntax.is_test)(path)
+    }
+
+    fn is_source_file(&self, path: &RepoPath) -> bool {
+        files::is_of(path, self.extensions())
+            && !(self.syntax.is_test)(path)
+            && !(self.syntax.is_foreign)(path)
+            && !files::is_foreign(path)
+    }
+}
+
+impl Engine for Brace {
+    fn scan(&self, source: &Arc<Source>, enabled: &[bool], finds: &mut Finds) {
+        let Some(grammar) = self.grammar(&source.path) else { return };
+        if let Some(tree) = grammar.parse(&source.text) {
+            let view = View { text: &source.text, grammar, syntax: self.syntax };
+            Walk::new(view, self.parts, enabled, finds).run(&tree);
+        }
+    }
+
+    fn weaken(&self, _: &str, requests: &[Request<'_>]) -> Weakened {
+        Err((0..requests.len()).map(|index| (index, NotFound::Language)).collect())
+    }
+
+    fn syntax_errors(&self, path: &RepoPath, text: &str) -> usize {
+        let tree = self.grammar(path).and_then(|grammar| grammar.parse(text));
+        tree.map_or(usize::MAX, |tree| crate::syntax::errors(&tree))
+    }
+}
