@@ -166,3 +166,78 @@ impl Engine for Brace {
         tree.map_or(usize::MAX, |tree| crate::syntax::errors(&tree))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LANGUAGES: &[&Brace] = &[
+        #[cfg(feature = "rust")]
+        &crate::rust::RUST,
+        #[cfg(feature = "java")]
+        &crate::java::JAVA,
+        #[cfg(feature = "go")]
+        &crate::go::GO,
+        #[cfg(feature = "javascript")]
+        &crate::javascript::JAVASCRIPT,
+        #[cfg(feature = "c")]
+        &crate::c::C,
+    ];
+
+    #[test]
+    fn every_kind_is_in_a_grammar_of_its_language() {
+        for language in LANGUAGES {
+            for (name, kind) in language.syntax.kinds {
+                let known = language.parts.grammars.iter().any(|grammar| grammar.knows(name));
+                assert!(known, "{}: {name} ({kind:?})", language.syntax.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_language_has_at_least_25_operators() {
+        for language in LANGUAGES {
+            assert!(language.operators().len() >= 25, "{}", language.syntax.name);
+        }
+    }
+
+    #[test]
+    fn tests_and_foreign_files_are_no_sources() {
+        let source = |path: &str| {
+            let path = RepoPath::new(path).unwrap();
+            LANGUAGES.iter().any(|language| language.is_source_file(&path))
+        };
+        let test = |path: &str| {
+            let path = RepoPath::new(path).unwrap();
+            LANGUAGES.iter().any(|language| language.is_test_file(&path))
+        };
+        for path in [
+            "tests/a.rs",
+            "src/parser_tests.rs",
+            "src/test/java/ATest.java",
+            "pkg/a_test.go",
+            "src/a.test.ts",
+            "src/__tests__/a.js",
+            "test/test_a.c",
+        ] {
+            assert!(test(path) && !source(path), "{path}");
+        }
+        for path in [
+            "build.rs",
+            "benches/a.rs",
+            "vendor/a/a.go",
+            "api/a.pb.go",
+            "node_modules/a/index.js",
+            "dist/a.js",
+            "src/a.min.js",
+            "src/a.d.ts",
+            "third_party/a.c",
+            "docs/conf.js",
+        ] {
+            assert!(!source(path) && !test(path), "{path}");
+        }
+        for path in ["src/a.rs", "src/main/java/A.java", "pkg/a.go", "src/a.tsx", "lib/a.c"] {
+            assert!(source(path) && !test(path), "{path}");
+        }
+    }
+}
