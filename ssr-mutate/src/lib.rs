@@ -48,6 +48,7 @@ mod python;
 #[cfg(feature = "rust")]
 mod rust;
 mod sample;
+mod scale;
 mod site;
 mod syntax;
 mod weaken;
@@ -61,7 +62,10 @@ pub use location::Location;
 pub use mutator::{Caps, Mutator, MutatorBuilder, is_source_file, is_test_file, sites};
 pub use operator::{Difficulty, Family, Operator};
 pub use profile::Profile;
+#[cfg(feature = "python")]
+pub use python::{Removal, Remover};
 pub use sample::{Sampler, sample};
+pub use scale::{Bug, BugId, ScaleOperator};
 pub use site::{Site, SiteId};
 pub use weaken::{Style, weaken, weaken_least};
 

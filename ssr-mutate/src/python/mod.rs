@@ -8,6 +8,8 @@ mod grammar;
 mod guards;
 mod names;
 mod operators;
+mod package;
+mod removal;
 mod scope;
 mod statements;
 mod survey;
@@ -26,6 +28,7 @@ use crate::site::Source;
 use crate::weaken::{Means, Request, Weakened};
 use crate::{Operator, syntax};
 use grammar::{GRAMMAR, Kind};
+pub use removal::{Removal, Remover};
 use walk::Walk;
 
 /// Python 3.

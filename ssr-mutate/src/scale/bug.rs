@@ -1,0 +1,211 @@
+use std::collections::BTreeSet;
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use ssr_core::{Edit, Patch, RepoPath, Strategy, Tree};
+
+use crate::{Difficulty, Location, Result};
+
+/// A way to break a program in many places at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ScaleOperator {
+    /// `FBR`: the body of a function gives way to `pass`, `raise` or a default.
+    Body,
+    /// `FNR`: a function goes, with its imports, re-exports and registrations.
+    Function,
+    /// `PRD`: a parameter goes, with what handles it and with the arguments for it.
+    Parameter,
+    /// `FLR`: a file goes, with its imports and re-exports.
+    File,
+    /// `HKR`: functions along the call graph go together, with the statements that call them.
+    Slice,
+    /// `RVC`: a commit of the history is reverted.
+    Commit,
+    /// `RVH`: some hunks of a commit are reverted.
+    Hunks,
+    /// `RVN`: several related commits are reverted together.
+    Commits,
+    /// `HOM`: several related bugs at once.
+    Composition,
+}
+
+impl ScaleOperator {
+    /// Every scale operator, in the order of the catalogue.
+    pub const ALL: [Self; 9] = [
+        Self::Body,
+        Self::Function,
+        Self::Parameter,
+        Self::File,
+        Self::Slice,
+        Self::Commit,
+        Self::Hunks,
+        Self::Commits,
+        Self::Composition,
+    ];
+
+    /// The short name of the catalogue, for example `FBR`.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Body => "FBR",
+            Self::Function => "FNR",
+            Self::Parameter => "PRD",
+            Self::File => "FLR",
+            Self::Slice => "HKR",
+            Self::Commit => "RVC",
+            Self::Hunks => "RVH",
+            Self::Commits => "RVN",
+            Self::Composition => "HOM",
+        }
+    }
+
+    /// Raised whenever the same input may yield other bugs; part of every [`BugId`].
+    pub fn version(self) -> u16 {
+        1
+    }
+
+    /// How hard the bug is to repair.
+    pub fn difficulty(self) -> Difficulty {
+        match self {
+            Self::Body | Self::Function => Difficulty::Easy,
+            Self::Parameter | Self::File | Self::Hunks => Difficulty::Medium,
+            Self::Slice | Self::Commit | Self::Commits | Self::Composition => Difficulty::Hard,
+        }
+    }
+
+    /// The injection strategy of self-play that the operator belongs to (Self-play SWE-RL §2.4).
+    pub fn strategy(self) -> Strategy {
+        match self {
+            Self::Body | Self::Function | Self::Parameter | Self::File | Self::Slice => {
+                Strategy::Removal
+            }
+            Self::Commit | Self::Hunks | Self::Commits => Strategy::History,
+            Self::Composition => Strategy::Operators,
+        }
+    }
+}
+
+impl fmt::Display for ScaleOperator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+/// The name of a [`Bug`], equal wherever the same operator would make the same change to the same
+/// files: the first 128 bits of SHA-256(operator, version, files before, patch).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BugId(u128);
+
+impl BugId {
+    /// The id as a number, uniform over all numbers.
+    pub fn value(self) -> u128 {
+        self.0
+    }
+
+    fn new(operator: ScaleOperator, tree: &Tree, patch: &Patch) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(operator.id());
+        hasher.update(operator.version().to_le_bytes());
+        for path in patch.touched_paths() {
+            let file = tree.get(path.as_str());
+            hasher.update(Sha256::digest(file.map_or(&[][..], |file| file.bytes())));
+        }
+        hasher.update(patch.to_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hasher.finalize()[..16]);
+        Self(u128::from_be_bytes(bytes))
+    }
+}
+
+impl fmt::Display for BugId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for BugId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A bug made by a [`ScaleOperator`]: a patch of one or more files.
+#[derive(Clone)]
+pub struct Bug {
+    id: BugId,
+    operator: ScaleOperator,
+    patch: Patch,
+    description: String,
+    places: Vec<Location>,
+}
+
+impl Bug {
+    /// `None` when the patch changes nothing.
+    pub(crate) fn new(
+        operator: ScaleOperator,
+        tree: &Tree,
+        patch: Patch,
+        description: String,
+        places: Vec<Location>,
+    ) -> Option<Self> {
+        let id = BugId::new(operator, tree, &patch);
+        (!patch.is_empty()).then_some(Self { id, operator, patch, description, places })
+    }
+
+    /// The id: equal seeds and equal trees give equal ids.
+    pub fn id(&self) -> BugId {
+        self.id
+    }
+
+    /// The operator that made it.
+    pub fn operator(&self) -> ScaleOperator {
+        self.operator
+    }
+
+    /// The change.
+    pub fn patch(&self) -> &Patch {
+        &self.patch
+    }
+
+    /// The functions or files that the bug is about; what had to be adapted to them is not listed.
+    pub fn places(&self) -> &[Location] {
+        &self.places
+    }
+
+    /// The paths that the patch changes.
+    pub fn paths(&self) -> BTreeSet<RepoPath> {
+        self.patch.touched_paths()
+    }
+
+    /// One line for people: `FNR toolz/itertoolz.py: remove groupby (2 files)`.
+    pub fn describe(&self) -> String {
+        match self.patch.files().len() {
+            1 => format!("{} {} (1 file)", self.operator, self.description),
+            files => format!("{} {} ({files} files)", self.operator, self.description),
+        }
+    }
+}
+
+impl fmt::Debug for Bug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.id, self.describe())
+    }
+}
+
+impl PartialEq for Bug {
+    /// Bugs are equal when their ids are.
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Bug {}
+
+/// The patch of edits and of whole files that go, in byte order of the paths.
+pub(crate) fn patch_of(tree: &Tree, edits: &[Edit], removed: &[RepoPath]) -> Result<Patch> {
+    let gone = tree.with_all(removed.iter().map(|path| (path.clone(), None)))?;
+    let mut files: Vec<_> = Patch::from_edits(tree, edits)?.into_iter().collect();
+    files.extend(tree.diff(&gone));
+    files.sort_by(|a, b| a.path().cmp(b.path()));
+    Ok(files.into_iter().collect())
+}
