@@ -221,7 +221,9 @@ impl<'a> Remover<'a> {
         let well_formed = patch.files().iter().all(|file| {
             let errors = |tree: &Tree| {
                 let text = tree.get(file.path().as_str()).and_then(ssr_core::File::text);
-                text.map(|text| crate::language::Engine::syntax_errors(&super::Python, text))
+                text.map(|text| {
+                    crate::language::Engine::syntax_errors(&super::Python, file.path(), text)
+                })
             };
             errors(&after).is_none_or(|count| Some(count) <= errors(self.tree))
         });
