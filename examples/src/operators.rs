@@ -1,8 +1,11 @@
 use std::collections::BTreeSet;
 
 use ssr_core::{Patch, Seed, Strategy, TestId, Tree};
-use ssr_mutate::{Error as MutateError, Mutator, Site, Style, weaken};
+use ssr_mutate::{Mutator, Site, Style, weaken_least};
 use ssr_rl::{Candidate, Injector};
+
+/// How often the suite may run to find the least weakening of one bug.
+const WEAKENING_RUNS: usize = 12;
 
 /// Proposes the sites of bug operators ([`Strategy::Operators`]).
 pub struct OperatorInjector {
@@ -47,22 +50,13 @@ impl Injector for OperatorInjector {
 
     /// Tests that cannot be found in the text, such as generated ones, stay as they are: the
     /// weakening hides the others.
-    fn weaken(&self, tree: &Tree, broken: &BTreeSet<TestId>, seed: Seed) -> ssr_rl::Result<Patch> {
-        let mut broken = broken.clone();
-        loop {
-            match weaken(tree, &broken, Style::Mixed, seed) {
-                Ok(patch) => return Ok(patch),
-                Err(MutateError::TestsNotFound { missing }) => {
-                    for (id, _) in &missing {
-                        broken.remove(id);
-                    }
-                    if broken.is_empty() || missing.is_empty() {
-                        return Ok(Patch::default());
-                    }
-                }
-                // What cannot be weakened stays as it is, and the checks say so.
-                Err(_) => return Ok(Patch::default()),
-            }
-        }
+    fn weaken(
+        &self,
+        tree: &Tree,
+        broken: &BTreeSet<TestId>,
+        seed: Seed,
+        failing: &mut dyn FnMut(&Patch) -> ssr_rl::Result<BTreeSet<TestId>>,
+    ) -> ssr_rl::Result<Patch> {
+        weaken_least(tree, broken, Style::Mixed, seed, WEAKENING_RUNS, failing)
     }
 }

@@ -20,11 +20,17 @@ pub trait Injector: Send + Sync {
 
     /// The change of test files that hides `broken`, tests that pass on the original and fail on
     /// the buggy `tree`. An empty patch says that there is no way: the weakening check rejects the
-    /// bug.
+    /// bug. `failing` runs the tests on `tree` under such a change and says which of them fail.
     ///
     /// # Errors
     /// Only when the infrastructure fails; the proposal is dropped and not scored.
-    fn weaken(&self, tree: &Tree, broken: &BTreeSet<TestId>, seed: Seed) -> Result<Patch>;
+    fn weaken(
+        &self,
+        tree: &Tree,
+        broken: &BTreeSet<TestId>,
+        seed: Seed,
+        failing: &mut dyn FnMut(&Patch) -> Result<BTreeSet<TestId>>,
+    ) -> Result<Patch>;
 }
 
 /// One change that an [`Injector`] offers.

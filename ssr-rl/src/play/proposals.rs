@@ -115,7 +115,15 @@ impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
                 if broken.is_empty() {
                     Patch::default()
                 } else {
-                    self.injector.weaken(&buggy, &broken, seed)?
+                    let mut failing = |weaken: &Patch| {
+                        // One that does not apply changes nothing.
+                        let tree = buggy.apply(weaken).unwrap_or_else(|_| buggy.clone());
+                        let run = self.suites.run(&artifact, &tree)?;
+                        // A suite in which nothing passes was cut short and hides no bug.
+                        let whole = !run.passed().is_empty();
+                        Ok(if whole { run.failed() } else { broken.clone() })
+                    };
+                    self.injector.weaken(&buggy, &broken, seed, &mut failing)?
                 }
             }
         };

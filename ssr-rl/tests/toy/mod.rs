@@ -161,7 +161,15 @@ impl Injector for ToyInjector {
         candidates.into_iter().take(count).map(candidate).collect()
     }
 
-    fn weaken(&self, tree: &Tree, broken: &BTreeSet<TestId>, _: Seed) -> ssr_rl::Result<Patch> {
+    fn weaken(
+        &self,
+        tree: &Tree,
+        broken: &BTreeSet<TestId>,
+        _: Seed,
+        failing: &mut dyn FnMut(&Patch) -> ssr_rl::Result<BTreeSet<TestId>>,
+    ) -> ssr_rl::Result<Patch> {
+        let before = failing(&Patch::default())?;
+        assert!(broken.is_subset(&before), "{broken:?} fail before anything is weakened: {before:?}");
         let file = path("tests/test_numbers.py");
         let text = tree.get(file.as_str()).unwrap().text().unwrap();
         let hidden = |line: &&str| {
