@@ -4,12 +4,16 @@
 
 /// Rows of measurements against a peer, as tables and as JSON.
 pub mod bench;
+mod coverage;
 mod failure;
 mod operators;
 mod package;
 mod repository;
+mod trial;
 
+pub use coverage::measure_coverage;
 pub use failure::{Failure, Result};
 pub use operators::OperatorInjector;
 pub use package::{PYTEST, Package, Packages};
 pub use repository::{Screened, open_sandbox, prepare_guest, prepare_python, screen, test_modules};
+pub use trial::{Effect, Trial, Trials, compile_all};

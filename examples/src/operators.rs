@@ -5,7 +5,7 @@ use ssr_mutate::{Mutator, Site, Style, weaken_least};
 use ssr_rl::{Candidate, Injector};
 
 /// How often the suite may run to find the least weakening of one bug.
-const WEAKENING_RUNS: usize = 12;
+pub(crate) const WEAKENING_RUNS: usize = 12;
 
 /// Proposes the sites of bug operators ([`Strategy::Operators`]).
 pub struct OperatorInjector {

@@ -69,19 +69,19 @@ pub struct Screened {
     pub limits: Limits,
 }
 
-/// Runs the suite on the unchanged repository, drops flaky tests and modules that cannot be
-/// imported, and refuses a repository with too little left.
+/// Runs the suite in `modules` on the unchanged repository, drops flaky tests and modules that
+/// cannot be imported, and refuses a repository with too little left.
 ///
 /// # Errors
 /// [`Failure::Input`] with the reason, [`Failure::Infrastructure`] when the sandbox fails.
 pub fn screen<S: Sandbox>(
     sandbox: &S,
     package: &Package,
+    modules: &[RepoPath],
     min_passing: usize,
     limits: Limits,
 ) -> Result<Screened> {
     let refuse = |reason: String| Failure::input(format!("{}: {reason}", package.label));
-    let modules = test_modules(&package.tree);
     if modules.is_empty() {
         return Err(refuse(
             "no test module (test_*.py or *_test.py) was found; a source distribution may leave the \
@@ -90,7 +90,7 @@ pub fn screen<S: Sandbox>(
         ));
     }
     let start = Instant::now();
-    let mut baseline = Baseline::measure(sandbox, &package.tree, &modules, BASELINE_RUNS, limits)?;
+    let mut baseline = Baseline::measure(sandbox, &package.tree, modules, BASELINE_RUNS, limits)?;
     // pytest also takes out what only begins with an id that it is told to deselect.
     let is_taken_out =
         |id: &TestId| baseline.flaky.iter().any(|flaky| id.as_str().starts_with(flaky.as_str()));
@@ -108,18 +108,19 @@ pub fn screen<S: Sandbox>(
         )));
     }
     let alive: BTreeSet<&str> = baseline.passing.iter().map(|id| id.file()).collect();
-    let modules: Vec<_> =
-        modules.into_iter().filter(|path| alive.contains(path.as_str())).collect();
+    let modules = modules.iter().filter(|path| alive.contains(path.as_str()));
     let deselect = baseline.flaky.iter().map(|id| id.as_str().to_owned()).collect();
     let repository = Repository {
         name: package.label.clone(),
         tree: package.tree.clone(),
-        test_script: pytest_script(&modules, &deselect),
+        test_script: pytest_script(modules, &deselect),
         test_files: oracle_files(&package.tree),
         test_parser: PYTEST_PARSER.to_owned(),
     };
     let wall = (suite * SLACK).max(SHORTEST_LIMIT).min(limits.wall);
-    Ok(Screened { repository, baseline, limits: Limits { wall, ..limits } })
+    // A test that hangs leaves time for the others.
+    let per_test = limits.per_test.map(|limit| limit.min(wall / 5));
+    Ok(Screened { repository, baseline, limits: Limits { wall, per_test, ..limits } })
 }
 
 /// Every Python file that belongs to the tests, helpers and conftest.py among them.

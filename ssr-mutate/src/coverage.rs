@@ -114,6 +114,11 @@ impl Coverage {
         last(&lines.executed) > last(&lines.idle)
     }
 
+    /// How many lines are executed.
+    pub fn len(&self) -> usize {
+        self.0.values().map(|lines| lines.executed.len()).sum()
+    }
+
     /// Whether no line of any file is executed.
     pub fn is_empty(&self) -> bool {
         self.0.values().all(|lines| lines.executed.is_empty())

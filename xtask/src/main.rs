@@ -13,6 +13,8 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   self-play [OPTIONS]   run self-play on a real package (cargo xtask self-play --help)
+  mutate [OPTIONS]      write bugs for a package, validated in the sandbox or as mere patches
+  validate-bug DIR      put a bug artifact through the seven checks and explain the verdict
   run-tests [OPTIONS]   run a package's tests in the sandbox, and compare with native CPython
   guest [OPTIONS]       make the Python guest of the sandbox, or check the one that is there
                         (--python 3.11 compiles the one for older repositories)
@@ -27,6 +29,8 @@ fn main() -> ExitCode {
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     let result = match (command.as_deref(), rest.as_slice()) {
         (Some("self-play"), rest) => program("self-play", rest),
+        (Some("mutate"), rest) => program("mutate", rest),
+        (Some("validate-bug"), rest) => program("validate-bug", rest),
         (Some("run-tests"), rest) => program("run-tests", rest),
         (Some("guest"), rest) => program("guest", rest),
         (Some("bench"), ["sandbox", rest @ ..]) => program("bench-sandbox", rest),

@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 use ssr_core::{Command, File, Limits, Seed, Suites, Tree};
 use ssr_examples::{
     Failure, OperatorInjector, PYTEST, Package, Packages, Result, Screened, open_sandbox,
-    prepare_guest, screen,
+    prepare_guest, screen, test_modules,
 };
 use ssr_policy::{LocalPolicy, Model, ModelConfig, Tokenizer};
 use ssr_rl::{GrpoLearner, SelfPlay, SolverKind, Summary};
@@ -112,7 +112,7 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
     display.say("running the suite twice on the unchanged code");
     let needed = config.thresholds.min_passing_tests;
     let Screened { repository, baseline, limits } =
-        screen(&sandbox, &package, needed, Limits::default())?;
+        screen(&sandbox, &package, &test_modules(&package.tree), needed, Limits::default())?;
     sandbox.warm(&package.tree, &Command::shell(repository.test_script.as_str()))?;
     let injector = OperatorInjector::new(&package.tree);
     display.say(&format!(

@@ -169,7 +169,10 @@ impl Injector for ToyInjector {
         failing: &mut dyn FnMut(&Patch) -> ssr_rl::Result<BTreeSet<TestId>>,
     ) -> ssr_rl::Result<Patch> {
         let before = failing(&Patch::default())?;
-        assert!(broken.is_subset(&before), "{broken:?} fail before anything is weakened: {before:?}");
+        assert!(
+            broken.is_subset(&before),
+            "{broken:?} fail before anything is weakened: {before:?}"
+        );
         let file = path("tests/test_numbers.py");
         let text = tree.get(file.as_str()).unwrap().text().unwrap();
         let hidden = |line: &&str| {

@@ -1,0 +1,40 @@
+use ssr_core::{Command, File, Limits, Program, RepoPath, Sandbox, Tree, Workspace};
+use ssr_mutate::Coverage;
+
+use crate::{Failure, Result};
+
+/// The program that the guest runs.
+const MEASURE: &str = include_str!("coverage.py");
+/// Where it leaves its report, in a workspace that is thrown away.
+const REPORT: &str = "ssr-coverage.json";
+
+/// Which lines the tests in `modules` execute, those of an import included, as coverage.py would
+/// say it. Needs CPython 3.12 or later in the sandbox.
+///
+/// # Errors
+/// [`Failure::Infrastructure`] when the sandbox fails or the tests end without a report.
+pub fn measure_coverage<S: Sandbox>(
+    sandbox: &S,
+    tree: &Tree,
+    modules: &[RepoPath],
+    limits: Limits,
+) -> Result<Coverage> {
+    let mut command = Command::python(MEASURE).with_limits(limits);
+    if let Program::Python { args, .. } = &mut command.program {
+        args.push(REPORT.to_owned());
+        args.extend(modules.iter().map(|module| module.as_str().to_owned()));
+    }
+    let mut workspace = sandbox.open(tree)?;
+    let output = workspace.run(&command)?;
+    let report = workspace.read(&RepoPath::new(REPORT)?)?;
+    let Some(report) = report.as_ref().and_then(File::text) else {
+        let errors = output.stderr_text().into_owned();
+        let last = errors.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output");
+        return Err(Failure::Infrastructure(format!(
+            "measuring coverage ended with {:?} and without a report: {last}",
+            output.exit
+        )));
+    };
+    Coverage::from_coverage_py(report, "")
+        .map_err(|error| Failure::Infrastructure(format!("measuring coverage: {error}")))
+}
