@@ -190,6 +190,21 @@ fn without_validation_patches_are_written_and_nothing_is_run() {
 }
 
 #[test]
+fn functions_and_parameters_are_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let repo = shop(&folder.path().join("shop"));
+    let out = folder.path().join("removed");
+    let args = ["--repo", &repo, "--strategy", "removal", "--count", "3", "--json", "--out"];
+    let output = mutate(&[&args[..], &[&out.to_string_lossy()]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report = json(&output);
+    assert_eq!(report["packages"][0]["bugs"].as_array().unwrap().len(), 3, "{report}");
+    let record = contents(&out).into_iter().find(|(name, _)| name.ends_with("bug.json")).unwrap().1;
+    let record: Value = serde_json::from_slice(&record).unwrap();
+    assert_eq!(record["provenance"]["strategy"], "removal", "{record}");
+}
+
+#[test]
 fn bad_input_gets_one_clear_message() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();

@@ -1,6 +1,6 @@
 use ssr_core::{Patch, Provenance, Seed};
 use ssr_examples::{Failure, Package, Result};
-use ssr_mutate::{Coverage, Mutator, Site};
+use ssr_mutate::{Bug, Coverage, Mutator, Remover, ScaleOperator, Site};
 
 use crate::{Args, Strategy};
 
@@ -27,6 +27,7 @@ impl Change {
 pub fn changes(args: &Args, package: &Package, coverage: Option<Coverage>) -> Result<Vec<Change>> {
     match args.strategy {
         Strategy::Operators => operators(args, package, coverage),
+        Strategy::Removal => removal(args, package),
     }
 }
 
@@ -54,4 +55,31 @@ fn operators(args: &Args, package: &Package, coverage: Option<Coverage>) -> Resu
         })
     };
     mutator.sample(&sites, args.count, Seed::new(args.seed)).iter().map(change).collect()
+}
+
+fn removal(args: &Args, package: &Package) -> Result<Vec<Change>> {
+    let operators: Vec<_> = ScaleOperator::ALL
+        .into_iter()
+        .filter(|operator| operator.strategy() == ssr_core::Strategy::Removal)
+        .collect();
+    let bugs = Remover::new(&package.tree).sample(&operators, args.count, Seed::new(args.seed));
+    if bugs.is_empty() {
+        return Err(Failure::input(format!(
+            "{}: nothing in its sources can be removed",
+            package.label
+        )));
+    }
+    Ok(bugs.iter().map(Change::of_bug).collect())
+}
+
+impl Change {
+    fn of_bug(bug: &Bug) -> Self {
+        Self {
+            patch: bug.patch().clone(),
+            row: bug.operator().id().to_owned(),
+            id: bug.id().to_string(),
+            description: bug.describe(),
+            strategy: bug.operator().strategy(),
+        }
+    }
 }

@@ -54,7 +54,7 @@ struct Args {
     /// How the bugs are made
     #[arg(long, value_enum, default_value_t = Strategy::Operators)]
     strategy: Strategy,
-    /// Only these operators, by their ids with commas
+    /// Only these bug operators, by their ids with commas
     #[arg(long, value_name = "IDS", value_delimiter = ',', conflicts_with = "profile")]
     operators: Vec<String>,
     /// A set of operators: classic42 or all
@@ -104,6 +104,8 @@ impl Args {
 pub enum Strategy {
     /// Sites of bug operators, drawn as real bugs are distributed
     Operators,
+    /// Functions, parameters, files and slices of calls that go, with what they leave dangling
+    Removal,
 }
 
 fn main() -> ExitCode {
