@@ -26,9 +26,26 @@ pub(super) fn in_place_of<'t>(walk: &Walk<'t, '_>, whole: Node<'t>, part: Node<'
         | Kind::False
         | Kind::None => true,
         Kind::Attribute | Kind::Call | Kind::Subscript => !text.contains('\n'),
+        Kind::BinaryOperator
+        | Kind::BooleanOperator
+        | Kind::ComparisonOperator
+        | Kind::ConditionalExpression
+        | Kind::NotOperator
+        | Kind::UnaryOperator
+        | Kind::Await => is_alone_in_brackets(walk.text, whole),
         _ => false,
     };
     if holds { text.to_owned() } else { format!("({text})") }
+}
+
+/// Whether only brackets and commas surround the node, and a bracket on one side at least.
+fn is_alone_in_brackets(text: &str, node: Node<'_>) -> bool {
+    let before = text[..node.start_byte()].trim_end().chars().next_back();
+    let after = text[node.end_byte()..].trim_start().chars().next();
+    matches!(
+        (before, after),
+        (Some('(' | '['), Some(')' | ']' | ',')) | (Some(','), Some(')' | ']'))
+    )
 }
 
 /// Whether the node is a literal: in some places CPython warns about one.

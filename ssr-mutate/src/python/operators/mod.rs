@@ -3,15 +3,19 @@
 mod arithmetic;
 mod branches;
 mod caching;
+mod concurrency;
 mod constants;
 mod control_flow;
 mod data_flow;
 mod exceptions;
 mod iteration;
 mod loops;
+mod object_model;
 mod relational;
 mod resources;
+mod state;
 mod strings;
+mod types;
 mod typos;
 
 use super::Rule;
@@ -34,6 +38,10 @@ pub(super) fn rules() -> impl Iterator<Item = &'static Rule> {
         data_flow::ARGUMENTS,
         data_flow::WRAPPERS,
         data_flow::ASSIGNMENTS,
+        types::RULES,
+        state::RULES,
+        object_model::RULES,
+        concurrency::RULES,
         iteration::RULES,
         strings::RULES,
         caching::RULES,

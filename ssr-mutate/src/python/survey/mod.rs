@@ -52,6 +52,8 @@ pub(super) struct Class<'t> {
     /// The attributes, in the order in which they first appear.
     pub(super) attributes: Vec<Attribute<'t>>,
     attribute_by_name: HashMap<&'t str, usize>,
+    /// The names on the right of assignments in its body.
+    pub(super) mentioned: Vec<&'t str>,
 }
 
 /// An attribute that a class gives to itself or to its instances.
@@ -139,6 +141,30 @@ impl<'t> Survey<'t> {
         None
     }
 
+    /// Whether all that the class inherits is in this file.
+    pub(super) fn is_closed(&self, class: &Class<'t>) -> bool {
+        let mut classes = vec![class];
+        let mut at = 0;
+        while let (Some(&class), true) = (classes.get(at), at < 16) {
+            for base in class.bases.iter().filter(|base| **base != "object") {
+                match self.class(base) {
+                    Some(base) => classes.push(base),
+                    None => return false,
+                }
+            }
+            at += 1;
+        }
+        true
+    }
+
+    /// Whether what the expression holds is changed in place somewhere in the range.
+    pub(super) fn is_changed(&self, expression: &str, range: Range<usize>) -> bool {
+        self.changes.get(expression).is_some_and(|places| {
+            let next = places.partition_point(|&at| at < range.start);
+            places.get(next).is_some_and(|&at| at < range.end)
+        })
+    }
+
     /// What is asked of the receiver in the range, at most `MEMBERS` uses on each side of `at`.
     pub(super) fn members(
         &self,
@@ -179,6 +205,16 @@ impl<'t> Class<'t> {
 
     pub(super) fn attribute(&self, name: &str) -> Option<&Attribute<'t>> {
         self.attribute_by_name.get(name).map(|&index| &self.attributes[index])
+    }
+}
+
+impl Locks<'_> {
+    /// Whether something that is called while the lock is held takes it again.
+    pub(super) fn is_reentered(&self, lock: &str) -> bool {
+        self.under
+            .iter()
+            .filter(|(held, ..)| *held == lock)
+            .any(|(held, class, callee)| self.taken.contains(&(*held, *class, *callee)))
     }
 }
 

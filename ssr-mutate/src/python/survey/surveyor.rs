@@ -314,9 +314,13 @@ impl<'t> Surveyor<'t> {
             let right = GRAMMAR.field(node, Field::Right);
             let value = right.map_or(Value::Unknown, |right| values::of_plain(self.text, right));
             let name = self.text(left);
-            let attribute = self.survey.classes[*class].note(name);
+            let class = &mut self.survey.classes[*class];
+            let attribute = class.note(name);
             attribute.shared = true;
             attribute.learn(value);
+            if let Some(right) = right {
+                mention(self.text, right, &mut class.mentioned);
+            }
         }
     }
 
@@ -398,6 +402,15 @@ impl<'t> Surveyor<'t> {
             }
             self.held.push((lock, depth));
         }
+    }
+}
+
+/// Collects the names in the expression.
+fn mention<'t>(text: &'t str, node: Node<'t>, names: &mut Vec<&'t str>) {
+    match GRAMMAR.kind(node) {
+        Kind::Identifier => names.push(&text[node.byte_range()]),
+        Kind::String => {}
+        _ => children(node).into_iter().for_each(|child| mention(text, child, names)),
     }
 }
 
