@@ -182,6 +182,11 @@ impl<'a> EditRenderer<'a> {
     /// As for [`apply_edits`]; `out` is unchanged then.
     pub fn render(&mut self, edits: &[Edit], out: &mut Vec<u8>) -> Result<()> {
         self.find_changes(edits)?;
+        self.push_changes(out);
+        Ok(())
+    }
+
+    fn push_changes(&self, out: &mut Vec<u8>) {
         if !self.changes.is_empty() {
             out.extend_from_slice(&self.header);
         }
@@ -190,6 +195,32 @@ impl<'a> EditRenderer<'a> {
             out.push(b'\n');
             plan.push_body(out);
         }
+    }
+
+    /// Appends the patch of one edit that replaces the bytes in `range`, as [`EditRenderer::render`]
+    /// does, without an [`Edit`] that owns its path and bytes.
+    ///
+    /// # Errors
+    /// [`Error::Edit`] when the range is not inside the file; `out` is unchanged then.
+    pub fn replace(
+        &mut self,
+        range: Range<usize>,
+        replacement: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        if range.start > range.end || range.end > self.before.len() {
+            let path = self.path.clone();
+            return Err(Error::Edit { path, range, problem: "it is outside the file" });
+        }
+        self.new.clear();
+        self.changes.clear();
+        let line = self.line(range.start);
+        self.new.extend_from_slice(&self.before[self.index.start(line)..range.start]);
+        self.new.extend_from_slice(replacement);
+        let end = self.end_line(0, range.end);
+        self.new.extend_from_slice(&self.before[range.end..self.index.start(end)]);
+        self.push_trimmed(line..end, 0..self.new.len());
+        self.push_changes(out);
         Ok(())
     }
 

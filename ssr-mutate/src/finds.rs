@@ -1,10 +1,10 @@
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::site::Source;
-use crate::{Operator, Site, SiteId};
+use crate::{Operator, Site};
 
 /// An edit as an operator proposes it, before it has become a [`Site`].
 pub struct Find {
@@ -37,35 +37,64 @@ impl Finds {
             key(a).cmp(&key(b)).then_with(|| a.replacement.cmp(&b.replacement))
         });
         let mut seen = HashSet::with_capacity(self.0.len());
-        let mut sites = Vec::with_capacity(self.0.len());
-        for find in self.0 {
-            let Some(effect) = effect(&source.text, &find.range, &find.replacement) else {
-                continue;
-            };
-            if !seen.insert(effect) {
-                continue;
-            }
-            let operator = operators[find.operator];
-            sites.push(Site {
-                id: SiteId::new(operator, source, &find.range, &find.replacement),
-                operator,
-                source: Arc::clone(source),
-                range: find.range,
-                replacement: find.replacement,
-                line: find.line,
-                function: find.function,
-            });
+        let mut keep = Vec::with_capacity(self.0.len());
+        for find in &self.0 {
+            let effect = effect(&source.text, &find.range, &find.replacement);
+            keep.push(effect.is_some_and(|effect| seen.insert(effect)));
         }
+        let mut functions = Functions::default();
+        let kept = self.0.into_iter().zip(keep).filter_map(|(find, keep)| keep.then_some(find));
+        // No file is so long that its offsets would not fit.
+        let short = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        let sites = kept
+            .map(|find| Site {
+                operator: operators[find.operator],
+                source: Arc::clone(source),
+                replacement: find.replacement,
+                start: short(find.range.start),
+                end: short(find.range.end),
+                line: find.line,
+                function: find.function.map_or(u32::MAX, |name| functions.number(name)),
+            })
+            .collect();
+        source.set_functions(functions.names);
         sites
     }
 }
 
+/// The names of functions, each once.
+#[derive(Default)]
+struct Functions {
+    names: Vec<Arc<str>>,
+    numbers: HashMap<Arc<str>, u32>,
+    /// The number of the name that came last, which mostly comes again.
+    last: u32,
+}
+
+impl Functions {
+    fn number(&mut self, name: Arc<str>) -> u32 {
+        let same = |last: &Arc<str>| Arc::ptr_eq(last, &name);
+        if !self.names.get(self.last as usize).is_some_and(same) {
+            let next = self.names.len() as u32;
+            self.last = *self.numbers.entry(Arc::clone(&name)).or_insert(next);
+            if self.last == next {
+                self.names.push(name);
+            }
+        }
+        self.last
+    }
+}
+
 /// Where the replaced bytes start and end, and what comes instead.
-pub(crate) type Effect = (usize, usize, Vec<u8>);
+pub(crate) type Effect<'a> = (usize, usize, Cow<'a, [u8]>);
 
 /// The edit in its one normal form, so that two edits of one file are equal exactly when their
 /// results are. `None` when the edit changes nothing.
-pub(crate) fn effect(text: &str, range: &Range<usize>, replacement: &str) -> Option<Effect> {
+pub(crate) fn effect<'a>(
+    text: &str,
+    range: &Range<usize>,
+    replacement: &'a str,
+) -> Option<Effect<'a>> {
     let text = text.as_bytes();
     let (mut start, mut end) = (range.start, range.end);
     let mut new = replacement.as_bytes();
@@ -82,7 +111,7 @@ pub(crate) fn effect(text: &str, range: &Range<usize>, replacement: &str) -> Opt
     if start == end && new.is_empty() {
         return None;
     }
-    let mut new = new.to_vec();
+    let mut new = Cow::Borrowed(new);
     // A pure deletion or insertion can slide along repeated text: slide it as far as it goes.
     if new.is_empty() {
         while end < text.len() && text[start] == text[end] {
@@ -90,7 +119,7 @@ pub(crate) fn effect(text: &str, range: &Range<usize>, replacement: &str) -> Opt
         }
     } else if start == end {
         while start < text.len() && text[start] == new[0] {
-            new.rotate_left(1);
+            new.to_mut().rotate_left(1);
             (start, end) = (start + 1, end + 1);
         }
     }
@@ -100,6 +129,11 @@ pub(crate) fn effect(text: &str, range: &Range<usize>, replacement: &str) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_site_is_small() {
+        assert!(size_of::<Site>() <= 64, "{} bytes", size_of::<Site>());
+    }
 
     #[test]
     fn edits_with_the_same_result_have_the_same_effect() {

@@ -132,7 +132,7 @@ impl Mutator {
         sites.retain(|site| !long.get(site.line() - 1).copied().unwrap_or(false));
 
         let mut by_id: Vec<usize> = (0..sites.len()).collect();
-        by_id.sort_by_key(|&index| sites[index].id());
+        by_id.sort_by_cached_key(|&index| sites[index].id());
         let mut keep = vec![false; sites.len()];
         let mut lines: HashMap<u32, usize> = HashMap::new();
         let mut functions: HashMap<Option<&str>, usize> = HashMap::new();

@@ -146,13 +146,14 @@ impl<'s> Drawing<'s> {
         let seed = seed.derive("ssr-mutate sample");
         let shuffle = seed.derive("site");
         let key = |site: &'s Site| {
-            let id = site.id().value();
-            (shuffle.index((id >> 64) as u64).index(id as u64).value(), site)
+            let id = site.id();
+            let (high, low) = ((id.value() >> 64) as u64, id.value() as u64);
+            (shuffle.index(high).index(low).value(), id, site)
         };
         let mut keyed: Vec<_> = sites.map(key).collect();
-        keyed.sort_by_key(|(key, site)| (*key, site.id()));
+        keyed.sort_by_key(|(key, id, _)| (*key, *id));
         let mut left: BTreeMap<Family, Operators<'s>> = BTreeMap::new();
-        for (_, site) in keyed {
+        for (_, _, site) in keyed {
             let operators = left.entry(site.operator().family).or_default();
             operators.entry(site.operator().id).or_default().push_back(site);
         }

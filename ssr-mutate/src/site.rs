@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 use ssr_core::{Edit, Patch, RepoPath};
@@ -15,12 +15,20 @@ pub struct Source {
     pub(crate) path: RepoPath,
     pub(crate) text: Box<str>,
     pub(crate) hash: [u8; 32],
+    /// The qualified names that [`Site::function`] refers to.
+    functions: OnceLock<Vec<Arc<str>>>,
 }
 
 impl Source {
     pub(crate) fn new(path: &RepoPath, text: &str) -> Arc<Self> {
         let hash = Sha256::digest(text.as_bytes()).into();
-        Arc::new(Self { path: path.clone(), text: text.into(), hash })
+        let functions = OnceLock::new();
+        Arc::new(Self { path: path.clone(), text: text.into(), hash, functions })
+    }
+
+    /// Sets the names of the functions, once.
+    pub(crate) fn set_functions(&self, functions: Vec<Arc<str>>) {
+        self.functions.get_or_init(|| functions);
     }
 }
 
@@ -70,22 +78,24 @@ impl fmt::Debug for SiteId {
     }
 }
 
-/// One place where one operator can make one edit. Cheap to clone: the file is shared.
+/// One place where one operator can make one edit. Cheap to clone and small: the file is shared.
 #[derive(Clone)]
 pub struct Site {
-    pub(crate) id: SiteId,
     pub(crate) operator: &'static Operator,
     pub(crate) source: Arc<Source>,
-    pub(crate) range: Range<usize>,
     pub(crate) replacement: Cow<'static, str>,
+    /// The replaced bytes; a file is at most 4 MiB long.
+    pub(crate) start: u32,
+    pub(crate) end: u32,
     pub(crate) line: u32,
-    pub(crate) function: Option<Arc<str>>,
+    /// The position in the names of the source; none where there is no such name.
+    pub(crate) function: u32,
 }
 
 impl Site {
     /// The id: equal seeds and equal sources give equal ids.
     pub fn id(&self) -> SiteId {
-        self.id
+        SiteId::new(self.operator, &self.source, &self.range(), &self.replacement)
     }
 
     /// The operator that makes the edit.
@@ -105,12 +115,12 @@ impl Site {
 
     /// The bytes that the edit replaces.
     pub fn range(&self) -> Range<usize> {
-        self.range.clone()
+        self.start as usize..self.end as usize
     }
 
     /// The text that the edit replaces.
     pub fn original(&self) -> &str {
-        &self.source.text[self.range.clone()]
+        &self.source.text[self.range()]
     }
 
     /// The text that takes its place.
@@ -125,7 +135,7 @@ impl Site {
 
     /// The qualified name of the function around it (`Class.method`, `outer.inner`), if any.
     pub fn function(&self) -> Option<&str> {
-        self.function.as_deref()
+        self.source.functions.get()?.get(self.function as usize).map(|name| &**name)
     }
 
     /// The edit, ready to be rendered as a patch.
@@ -146,16 +156,16 @@ impl Site {
     pub fn mutated(&self) -> String {
         let text = &self.source.text;
         let mut mutated = String::with_capacity(text.len() + self.replacement.len());
-        mutated.push_str(&text[..self.range.start]);
+        mutated.push_str(&text[..self.start as usize]);
         mutated.push_str(&self.replacement);
-        mutated.push_str(&text[self.range.end..]);
+        mutated.push_str(&text[self.end as usize..]);
         mutated
     }
 
     /// What the edit leads to: equal for two sites exactly when the resulting files are. `None`
     /// when the edit changes nothing.
-    pub(crate) fn result(&self) -> Option<(&RepoPath, [u8; 32], Effect)> {
-        let effect = effect(&self.source.text, &self.range, &self.replacement)?;
+    pub(crate) fn result(&self) -> Option<(&RepoPath, [u8; 32], Effect<'_>)> {
+        let effect = effect(&self.source.text, &self.range(), &self.replacement)?;
         Some((self.path(), self.source.hash, effect))
     }
 
@@ -187,13 +197,18 @@ fn excerpt(text: &str) -> String {
 
 impl fmt::Debug for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.id, self.describe())
+        write!(f, "{} {}", self.id(), self.describe())
     }
 }
 
+/// Equal when the ids are.
 impl PartialEq for Site {
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id
+        let key = |site: &Self| (site.start, site.end, site.operator.id, site.operator.version);
+        key(self) == key(other)
+            && self.replacement == other.replacement
+            && self.path() == other.path()
+            && self.source.hash == other.source.hash
     }
 }
 

@@ -165,6 +165,11 @@ proptest! {
         let edit = Edit::new(path(), a.min(b)..a.max(b), new);
         let after = edit.apply(&before).unwrap();
         let patch = edit.to_patch(&before).unwrap();
+        let index = LineIndex::new(&before);
+        let mut rendered = b"before".to_vec();
+        let mut renderer = EditRenderer::new(&path(), &before, &index);
+        renderer.replace(edit.range.clone(), &edit.replacement, &mut rendered).unwrap();
+        prop_assert_eq!(rendered, [&b"before"[..], &patch.to_bytes()].concat());
         let hunks: Vec<_> = patch.files().iter().flat_map(|file| file.hunks()).collect();
         prop_assert!(hunks.len() <= 1);
         // No smaller block of whole lines at one place turns one text into the other.
