@@ -38,6 +38,8 @@ pub(super) struct Signature<'t> {
     /// Whether it takes any number of arguments, or fewer than it has parameters.
     pub(super) flexible: bool,
     pub(super) result: Option<&'t str>,
+    /// Where it begins.
+    pub(super) start: usize,
 }
 
 impl<'t> Facts<'t> {
@@ -235,6 +237,7 @@ fn signature<'t>(view: View<'t>, node: Node<'t>, path: &[(Node<'t>, Kind)]) -> S
         parameters: parameters.iter().map(|(_, ty)| *ty).collect(),
         flexible: ["...", "=", "?:"].iter().any(|mark| head.contains(mark)),
         result: view.result(node),
+        start: node.start_byte(),
     }
 }
 

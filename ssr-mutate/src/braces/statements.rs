@@ -39,7 +39,11 @@ pub(super) fn statement<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Option<State
 impl<'t> Statement<'t> {
     /// Whether it stands in a list of statements.
     fn is_listed(&self) -> bool {
-        self.parent.is_some_and(|(_, kind)| kind.holds_statements())
+        // `case A -> f();` has room for one.
+        let list = |(node, kind): (Node<'t>, Kind)| {
+            kind.holds_statements() && node.kind() != "switch_rule"
+        };
+        self.parent.is_some_and(list)
     }
 
     pub(super) fn next(&self) -> Option<Node<'t>> {

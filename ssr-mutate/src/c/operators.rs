@@ -8,7 +8,12 @@ const EXPRESSIONS: &[Rule] = &[
             ("int f(int a, int b) { return a + b; }\n", "int f(int a, int b) { return a - b; }\n"),
             ("void f(void) { x = a % b; }\n", "void f(void) { x = a * b; }\n"),
         ],
-        &["void f(void) { printf(\"%d\", a + b); }\n", "#define X (a + b)\n", "int a[2 + 3];\n"],
+        &[
+            "void f(void) { printf(\"%d\", a + b); }\n",
+            "int f(char *a, char *b) { return a - b; }\n",
+            "#define X (a + b)\n",
+            "int a[2 + 3];\n",
+        ],
     ),
     b::AOD.with(
         &[

@@ -44,7 +44,12 @@ const EXPRESSIONS: &[Rule] = &[
     b::ROR.with(&[("ok = a == b;\n", "ok = a != b;\n")], &["ok = a && b;\n", "assert a == b;\n"]),
     b::IEQ.described("Compare by identity: `a.equals(b)` → `a == b`").with(
         &[("ok = a.equals(b);\n", "ok = a == b;\n"), ("ok = !a.equals(b);\n", "ok = !(a == b);\n")],
-        &["ok = a.equals(\"b\");\n", "ok = Objects.equals(a, b);\n", "ok = a == b;\n"],
+        &[
+            "ok = super.equals(b);\n",
+            "ok = a.equals(\"b\");\n",
+            "ok = Objects.equals(a, b);\n",
+            "ok = a == b;\n",
+        ],
     ),
     b::LCR.with(&[("ok = a && b;\n", "ok = a || b;\n")], &["ok = a || a;\n", "ok = a & b;\n"]),
     b::CDL.with(

@@ -250,7 +250,9 @@ fn drop_element<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let [.., before, last] = elements[..] else { return };
     walk.propose(last, before.end_byte()..last.end_byte(), "");
     // In C a struct may be meant, whose fields have types of their own.
-    if walk.kind(first) == walk.kind(second) {
+    let kind = walk.kind(first);
+    let alike = elements.iter().all(|element| walk.kind(*element) == kind);
+    if walk.kind(second) == kind && (walk.syntax.name != "c" || (alike && kind != Kind::Null)) {
         walk.propose(first, first.start_byte()..second.start_byte(), "");
     }
 }

@@ -87,11 +87,16 @@ fn adds_numbers<'t>(walk: &Walk<'t, '_>, sides: [Node<'t>; 2]) -> bool {
     }
 }
 
+/// C: whether the value points somewhere. Two pointers have a difference, but no sum.
+fn is_pointer<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
+    values::type_of(walk, node).is_some_and(|ty| ty.contains('*'))
+}
+
 fn exchange_operator<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let (Some(sides), Some(token)) = (walk.sides(node), walk.operator(node)) else { return };
     let exchanged = match walk.text(token) {
         "+" if adds_numbers(walk, sides) => "-",
-        "-" => "+",
+        "-" if !is_pointer(walk, sides[1]) => "+",
         "*" => "/",
         "/" | "%" => "*",
         _ => return,

@@ -252,7 +252,10 @@ fn loop_over_nothing<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
             match walk.text(ty) {
                 "var" => return,
                 ty if ty.contains('<') => (items, format!("java.util.List.<{ty}>of()")),
-                ty => (items, format!("new {ty}[0]")),
+                ty => {
+                    let (base, dimensions) = ty.split_at(ty.find('[').unwrap_or(ty.len()));
+                    (items, format!("new {base}[0]{dimensions}"))
+                }
             }
         }
         _ if walk.text(node).contains(" of ") => {

@@ -223,6 +223,8 @@ fn call_another<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
         return;
     };
     let current = walk.scopes.innermost_function().map_or("", |function| function.name);
+    // C knows only what stands above.
+    let below = |other: &Signature<'_>| walk.syntax.name == "c" && other.start > node.start_byte();
     let fits = |other: &&Signature<'_>| {
         other.name != name
             && other.name != current
@@ -230,7 +232,9 @@ fn call_another<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
             && other.parameters == called.parameters
             && other.result == called.result
             && !other.flexible
+            && !below(other)
             && !matches!(other.name, "main" | "init" | "constructor" | "")
+            && other.name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '#'))
     };
     if called.flexible || arguments != called.parameters.len() {
         return;

@@ -157,7 +157,10 @@ fn confuse_equality<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let Some(call) = walk.call(node) else { return };
     let (Some(receiver), [other]) = (call.receiver, &children(call.arguments)[..]) else { return };
     let text = walk.text(receiver);
-    if walk.syntax.name != "java" || walk.text(call.name) != "equals" || text == "Objects" {
+    if walk.syntax.name != "java"
+        || walk.text(call.name) != "equals"
+        || matches!(text, "Objects" | "Arrays" | "super")
+    {
         return;
     }
     // A constant that is interned would be the same object.
