@@ -21,6 +21,14 @@ pub enum Error {
         /// What is wrong and what is expected instead.
         problem: String,
     },
+    /// A git repository that cannot be read.
+    #[error("the history of {repository} cannot be read: {problem}")]
+    History {
+        /// The path as given.
+        repository: String,
+        /// What libgit2 says.
+        problem: String,
+    },
     /// Tests whose definition could not be found, so that nothing was weakened.
     #[error("{}; leave these ids out or delete the tests by hand", list(missing))]
     TestsNotFound {

@@ -66,6 +66,8 @@ pub use profile::Profile;
 pub use python::{Removal, Remover};
 pub use sample::{Sampler, sample};
 pub use scale::{Bug, BugId, ScaleOperator};
+#[cfg(feature = "history")]
+pub use scale::{Commit, History, HistoryBounds};
 pub use site::{Site, SiteId};
 pub use weaken::{Style, weaken, weaken_least};
 

@@ -137,6 +137,7 @@ pub struct Bug {
     patch: Patch,
     description: String,
     places: Vec<Location>,
+    commits: Vec<String>,
 }
 
 impl Bug {
@@ -149,7 +150,21 @@ impl Bug {
         places: Vec<Location>,
     ) -> Option<Self> {
         let id = BugId::new(operator, tree, &patch);
-        (!patch.is_empty()).then_some(Self { id, operator, patch, description, places })
+        (!patch.is_empty()).then_some(Self {
+            id,
+            operator,
+            patch,
+            description,
+            places,
+            commits: Vec::new(),
+        })
+    }
+
+    /// The same bug with the commits that it reverts.
+    #[cfg(feature = "history")]
+    pub(crate) fn with_commits(mut self, commits: Vec<String>) -> Self {
+        self.commits = commits;
+        self
     }
 
     /// The id: equal seeds and equal trees give equal ids.
@@ -170,6 +185,11 @@ impl Bug {
     /// The functions or files that the bug is about; what had to be adapted to them is not listed.
     pub fn places(&self) -> &[Location] {
         &self.places
+    }
+
+    /// The hashes of the commits that it reverts, if any.
+    pub fn commits(&self) -> &[String] {
+        &self.commits
     }
 
     /// The paths that the patch changes.
