@@ -65,7 +65,7 @@ pub use profile::Profile;
 #[cfg(feature = "python")]
 pub use python::{Removal, Remover};
 pub use sample::{Sampler, sample};
-pub use scale::{Bug, BugId, ScaleOperator};
+pub use scale::{Bug, BugId, Composer, Composition, Interaction, Part, Relation, ScaleOperator};
 #[cfg(feature = "history")]
 pub use scale::{Commit, History, HistoryBounds};
 pub use site::{Site, SiteId};

@@ -181,7 +181,7 @@ fn some_hunks_of_a_commit_are_reverted_by_the_seed() {
         |new: &str| (0..60).map(|n| format!("v{n} = {new}{}\n", n % 20)).collect::<String>();
     let mixed = |every: usize| {
         let new = |n: usize| {
-            if n % every == 0 {
+            if n.is_multiple_of(every) {
                 format!("v{n} = f(v{n})\n")
             } else {
                 format!("v{n} = {}\n", n % 20)

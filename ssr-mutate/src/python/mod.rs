@@ -6,6 +6,7 @@ mod expressions;
 mod files;
 mod grammar;
 mod guards;
+mod links;
 mod names;
 mod operators;
 mod package;
@@ -28,6 +29,7 @@ use crate::site::Source;
 use crate::weaken::{Means, Request, Weakened};
 use crate::{Operator, syntax};
 use grammar::{GRAMMAR, Kind};
+pub use links::links;
 pub use removal::{Removal, Remover};
 use walk::Walk;
 

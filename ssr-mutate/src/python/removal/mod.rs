@@ -44,7 +44,7 @@ use slices::Place;
 /// ```
 pub struct Remover<'a> {
     tree: &'a Tree,
-    package: Package<'a>,
+    pub(super) package: Package<'a>,
     live: Live,
     spare_tested: bool,
 }
@@ -230,7 +230,7 @@ impl<'a> Remover<'a> {
         well_formed.then(|| Bug::new(operator, self.tree, patch, description, places)).flatten()
     }
 
-    fn location(&self, (module, function): Place) -> Location {
+    pub(super) fn location(&self, (module, function): Place) -> Location {
         let module = &self.package.modules[module];
         let name = module.facts.qualified(&module.facts.functions[function]);
         Location::Function(module.path.clone(), name)

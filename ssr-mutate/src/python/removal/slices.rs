@@ -17,6 +17,23 @@ impl<'a> Remover<'a> {
     pub(super) fn neighbours(&self, (module, function): Place) -> BTreeSet<Place> {
         let package = &self.package;
         let facts = &package.modules[module].facts;
+        let name = facts.functions[function].name;
+        let unique = package.functions(name).len() == 1;
+        let callers = package.uses(name).filter(|(user, r)| {
+            unique && r.called && r.deferred && package.may_mean(*user, r, (module, function))
+        });
+        let callers = callers.filter_map(|(user, r)| Some((user, r.function?)));
+        let mut all: BTreeSet<_> =
+            self.callees((module, function)).into_iter().chain(callers).collect();
+        all.remove(&(module, function));
+        all.retain(|place| self.is_removable(*place));
+        all
+    }
+
+    /// The functions of the package that a function calls.
+    pub(in crate::python) fn callees(&self, (module, function): Place) -> BTreeSet<Place> {
+        let package = &self.package;
+        let facts = &package.modules[module].facts;
         let own =
             |reference: &&Reference<'a>| reference.function == Some(function) && reference.called;
         let called = facts.references.iter().filter(own);
@@ -24,16 +41,7 @@ impl<'a> Remover<'a> {
             [only] if package.may_mean(module, reference, *only) => Some(*only),
             _ => None,
         });
-        let name = facts.functions[function].name;
-        let unique = package.functions(name).len() == 1;
-        let callers = package.uses(name).filter(|(user, r)| {
-            unique && r.called && r.deferred && package.may_mean(*user, r, (module, function))
-        });
-        let callers = callers.filter_map(|(user, r)| Some((user, r.function?)));
-        let mut all: BTreeSet<_> = callees.chain(callers).collect();
-        all.remove(&(module, function));
-        all.retain(|place| self.is_removable(*place));
-        all
+        callees.collect()
     }
 
     /// Between two and four functions that are connected by calls, the first one included.
