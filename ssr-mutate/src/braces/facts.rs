@@ -184,11 +184,22 @@ impl<'t> Facts<'t> {
             let nowhere = 0..0;
             let local = declared(function.clone(), range);
             let import = self.imports.contains(name);
+            let reach = if local { self.reach(name, &function, range) } else { 0..usize::MAX };
             (local || import)
                 && !mentions(replacement, name)
-                && !self.is_read(name, if local { function.clone() } else { 0..usize::MAX }, range)
+                && !self.is_read(name, reach, range)
                 && (import || !declared(range.clone(), &nowhere))
         })
+    }
+
+    /// Where the declaration of a local name that holds in the range may be felt: up to the next
+    /// declaration of that name, which may be another variable.
+    fn reach(&self, name: &str, function: &Range<usize>, range: &Range<usize>) -> Range<usize> {
+        let uses = self.uses.get(name).map_or(&[][..], Vec::as_slice);
+        let declared = || uses.iter().filter(|(_, role)| *role == Use::Declare).map(|(at, _)| *at);
+        let start = declared().rfind(|at| *at < range.start).unwrap_or(0).max(function.start);
+        let end = declared().find(|at| *at >= range.end).unwrap_or(usize::MAX).min(function.end);
+        start..end
     }
 
     /// The names that are given a value in the range and not declared there.

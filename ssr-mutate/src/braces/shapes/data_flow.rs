@@ -76,10 +76,11 @@ fn start_with_nothing<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
             continue;
         }
         let known = declared.ty.or_else(|| values::type_of(walk, *value));
-        // Without a type beside the name, Go takes that of the value.
-        let inferred = walk.syntax.name == "go" && declared.ty.is_none();
+        // Without a type beside the name, it follows from the value.
+        let inferred = matches!(walk.syntax.name, "go" | "rust") && declared.ty.is_none();
+        let plain = |ty: &str| matches!(ty, "int" | "string" | "bool" | "usize" | "String");
         let zero = match known {
-            Some(ty) if inferred && !matches!(ty, "int" | "string" | "bool") => None,
+            Some(ty) if inferred && !plain(ty) => None,
             Some(ty) => (walk.syntax.zero)(ty),
             None if walk.rules().typed => match walk.kind(*value) {
                 Kind::Integer => Some("0"),

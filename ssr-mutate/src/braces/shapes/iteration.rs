@@ -99,7 +99,10 @@ fn call_mirrored<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
 fn swap_name<'t>(walk: &mut Walk<'t, '_>, name: Node<'t>, pairs: &[(&'static str, &'static str)]) {
     // `f64::min` and other paths end with the name.
     let last = walk.field(name, Field::Name).unwrap_or(name);
-    if let Some(other) = opposite(pairs, walk.text(last)) {
+    let Some(other) = opposite(pairs, walk.text(last)) else { return };
+    // A type of this file that has the one has the other only if it says so.
+    let defines = |name: &str| walk.facts.functions.iter().any(|function| function.name == name);
+    if defines(other) || !defines(walk.text(last)) {
         walk.replace(last, other);
     }
 }
