@@ -38,6 +38,8 @@ pub(super) struct Signature<'t> {
     /// Whether it takes any number of arguments, or fewer than it has parameters.
     pub(super) flexible: bool,
     pub(super) result: Option<&'t str>,
+    /// Whether it belongs to the class and not to an object.
+    pub(super) is_static: bool,
     /// Where it begins.
     pub(super) start: usize,
 }
@@ -248,6 +250,7 @@ fn signature<'t>(view: View<'t>, node: Node<'t>, path: &[(Node<'t>, Kind)]) -> S
         parameters: parameters.iter().map(|(_, ty)| *ty).collect(),
         flexible: ["...", "=", "?:"].iter().any(|mark| head.contains(mark)),
         result: view.result(node),
+        is_static: head.contains("static "),
         start: node.start_byte(),
     }
 }

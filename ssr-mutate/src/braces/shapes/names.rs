@@ -231,6 +231,7 @@ fn call_another<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
             && other.class == called.class
             && other.parameters == called.parameters
             && other.result == called.result
+            && other.is_static == called.is_static
             && !other.flexible
             && !below(other)
             && !matches!(other.name, "main" | "init" | "constructor" | "")
