@@ -107,6 +107,8 @@ fn by_file(diff: &[u8]) -> Vec<&[u8]> {
 fn diffs_between_releases_apply_and_reverse_as_in_git() {
     for release in releases() {
         let Release { name, old, new } = &release;
+        // Checks leave it as it is.
+        let unchanged = Git::new(old);
         for diff in diffs(&release) {
             let parts = by_file(&diff);
             let (text, binary): (Vec<&[u8]>, Vec<&[u8]>) =
@@ -114,7 +116,7 @@ fn diffs_between_releases_apply_and_reverse_as_in_git() {
             for part in &binary {
                 let error = Patch::parse(part).unwrap_err().to_string();
                 assert!(error.contains("binary"), "{name}: {error}");
-                assert!(Git::new(old).apply(part, &["--check"]).is_err(), "{name}: {error}");
+                assert!(unchanged.apply(part, &["--check"]).is_err(), "{name}: {error}");
             }
             let text = text.concat();
             let patch = Patch::parse(&text).unwrap();
