@@ -214,7 +214,7 @@ fn bad_input_gets_one_clear_message() {
     refused(&mutate(&["--package", "../x", "--out", &path("out")]), "NAME==VERSION");
     let unknown = ["--repo", &repo, "--operators", "NOPE", "--out", &path("out")];
     refused(&mutate(&unknown), "NOPE");
-    refused(&mutate(&["--list", &path("absent.toml")]), "absent.toml");
+    refused(&mutate(&["--measure", "--list", &path("absent.toml")]), "absent.toml");
     write(folder.path(), "empty/a.txt", "");
     refused(
         &mutate(&["--repo", &path("empty"), "--out", &path("out")]),

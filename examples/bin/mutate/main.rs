@@ -39,8 +39,8 @@ struct Args {
     /// A folder with a Python repository, instead of a package
     #[arg(long, value_name = "DIR", conflicts_with = "list")]
     repo: Option<PathBuf>,
-    /// A TOML file with packages, as run-tests takes it, instead of one package
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["with", "tests", "out"])]
+    /// A TOML file with packages to measure, such as examples/yield.toml, instead of one package
+    #[arg(long, value_name = "FILE", requires = "measure", conflicts_with_all = ["with", "tests"])]
     list: Option<PathBuf>,
     /// Only these packages of the list; may be repeated
     #[arg(long, value_name = "NAME", requires = "list")]

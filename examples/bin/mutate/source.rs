@@ -1,8 +1,9 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use ssr_core::RepoPath;
+use ssr_core::{RepoPath, Seed, TestId};
 use ssr_examples::{Failure, Package, Packages, Result};
+use ssr_mutate::{Style, weaken};
 
 use crate::Args;
 
@@ -14,15 +15,18 @@ pub struct Source {
     with: Vec<String>,
     /// Test files or folders; empty for all.
     files: Vec<String>,
+    /// Ids of tests that are taken out.
+    without: Vec<String>,
 }
 
-/// The part of the list of run-tests that matters here.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct List {
     package: Vec<Entry>,
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Entry {
     name: String,
     version: String,
@@ -30,6 +34,8 @@ struct Entry {
     with: Vec<String>,
     #[serde(default)]
     files: Vec<String>,
+    #[serde(default)]
+    without: Vec<String>,
 }
 
 /// What the arguments name.
@@ -40,6 +46,7 @@ pub fn sources(args: &Args) -> Result<Vec<Source>> {
             requirement: args.package.clone().unwrap_or_default(),
             with: args.with.clone(),
             files: args.tests.clone(),
+            without: Vec::new(),
         }]);
     };
     let List { package } = read(path)?;
@@ -47,11 +54,12 @@ pub fn sources(args: &Args) -> Result<Vec<Source>> {
         return Err(Failure::input(format!("{}: there is no package {odd}", path.display())));
     }
     let wanted = |entry: &Entry| args.only.is_empty() || args.only.contains(&entry.name);
-    let source = |Entry { name, version, with, files }: Entry| Source {
+    let source = |Entry { name, version, with, files, without }: Entry| Source {
         folder: None,
         requirement: format!("{name}=={version}"),
         with,
         files,
+        without,
     };
     Ok(package.into_iter().filter(wanted).map(source).collect())
 }
@@ -71,10 +79,14 @@ impl Source {
     }
 
     pub fn read(&self, packages: &Packages) -> Result<Package> {
-        match &self.folder {
-            Some(folder) => packages.open(folder, &self.with),
-            None => packages.fetch(&self.requirement, &self.with),
-        }
+        let package = match &self.folder {
+            Some(folder) => packages.open(folder, &self.with)?,
+            None => packages.fetch(&self.requirement, &self.with)?,
+        };
+        let without = self.without.iter().map(|id| TestId::new(id)).collect();
+        let patch = weaken(&package.tree, &without, Style::Delete, Seed::new(0))
+            .map_err(|error| Failure::input(format!("{}: {error}", self.label())))?;
+        Ok(Package { tree: package.tree.apply(&patch)?, ..package })
     }
 
     /// Those of the test modules that count.
