@@ -130,6 +130,9 @@ fn valid_bugs_are_written_and_hold_when_they_are_checked_again() {
     let effects = sum("breaking") + sum("import_breaking") + sum("equivalent");
     assert_eq!((sum("compiles"), effects), (12, 12), "{report}");
     assert!(sum("breaking") >= 6 && sum("valid") >= 6, "{report}");
+    let changes = report["changes"].as_array().unwrap();
+    let valid = changes.iter().filter(|change| change["rejection"].is_null()).count();
+    assert_eq!((changes.len(), valid), (12, bugs.len()), "{report}");
     // `unused` is executed by no test.
     for (name, bytes) in contents(Path::new(&out("one"))) {
         let text = String::from_utf8(bytes).unwrap();

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use rayon::prelude::*;
-use ssr_core::{Command, Limits, Patch, Seed, Suites, Thresholds};
+use ssr_core::{Command, Limits, Patch, Seed, Suites, Thresholds, Verdict};
 use ssr_examples::{
     Effect, Failure, Package, Packages, Result, Screened, Trial, Trials, compile_all,
     measure_coverage, open_sandbox, prepare_guest, screen, test_modules,
@@ -131,8 +131,22 @@ struct Report {
     /// Lines that the suite executes, where it was run.
     covered_lines: Option<usize>,
     rows: Vec<Yield>,
+    /// What became of each change, where it was tried.
+    changes: Vec<Tried>,
     /// The folders that were written.
     bugs: Vec<PathBuf>,
+}
+
+/// One change that was tried.
+#[derive(serde::Serialize)]
+struct Tried {
+    id: String,
+    description: String,
+    effect: Effect,
+    /// How many tests that passed do no longer.
+    broken: usize,
+    /// The check that failed, and what it saw.
+    rejection: Option<Verdict>,
 }
 
 fn run(args: &Args) -> Result<Vec<Report>> {
@@ -167,7 +181,13 @@ fn untried(args: &Args, package: &Package) -> Result<Report> {
     }
     println!("{} patches in {}", bugs.len(), out.display());
     let rows = Yield::of(changes.iter().map(|change| (change, None)));
-    Ok(Report { package: package.label.clone(), covered_lines: None, rows, bugs })
+    Ok(Report {
+        package: package.label.clone(),
+        covered_lines: None,
+        rows,
+        changes: Vec::new(),
+        bugs,
+    })
 }
 
 /// Tries each bug in the sandbox, and writes the valid ones.
@@ -222,5 +242,14 @@ fn tried(args: &Args, source: &Source, package: &Package) -> Result<Report> {
         println!("{} of {} bugs are valid; they are in {}", bugs.len(), tried.len(), out.display());
     }
     let rows = Yield::of(changes.iter().zip(tried.iter().map(Some)));
-    Ok(Report { package: package.label.clone(), covered_lines: Some(covered_lines), rows, bugs })
+    let outcome = |(change, trial): (&Change, &Trial)| Tried {
+        id: change.id.clone(),
+        description: change.description.clone(),
+        effect: trial.effect,
+        broken: trial.broken.len(),
+        rejection: trial.checked.as_ref().and_then(|(_, report)| report.failure()).cloned(),
+    };
+    let outcomes = changes.iter().zip(&tried).map(outcome).collect();
+    let (package, covered_lines) = (package.label.clone(), Some(covered_lines));
+    Ok(Report { package, covered_lines, rows, changes: outcomes, bugs })
 }
