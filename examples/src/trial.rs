@@ -5,7 +5,7 @@ use ssr_core::{
     BugArtifact, BugInstance, Command, ConsistencyReport, File, Limits, Outcome, Patch, Provenance,
     Sandbox, Seed, Suites, TestId, Thresholds, Tree, Workspace, check_consistency,
 };
-use ssr_mutate::{Style, weaken_least};
+use ssr_mutate::{Interaction, Style, weaken_least};
 use ssr_rl::Repository;
 
 use crate::operators::WEAKENING_RUNS;
@@ -107,6 +107,24 @@ impl<'a, S: Sandbox> Trials<'a, S> {
         let report = check_consistency(self.suites, original, &artifact, &self.thresholds)?;
         trial.checked = Some((artifact, report));
         Ok(())
+    }
+
+    /// Whether a composition is worth more than its parts: each of them is a bug, and together they
+    /// break other tests or lie in several files. True for what has no parts.
+    ///
+    /// # Errors
+    /// [`Failure::Infrastructure`] when the sandbox fails.
+    pub fn belongs_together(&self, parts: &[Patch], whole: &Patch, trial: &Trial) -> Result<bool> {
+        let mut alone = Vec::new();
+        for part in parts {
+            let part = self.run(part)?;
+            if part.effect != Effect::Breaking {
+                return Ok(false);
+            }
+            alone.push(part.broken);
+        }
+        let files = whole.touched_paths().len();
+        Ok(parts.is_empty() || Interaction::new(&trial.broken, &alone, files).keep())
     }
 
     fn artifact(&self, bug_inject: &Patch, test_weaken: Patch) -> BugArtifact {

@@ -208,6 +208,33 @@ fn functions_and_parameters_are_removed() {
 }
 
 #[test]
+fn commits_are_reverted_and_sites_composed() {
+    let folder = tempfile::tempdir().unwrap();
+    let repo = shop(&folder.path().join("shop"));
+    let git = |args: &[&str]| {
+        let identity = ["-C", &repo, "-c", "user.name=a", "-c", "user.email=a@b.c"];
+        let output = run("git", &[&identity[..], args].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "-m", "First"]);
+    let fixed =
+        CODE.replace("    return items[:count]\n", "    found = items[:count]\n    return found\n");
+    write(Path::new(&repo), "src/shop/__init__.py", &fixed);
+    git(&["commit", "--quiet", "-a", "-m", "Second"]);
+    for (strategy, count) in [("history", 1), ("compose", 4)] {
+        let out = folder.path().join(strategy);
+        let count = count.to_string();
+        let args = ["--repo", &repo, "--strategy", strategy, "--count", &count, "--json", "--out"];
+        let output = mutate(&[&args[..], &[&out.to_string_lossy()]].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let bugs = json(&output)["packages"][0]["bugs"].as_array().unwrap().len();
+        assert_eq!(bugs.to_string(), count, "{strategy}");
+    }
+}
+
+#[test]
 fn bad_input_gets_one_clear_message() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
@@ -226,6 +253,9 @@ fn bad_input_gets_one_clear_message() {
     refused(&mutate(&["--repo", &repo, "--out", &path("empty")]), "--out");
     let odd = ["--repo", &repo, "--measure", "--tests", "tests/absent.py"];
     refused(&mutate(&odd), "tests/absent.py");
+
+    let history = ["--repo", &repo, "--strategy", "history", "--out", &path("out")];
+    refused(&mutate(&history), "shop");
 
     refused(&validate(&[&path("absent"), "--repo", &repo]), "absent");
     refused(&validate(&[&path("empty"), "--repo", &repo]), "test_script.sh");

@@ -1,6 +1,9 @@
 use ssr_core::{Patch, Provenance, Seed};
 use ssr_examples::{Failure, Package, Result};
-use ssr_mutate::{Bug, Coverage, Mutator, Remover, ScaleOperator, Site};
+use ssr_mutate::{
+    Bug, Composer, Composition, Coverage, History, HistoryBounds, Mutator, Part, Remover,
+    ScaleOperator, Site,
+};
 
 use crate::{Args, Strategy};
 
@@ -14,6 +17,8 @@ pub struct Change {
     /// One line for people.
     pub description: String,
     pub strategy: ssr_core::Strategy,
+    /// What it is composed of, if it is.
+    pub parts: Vec<Patch>,
 }
 
 impl Change {
@@ -28,23 +33,31 @@ pub fn changes(args: &Args, package: &Package, coverage: Option<Coverage>) -> Re
     match args.strategy {
         Strategy::Operators => operators(args, package, coverage),
         Strategy::Removal => removal(args, package),
+        Strategy::History => history(args, package),
+        Strategy::Compose => compose(args, package, coverage),
     }
 }
 
-fn operators(args: &Args, package: &Package, coverage: Option<Coverage>) -> Result<Vec<Change>> {
-    let wrong = |error: ssr_mutate::Error| Failure::input(error.to_string());
+/// The sites of the operators, and what draws from them.
+fn sites(
+    args: &Args,
+    package: &Package,
+    coverage: Option<Coverage>,
+) -> Result<(Mutator, Vec<Site>)> {
     let mut builder = Mutator::builder().profile(args.profile()).map_err(wrong)?;
     if let Some(coverage) = coverage {
         builder = builder.coverage(coverage);
     }
     let mutator = builder.build();
     let sites = mutator.sites(&package.tree);
-    if sites.is_empty() {
-        return Err(Failure::input(format!(
-            "{}: no operator finds a site in its sources",
-            package.label
-        )));
+    match sites.as_slice() {
+        [] => Err(nothing(package, "no operator finds a site in its sources")),
+        _ => Ok((mutator, sites)),
     }
+}
+
+fn operators(args: &Args, package: &Package, coverage: Option<Coverage>) -> Result<Vec<Change>> {
+    let (mutator, sites) = sites(args, package, coverage)?;
     let change = |site: &Site| {
         Ok(Change {
             patch: site.patch().map_err(wrong)?,
@@ -52,24 +65,63 @@ fn operators(args: &Args, package: &Package, coverage: Option<Coverage>) -> Resu
             id: site.id().to_string(),
             description: site.describe(),
             strategy: ssr_core::Strategy::Operators,
+            parts: Vec::new(),
         })
     };
     mutator.sample(&sites, args.count, Seed::new(args.seed)).iter().map(change).collect()
 }
 
 fn removal(args: &Args, package: &Package) -> Result<Vec<Change>> {
-    let operators: Vec<_> = ScaleOperator::ALL
-        .into_iter()
-        .filter(|operator| operator.strategy() == ssr_core::Strategy::Removal)
-        .collect();
+    let operators = scale_operators(ssr_core::Strategy::Removal);
     let bugs = Remover::new(&package.tree).sample(&operators, args.count, Seed::new(args.seed));
-    if bugs.is_empty() {
-        return Err(Failure::input(format!(
-            "{}: nothing in its sources can be removed",
-            package.label
-        )));
+    match bugs.as_slice() {
+        [] => Err(nothing(package, "nothing in its sources can be removed")),
+        bugs => Ok(bugs.iter().map(Change::of_bug).collect()),
     }
-    Ok(bugs.iter().map(Change::of_bug).collect())
+}
+
+fn history(args: &Args, package: &Package) -> Result<Vec<Change>> {
+    let Some(folder) = &args.repo else {
+        return Err(nothing(package, "a package has no history; give a git checkout with --repo"));
+    };
+    let history = History::read(folder, &HistoryBounds::default()).map_err(wrong)?;
+    let operators = scale_operators(ssr_core::Strategy::History);
+    let mut bugs = history.sample(&operators, args.count, Seed::new(args.seed));
+    // The folder may be ahead of its last commit.
+    bugs.retain(|bug| package.tree.apply(bug.patch()).is_ok());
+    match bugs.as_slice() {
+        [] => Err(nothing(package, "no commit of its history can be reverted")),
+        bugs => Ok(bugs.iter().map(Change::of_bug).collect()),
+    }
+}
+
+/// Pairs of related sites.
+fn compose(args: &Args, package: &Package, coverage: Option<Coverage>) -> Result<Vec<Change>> {
+    let (_, sites) = sites(args, package, coverage)?;
+    let composer = Composer::new(&package.tree, sites.into_iter().map(Part::from).collect());
+    let change = |composition: &Composition| {
+        let part = |part: &Part| match part {
+            Part::Site(site) => site.patch().map_err(wrong),
+            Part::Bug(bug) => Ok(bug.patch().clone()),
+            _ => Ok(Patch::default()),
+        };
+        let parts: Result<_> = composition.parts().iter().map(part).collect();
+        Ok(Change { parts: parts?, ..Change::of_bug(composition.bug()) })
+    };
+    composer.sample(2, args.count, Seed::new(args.seed)).iter().map(change).collect()
+}
+
+fn scale_operators(strategy: ssr_core::Strategy) -> Vec<ScaleOperator> {
+    let all = ScaleOperator::ALL.into_iter();
+    all.filter(|operator| operator.strategy() == strategy).collect()
+}
+
+fn wrong(error: ssr_mutate::Error) -> Failure {
+    Failure::input(error.to_string())
+}
+
+fn nothing(package: &Package, why: &str) -> Failure {
+    Failure::input(format!("{}: {why}", package.label))
 }
 
 impl Change {
@@ -80,6 +132,7 @@ impl Change {
             id: bug.id().to_string(),
             description: bug.describe(),
             strategy: bug.operator().strategy(),
+            parts: Vec::new(),
         }
     }
 }

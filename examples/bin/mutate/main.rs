@@ -106,6 +106,10 @@ pub enum Strategy {
     Operators,
     /// Functions, parameters, files and slices of calls that go, with what they leave dangling
     Removal,
+    /// Commits, hunks of a commit or related commits of a git checkout that are reverted
+    History,
+    /// Pairs of related sites, kept if they interact or lie in two files
+    Compose,
 }
 
 fn main() -> ExitCode {
@@ -223,7 +227,7 @@ fn tried(args: &Args, source: &Source, package: &Package) -> Result<Report> {
             return Ok(Trial { effect: Effect::Invalid, broken, checked: None });
         }
         let mut trial = trials.run(&change.patch)?;
-        if args.validate {
+        if args.validate && trials.belongs_together(&change.parts, &change.patch, &trial)? {
             trials.check(&change.patch, &mut trial, Seed::new(args.seed))?;
         }
         Ok(trial)
