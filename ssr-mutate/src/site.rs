@@ -128,7 +128,8 @@ impl Site {
         &self.replacement
     }
 
-    /// The line of the changed syntax node, counted from 1.
+    /// The line that a test has to run to feel the edit, counted from 1: that of the changed syntax
+    /// node, or the first of the branch that the edit takes away.
     pub fn line(&self) -> usize {
         self.line as usize
     }

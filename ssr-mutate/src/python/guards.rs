@@ -140,7 +140,7 @@ fn is_pause<'t>(walk: &Walk<'t, '_>, assignment: Node<'t>) -> bool {
 /// `if __name__ == "__main__":` and `if TYPE_CHECKING:`.
 fn is_main_or_typing<'t>(walk: &Walk<'t, '_>, statement: Node<'t>) -> bool {
     let condition = walk.field(statement, Field::Condition).map_or("", |c| walk.text(c));
-    condition.starts_with("__name__") || condition.ends_with("TYPE_CHECKING")
+    condition.contains("__main__") || condition.ends_with("TYPE_CHECKING")
 }
 
 fn is_assertion_message<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {

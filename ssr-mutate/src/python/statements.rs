@@ -69,6 +69,12 @@ pub(super) fn addition(
     Some((at..at, format!("{}{indent}{statement}", line_ending(walk.text))))
 }
 
+/// The first statement of the block: the one that tests run where they run the block. The line of
+/// an `else` or of the `if` around it would not tell.
+pub(super) fn first<'t>(block: Node<'t>) -> Node<'t> {
+    children(block).first().copied().unwrap_or(block)
+}
+
 /// The statements of a block and the comments on top of them, as lines that are indented by
 /// `indent`, the last one without its ending.
 pub(super) fn lines(walk: &Walk<'_, '_>, block: Node<'_>, indent: &str) -> Option<String> {

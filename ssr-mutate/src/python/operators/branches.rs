@@ -130,9 +130,10 @@ pub(super) static RULES: &[Rule] = &[
 ];
 
 fn delete_if<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
-    if walk.field(node, Field::Alternative).is_none() {
+    let body = walk.field(node, Field::Consequence);
+    if let (Some(body), None) = (body, walk.field(node, Field::Alternative)) {
         let (range, replacement) = statements::deletion(walk, node);
-        walk.propose(node, range, replacement);
+        walk.propose(statements::first(body), range, replacement);
     }
 }
 
@@ -170,14 +171,13 @@ fn exchange_branches<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
 
 fn delete_branch<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let body = walk.field(node, Field::Body).or_else(|| walk.field(node, Field::Consequence));
-    if body.is_none_or(|body| matches!(walk.text(body).trim(), "pass" | "...")) {
-        return;
-    }
+    let idle = |body: &Node<'t>| matches!(walk.text(*body).trim(), "pass" | "...");
+    let Some(body) = body.filter(|body| !idle(body)) else { return };
     // A `match` needs a `case`.
     if GRAMMAR.kind(node) == Kind::CaseClause && walk.siblings() < 2 {
         return;
     }
     if let Some(lines) = statements::clause_deletion(walk, node) {
-        walk.propose(node, lines, "");
+        walk.propose(statements::first(body), lines, "");
     }
 }

@@ -250,9 +250,7 @@ fn silence_handlers<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
 }
 
 fn unwrap_try<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
-    if handlers(walk, node).is_empty() {
-        return;
-    }
+    let Some(&(_, handler)) = handlers(walk, node).first() else { return };
     let block = |clause: Node<'t>| match GRAMMAR.kind(clause) {
         Kind::Block => Some(clause),
         Kind::ElseClause | Kind::FinallyClause => children(clause).last().copied(),
@@ -260,7 +258,7 @@ fn unwrap_try<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     };
     let blocks: Vec<_> = children(node).into_iter().filter_map(block).collect();
     if let Some((range, text)) = statements::unwrapping(walk, node, &blocks) {
-        walk.propose(node, range, text);
+        walk.propose(statements::first(handler), range, text);
     }
 }
 

@@ -111,17 +111,16 @@ fn delete_finally<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
         return;
     };
     let body = children(*last).last().map(|body| children(*body)).unwrap_or_default();
-    if body.iter().all(|statement| statements::is_idle(walk, *statement)) {
-        return;
-    }
+    let felt = body.iter().find(|statement| !statements::is_idle(walk, **statement));
+    let Some(felt) = felt.copied() else { return };
     if clauses.iter().any(|clause| GRAMMAR.kind(*clause) == Kind::ExceptClause) {
         if let Some(lines) = statements::clause_deletion(walk, *last) {
-            walk.propose(*last, lines, "");
+            walk.propose(felt, lines, "");
         }
     } else if let Some(body) = walk.field(node, Field::Body)
         && let Some((range, text)) = statements::unwrapping(walk, node, &[body])
     {
-        walk.propose(*last, range, text);
+        walk.propose(felt, range, text);
     }
 }
 
