@@ -4,11 +4,14 @@
 use std::collections::BTreeSet;
 
 use ssr_core::RepoPath;
-use ssr_mutate::{Error, Mutator, Profile, operators};
+use ssr_mutate::{Caps, Error, Mutator, MutatorBuilder, Profile, operators};
 
 const SOURCE: &str = "def f(a, b):\n    if a < 1 and a == b:\n        a = -b\n    return a\n";
 
-fn found(mutator: &Mutator) -> BTreeSet<&'static str> {
+fn found(builder: MutatorBuilder) -> BTreeSet<&'static str> {
+    let mut caps = Caps::default();
+    (caps.per_line, caps.per_function) = (usize::MAX, usize::MAX);
+    let mutator = builder.caps(caps).build();
     let sites = mutator.sites_in(&RepoPath::new("a.py").unwrap(), SOURCE);
     sites.iter().map(|site| site.operator().id).collect()
 }
@@ -27,12 +30,12 @@ fn the_classic_profile_is_frozen() {
 
 #[test]
 fn a_new_mutator_is_classic_and_the_others_are_asked_for() {
-    let classic = found(&Mutator::new());
+    let classic = found(Mutator::builder());
     assert!(classic.contains("RBR") && !classic.contains("UOD") && !classic.contains("IEQ"));
-    let all = found(&Mutator::builder().profile(Profile::All).unwrap().build());
+    let all = found(Mutator::builder().profile(Profile::All).unwrap());
     assert!(all.is_superset(&classic) && all.contains("UOD") && all.contains("IEQ"));
     let custom = Profile::Custom(vec!["IEQ".into(), "LCR".into()]);
-    let custom = found(&Mutator::builder().profile(custom).unwrap().build());
+    let custom = found(Mutator::builder().profile(custom).unwrap());
     assert_eq!(custom, ["IEQ", "LCR"].into());
 }
 
