@@ -49,6 +49,11 @@ pub(super) fn children<'t>(node: Node<'t>) -> Vec<Node<'t>> {
     node.named_children(&mut cursor).filter(|child| !child.is_extra()).collect()
 }
 
+/// The only named child.
+pub(super) fn only_child(node: Node<'_>) -> Option<Node<'_>> {
+    node.named_child(0).filter(|_| node.named_child_count() == 1)
+}
+
 macro_rules! names {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal,)* } $($other:ident)?) => {
         $(#[$doc])*

@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::LazyLock;
@@ -32,6 +32,8 @@ pub(super) struct Walk<'t, 'f> {
     tree: &'t Tree,
     /// Made when an operator first asks for it.
     survey: OnceCell<Rc<Survey<'t>>>,
+    /// The latest answers of [`Walk::field`]: several rules ask the same of a node.
+    fields: [Cell<Option<Answer<'t>>>; ANSWERS],
     enabled: &'f [bool],
     finds: &'f mut Finds,
     ancestors: Vec<(Node<'t>, Kind)>,
@@ -47,6 +49,17 @@ pub(super) struct Walk<'t, 'f> {
     known: Known,
 }
 
+/// How many answers of [`Walk::field`] are kept.
+const ANSWERS: usize = 64;
+
+/// The child of a node in a field.
+#[derive(Clone, Copy)]
+struct Answer<'t> {
+    node: Node<'t>,
+    field: Field,
+    child: Option<Node<'t>>,
+}
+
 impl<'t, 'f> Walk<'t, 'f> {
     pub(super) fn new(
         text: &'t str,
@@ -58,6 +71,7 @@ impl<'t, 'f> Walk<'t, 'f> {
             text,
             tree,
             survey: OnceCell::new(),
+            fields: [const { Cell::new(None) }; ANSWERS],
             enabled,
             finds,
             ancestors: Vec::new(),
@@ -199,7 +213,15 @@ impl<'t, 'f> Walk<'t, 'f> {
 
     /// The child of the node in that field.
     pub(super) fn field(&self, node: Node<'t>, field: Field) -> Option<Node<'t>> {
-        GRAMMAR.field(node, field)
+        let slot = &self.fields[((node.id() >> 3) + field as usize * 11) % ANSWERS];
+        match slot.get() {
+            Some(answer) if answer.node == node && answer.field == field => answer.child,
+            _ => {
+                let child = GRAMMAR.field(node, field);
+                slot.set(Some(Answer { node, field, child }));
+                child
+            }
+        }
     }
 
     /// The kind of the parent of the node being entered.

@@ -4,7 +4,7 @@ use tree_sitter::Node;
 
 use crate::python::Rule;
 use crate::python::calls;
-use crate::python::grammar::{Field, GRAMMAR, Kind, children};
+use crate::python::grammar::{Field, GRAMMAR, Kind, children, only_child};
 use crate::python::statements;
 use crate::python::survey::is_lock;
 use crate::python::walk::Walk;
@@ -253,7 +253,7 @@ pub(super) static RULES: &[Rule] = &[
 ];
 
 fn drop_await<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
-    let [value] = children(node)[..] else { return };
+    let Some(value) = only_child(node) else { return };
     let call = GRAMMAR.kind(value) == Kind::Call;
     if !(call && calls::name(walk, value) == Some("sleep")) {
         walk.replace(node, walk.text(value).to_owned());
@@ -428,7 +428,7 @@ fn wait_once<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
 
 /// The expression of the statement, without the `await`.
 fn awaited<'t>(statement: Node<'t>) -> Option<Node<'t>> {
-    let [value] = children(statement)[..] else { return None };
+    let value = only_child(statement)?;
     if GRAMMAR.kind(statement) != Kind::ExpressionStatement {
         return None;
     }

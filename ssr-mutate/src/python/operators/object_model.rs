@@ -4,7 +4,7 @@ use tree_sitter::Node;
 
 use crate::python::Rule;
 use crate::python::calls;
-use crate::python::grammar::{Field, GRAMMAR, Kind, children};
+use crate::python::grammar::{Field, GRAMMAR, Kind, children, only_child};
 use crate::python::scope::ScopeKind;
 use crate::python::statements;
 use crate::python::survey::{Class, Signature, Survey};
@@ -240,7 +240,7 @@ fn called_on_base<'t>(walk: &Walk<'t, '_>, class: &Class<'t>, call: Node<'t>) ->
 }
 
 fn delete_super_call<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
-    let [value] = children(node)[..] else { return };
+    let Some(value) = only_child(node) else { return };
     let call = match GRAMMAR.kind(value) {
         Kind::Await => value.named_child(0),
         Kind::Call => Some(value),

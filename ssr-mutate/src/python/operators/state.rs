@@ -5,7 +5,7 @@ use tree_sitter::Node;
 use crate::python::Rule;
 use crate::python::calls;
 use crate::python::expressions::{in_place_of, only_argument};
-use crate::python::grammar::{Field, GRAMMAR, Kind, children};
+use crate::python::grammar::{Field, GRAMMAR, Kind, children, only_child};
 use crate::python::scope::ScopeKind;
 use crate::python::statements;
 use crate::python::walk::Walk;
@@ -413,7 +413,7 @@ fn hoist_container<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     else {
         return;
     };
-    let [assignment] = children(node)[..] else { return };
+    let Some(assignment) = only_child(node) else { return };
     let (left, right) = (walk.field(assignment, Field::Left), walk.field(assignment, Field::Right));
     let (Some(left), Some(right)) = (left, right) else { return };
     let (target, container) = (walk.text(left), walk.text(right));

@@ -3,7 +3,7 @@
 use tree_sitter::Node;
 
 use crate::python::Rule;
-use crate::python::grammar::{Field, GRAMMAR, Kind, children};
+use crate::python::grammar::{Field, GRAMMAR, Kind, children, only_child};
 use crate::python::guards::{self, Reach};
 use crate::python::scope::{ScopeKind, Value};
 use crate::python::walk::Walk;
@@ -118,7 +118,7 @@ fn delete_assignment<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     if walk.scope().kind != ScopeKind::Function {
         return;
     }
-    let [assignment] = children(node)[..] else { return };
+    let Some(assignment) = only_child(node) else { return };
     let kind = GRAMMAR.kind(assignment);
     if !matches!(kind, Kind::Assignment | Kind::AugmentedAssignment) {
         return;
@@ -204,7 +204,7 @@ fn is_choice<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
 }
 
 fn assign_nothing<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
-    let [assignment] = children(node)[..] else { return };
+    let Some(assignment) = only_child(node) else { return };
     let kind = GRAMMAR.kind(assignment);
     if kind != Kind::Assignment || guards::reach(walk, assignment, kind) == Reach::Nothing {
         return;
