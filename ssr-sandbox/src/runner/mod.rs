@@ -18,9 +18,11 @@ pub(crate) const MODULES: &[(&str, &str)] = &[
     ("ssr_rehearsal.py", include_str!("ssr_rehearsal.py")),
     ("ssr_events.py", include_str!("ssr_events.py")),
     ("ssr_witness.py", include_str!("ssr_witness.py")),
+    ("ssr_canary.py", include_str!("ssr_canary.py")),
     ("ssr_audit.py", include_str!("ssr_audit.py")),
     ("ssr_pytest.py", include_str!("ssr_pytest.py")),
     ("ssr_django.py", include_str!("ssr_django.py")),
     ("ssr_unittest.py", include_str!("ssr_unittest.py")),
     ("ssr_session.py", include_str!("ssr_session.py")),
+    ("ssr_swap.py", include_str!("ssr_swap.py")),
 ];

@@ -86,6 +86,31 @@ def prepare_session(command):
     import ssr_session
 
     _session = ssr_session.prepare(ssr_pytest.OPTIONS + command["argv"][1:])
+    _rest()
+
+
+def prepare_collection(command):
+    """Brings a pytest command to the point at which its tests are collected."""
+    global _session
+    _enter(command)
+    import ssr_pytest
+    import ssr_session
+
+    arguments = ssr_pytest.OPTIONS + command["argv"][1:]
+    _session = ssr_session.collect(arguments, command["wanted"])
+
+
+def survey_collection(path):
+    """Writes to `path` which files may change before `run` goes on."""
+    import ssr_session
+
+    changeable = ssr_session.survey(_session)
+    with open(path, "w") as file:
+        file.write("\0".join(changeable))
+    _rest()
+
+
+def _rest():
     sys.stdout.flush()
     sys.stderr.flush()
     gc.collect()
@@ -202,6 +227,7 @@ def run_tests(command):
 def _resumed(command):
     import ssr_session
 
+    ssr_session.swap(_session, command["changed"])
     emit = ssr_events.connect(command["key"], command["channel"])
     return ssr_session.resume(
         _session, command["files"], emit, command["wanted"], command["skip"]

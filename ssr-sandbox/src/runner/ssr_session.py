@@ -1,24 +1,74 @@
-"""Runs pytest in two halves: to the point before it collects, and from there to the end.
+"""Runs pytest in two halves: to the point before it collects, or to the point before it runs what
+it collected, and from there to the end.
 
 Both halves are pytest's own `main`. In the first it is stopped where it would hand the started
 session on; in the second each step that was done already gives what it gave then.
 """
+
+import os
 
 import _pytest.config
 import _pytest.main
 import pytest
 
 import ssr_pytest
+import ssr_swap
+
+# The status of a session that cannot stand for a changed repository; nothing was reported then.
+REFUSED = 113
 
 
 class _Started(BaseException):
     """Unwinds pytest when its session has started."""
 
 
+class Session:
+    """A session that has started."""
+
+    def __init__(self, arguments, session, start, end):
+        self.arguments, self.session, self.start, self.end = arguments, session, start, end
+        self.collection = None
+
+
+class _Collection:
+    """What a session found: the events that tell of it, and the modules that it imported."""
+
+    def __init__(self):
+        self.events = []
+        self.started = ()
+        self.sources = {}
+
+    def note(self, event, **fields):
+        self.events.append((event, fields))
+
+
 def prepare(arguments):
     """Starts a session; it fails where pytest ends by itself."""
+    return _start(arguments, lambda prepared: None)
+
+
+def collect(arguments, wanted):
+    """Starts a session and collects; it fails where a test file does.
+
+    Call `survey` afterwards, when nobody notes any more what files are looked at.
+    """
+    collection = _Collection()
+
+    def go_on(prepared):
+        prepared.collection = collection
+        prepared.start(collection.note, wanted, ())
+        session = prepared.session
+        session.config.hook.pytest_collection(session=session)
+        if session.testsfailed or session.shouldstop or session.shouldfail:
+            raise RuntimeError("the tests could not be collected")
+
+    with ssr_swap.Started() as collection.started:
+        return _start(arguments, go_on)
+
+
+def _start(arguments, go_on):
     plugins, start, end = ssr_pytest.event_plugins()
-    sessions = []
+    prepared = []
 
     def stop(config, doit):
         session = _pytest.main.Session.from_config(config)
@@ -27,27 +77,55 @@ def prepare(arguments):
         config.hook.pytest_sessionstart(session=session)
         # What `main` does on its way out belongs to the end of the second half.
         config._ensure_unconfigure = lambda: None
-        sessions.append(session)
+        prepared.append(Session(arguments, session, start, end))
+        go_on(prepared[0])
         raise _Started
 
-    go_on, _pytest.main.wrap_session = _pytest.main.wrap_session, stop
+    wrap, _pytest.main.wrap_session = _pytest.main.wrap_session, stop
     try:
         pytest.main(arguments, plugins=plugins)
     except _Started:
         pass
     finally:
-        _pytest.main.wrap_session = go_on
-    if not sessions:
+        _pytest.main.wrap_session = wrap
+    if not prepared:
         raise RuntimeError("pytest started no session")
-    return arguments, sessions[0], start, end
+    return prepared[0]
+
+
+def survey(prepared):
+    """Gets ready for changes to what was imported, and says which files may change."""
+    prepared.collection.sources = ssr_swap.survey()
+    # What each test says of itself first, and never again.
+    for item in prepared.session.items:
+        if type(item) is pytest.Function:
+            item.location
+    return list(prepared.collection.sources)
+
+
+def swap(prepared, changed):
+    """Goes from the repository that was collected to one in which files are `changed`."""
+    if not changed:
+        return
+    sources, started = prepared.collection.sources, prepared.collection.started
+    try:
+        for path in changed:
+            sources[path].swap(started)
+    except (ssr_swap.Refused, OSError):
+        os._exit(REFUSED)
 
 
 def resume(prepared, files, emit, wanted, skip):
-    """Goes on with what `prepare` returned; `files` limits what is collected, if there are any."""
-    arguments, session, start, end = prepared
+    """Goes on with what `prepare` or `collect` returned; `files` limits what is still to be
+    collected, if there are any."""
+    arguments, session = prepared.arguments, prepared.session
     config = session.config
-    start(emit, wanted, skip)
-    if files:
+    prepared.start(emit, wanted, skip)
+    if prepared.collection is not None:
+        for event, fields in prepared.collection.events:
+            emit(event, **fields)
+        _give_once(config.hook, "pytest_collection", None)
+    elif files:
         arguments = [*arguments, "--", *files]
         config.args = config.option.file_or_dir = files
         if hasattr(config, "ArgsSource"):
@@ -58,7 +136,7 @@ def resume(prepared, files, emit, wanted, skip):
     _give_once(config, "_do_configure", None)
     _give_once(config.hook, "pytest_sessionstart", [])
     status = int(pytest.main(arguments))
-    end(status)
+    prepared.end(status)
     return status
 
 

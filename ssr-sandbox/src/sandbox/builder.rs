@@ -100,6 +100,7 @@ impl WasiSandboxBuilder {
             waivers: Mutex::default(),
             clones: AtomicU64::new(0),
             resumed: AtomicU64::new(0),
+            collected: AtomicU64::new(0),
         });
         Ok(WasiSandbox { shared, recorder: None })
     }

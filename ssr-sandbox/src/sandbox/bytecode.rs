@@ -5,7 +5,7 @@ use crate::vfs::Vfs;
 use super::TESTBED;
 
 /// The folder in which Python keeps bytecode, one below each folder of sources.
-const CACHE: &str = "__pycache__";
+pub(super) const CACHE: &str = "__pycache__";
 
 /// The bytecode files in `after` whose sources are those of `before`.
 pub(super) fn bytecode_of(before: &Tree, after: &Tree) -> Tree {

@@ -2,11 +2,14 @@
 
 mod builder;
 mod bytecode;
+mod collected;
 mod layout;
 mod metadata;
 mod passes;
+mod paused;
 mod process;
 mod session;
+mod start;
 mod warm;
 mod workspace;
 
@@ -22,6 +25,7 @@ use crate::vfs::Vfs;
 
 use process::Gate;
 use session::Recorder;
+use start::Start;
 use warm::Warm;
 
 pub(crate) use builder::ENVIRONMENT;
@@ -64,6 +68,7 @@ struct Shared {
     waivers: Mutex<BTreeMap<BTreeSet<String>, BTreeSet<String>>>,
     clones: AtomicU64,
     resumed: AtomicU64,
+    collected: AtomicU64,
 }
 
 /// What a sandbox has done so far, all its clones together.
@@ -74,6 +79,8 @@ pub struct SandboxCounters {
     pub clones: u64,
     /// Those among them that went on with a pytest session prepared by [`WasiSandbox::warm`].
     pub resumed: u64,
+    /// Those among these that had collected their tests already.
+    pub collected: u64,
 }
 
 impl WasiSandbox {
@@ -86,6 +93,9 @@ impl WasiSandbox {
     ///   from there while everything that the session looked at is unchanged, and starts from the
     ///   beginning otherwise. A session of [`Program::Tests`](ssr_core::Program::Tests) serves any
     ///   selection of files and ids.
+    /// - From the second run of a selection on, a session is also kept at the point at which its
+    ///   tests are collected. A run goes on from there when trees differ only inside of functions
+    ///   that were not called until then: their code is exchanged.
     /// - What would count as a sign of tampering in the report of that run is how this repository's
     ///   own tests work, and is passed over in later reports.
     ///
@@ -113,12 +123,14 @@ impl WasiSandbox {
         SandboxCounters {
             clones: self.shared.clones.load(Ordering::Relaxed),
             resumed: self.shared.resumed.load(Ordering::Relaxed),
+            collected: self.shared.collected.load(Ordering::Relaxed),
         }
     }
 
-    fn count(&self, resumed: bool) {
+    fn count(&self, start: &Start) {
         self.shared.clones.fetch_add(1, Ordering::Relaxed);
-        self.shared.resumed.fetch_add(resumed.into(), Ordering::Relaxed);
+        self.shared.resumed.fetch_add(start.is_resumed().into(), Ordering::Relaxed);
+        self.shared.collected.fetch_add(start.is_collected().into(), Ordering::Relaxed);
     }
 
     /// The filesystem that runs start from, without a repository.

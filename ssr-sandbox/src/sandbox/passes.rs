@@ -11,8 +11,10 @@ use crate::vfs::Vfs;
 use crate::wasi::{Observer, Output, WasiParts};
 use crate::{Error, Result};
 
+use super::collected::REFUSED;
 use super::layout::Layout;
 use super::process::{Finished, Process, Reporting, Tests, call, clone_and_run, exit, resume};
+use super::start::Start;
 use super::{TESTBED, WasiSandbox};
 
 /// Bytes of events that one test run may report: enough for some hundred thousand tests.
@@ -90,36 +92,59 @@ impl WasiSandbox {
         layout: &Layout,
         reader: &mut EventReader,
     ) -> Result<(ExecOutcome, WasiParts)> {
-        let (key, channel) = (secret(), format!("/run/ssr/{}", secret()));
-        let session = self.session_for(&vfs, process, layout);
-        vfs.mount("/", &key_tree(&key)).map_err(|error| Error::Engine(error.to_string()))?;
-        let before = vfs.clone();
-        let mut ctx = process.ctx(vfs).events(&channel, EVENTS_LIMIT).build();
         let skip = reader.reported();
-        let reporting = Reporting { key: KEY_FILE, channel: &channel, skip: &skip };
-        let (snapshot, source) = match &session {
-            Some((session, files)) => {
-                ctx.adopt(session.descriptors());
-                let wanted = tests.wanted.as_deref();
-                (session.snapshot(), resume(wanted, files, reporting))
-            }
-            None => (self.snapshot(), call(process, layout, Some(reporting))),
+        let starts = if skip.is_empty() {
+            self.starts(&vfs, process, layout)?
+        } else {
+            vec![self.session_for(&vfs, process, layout).unwrap_or(Start::Fresh)]
         };
-        let watch = process.per_test.map(|limit| TestWatch::new(&key, limit));
-        // Django's own test suite is run by the Django that it tests.
-        let strict = tests.runner == TestRunner::Pytest;
-        let guard = Guard::new(Arc::clone(&self.shared.judge), strict);
-        self.count(session.is_some());
-        let (outcome, mut parts) =
-            clone_and_run(snapshot, ctx, limits, &source, watch, Some(guard))?;
-        if let Some((session, _)) = &session {
-            session.complete(&mut parts.stdout, &mut parts.stderr);
+        let (key, channel) = (secret(), format!("/run/ssr/{}", secret()));
+        vfs.mount("/", &key_tree(&key)).map_err(|error| Error::Engine(error.to_string()))?;
+        let run = |start: &Start| -> Result<_> {
+            let mut ctx = process.ctx(vfs.clone()).events(&channel, EVENTS_LIMIT).build();
+            let reporting = Reporting { key: KEY_FILE, channel: &channel, skip: &skip };
+            let wanted = tests.wanted.as_deref();
+            let source = match start {
+                Start::Fresh => call(process, layout, Some(reporting)),
+                Start::Session { files, .. } => resume(wanted, files, &[], reporting),
+                Start::Collected { changed, .. } => resume(wanted, &[], changed, reporting),
+            };
+            let (mut snapshot, mut judge) = (self.snapshot(), &self.shared.judge);
+            if let Some(paused) = start.paused() {
+                ctx.adopt(paused.descriptors());
+                (snapshot, judge) = (paused.snapshot(), paused.judge());
+            }
+            let watch = process.per_test.map(|limit| TestWatch::new(&key, limit));
+            // Django's own test suite is run by the Django that it tests.
+            let strict = tests.runner == TestRunner::Pytest;
+            let guard = Guard::new(Arc::clone(judge), strict);
+            let (outcome, mut parts) =
+                clone_and_run(snapshot, ctx, limits.clone(), &source, watch, Some(guard))?;
+            let refused = outcome == ExecOutcome::Exited { code: REFUSED };
+            if start.is_collected() && refused && parts.events.bytes.is_empty() {
+                return Ok(None);
+            }
+            self.count(start);
+            if let Some(paused) = start.paused() {
+                paused.complete(&mut parts.stdout, &mut parts.stderr);
+            }
+            Ok(Some((outcome, parts)))
+        };
+        let mut ran = None;
+        for start in &starts {
+            ran = run(start)?;
+            if ran.is_some() {
+                break;
+            }
         }
+        let Some((outcome, mut parts)) = ran else {
+            return Err(Error::Engine("a run of tests had nothing to start from".to_owned()));
+        };
         reader.read(&parts.events.bytes, &key);
         if let Observer::Guard(guard) = &parts.observer {
             reader.tampering(guard.signs(&parts.events.bytes));
             let (files, bytecode) = (reader.files(), process.write_bytecode);
-            reader.tampering(changed_tests(&before, &parts.vfs, TESTBED, &files, bytecode));
+            reader.tampering(changed_tests(&vfs, &parts.vfs, TESTBED, &files, bytecode));
         }
         // The run may have ended before the runner took it away, or have put something else there;
         // nothing that a guest leaves is a failure of ours.

@@ -14,6 +14,7 @@ use crate::wasi::{Observer, Output, WasiBuilder, WasiCtx, WasiParts};
 
 use super::WasiSandbox;
 use super::layout::Layout;
+use super::start::Start;
 
 /// What to run in the guest.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
@@ -124,7 +125,7 @@ impl WasiSandbox {
             return self.execute_tests(&vfs, &process, tests, layout);
         }
         let source = call(process, layout, None);
-        self.count(false);
+        self.count(&Start::Fresh);
         let (outcome, parts) = clone_and_run(
             self.snapshot(),
             process.ctx(vfs).build(),
@@ -197,6 +198,7 @@ pub(super) fn call(process: &Process, layout: &Layout, reporting: Option<Reporti
 pub(super) fn resume(
     wanted: Option<&[String]>,
     files: &[String],
+    changed: &[String],
     reporting: Reporting<'_>,
 ) -> String {
     #[derive(Serialize)]
@@ -204,10 +206,11 @@ pub(super) fn resume(
         kind: &'static str,
         wanted: Option<&'a [String]>,
         files: &'a [String],
+        changed: &'a [String],
         #[serde(flatten)]
         reporting: Reporting<'a>,
     }
-    let resumed = Resumed { kind: "resumed", wanted, files, reporting };
+    let resumed = Resumed { kind: "resumed", wanted, files, changed, reporting };
     format!("__import__('ssr_runtime').run({})\n", python_literal(&resumed))
 }
 

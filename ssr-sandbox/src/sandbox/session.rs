@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ssr_core::{TestRunner, Tree};
 
 use crate::Result;
-use crate::engine::{ExecOutcome, Snapshot, on_guest_stack};
+use crate::engine::{ExecOutcome, on_guest_stack};
 use crate::vfs::{Footprint, Vfs};
-use crate::wasi::{Output, Table};
 
 use super::layout::Layout;
+use super::paused::Paused;
 use super::process::{Invocation, Process, request};
 use super::{TESTBED, WasiSandbox};
 
@@ -31,18 +31,15 @@ const CONFIGURATION: [&str; 7] = [
 /// nothing that the session looked at may differ, names that did not exist included.
 pub(super) struct Session {
     command: SessionCommand,
-    snapshot: Snapshot,
+    paused: Arc<Paused>,
     footprint: Footprint,
     /// The conftest files that are loaded.
     conftests: BTreeSet<String>,
-    descriptors: Table,
-    stdout: Output,
-    stderr: Output,
 }
 
 /// A pytest command line, cut at its `--`.
-#[derive(PartialEq, Eq)]
-struct SessionCommand {
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct SessionCommand {
     /// What `ssr_runtime` takes, with the options only.
     request: String,
     /// What follows the `--`: files and folders.
@@ -50,7 +47,7 @@ struct SessionCommand {
 }
 
 impl SessionCommand {
-    fn new(process: &Process, layout: &Layout) -> Option<Self> {
+    pub(super) fn new(process: &Process, layout: &Layout) -> Option<Self> {
         let Invocation::Tests(tests) = &process.invocation else { return None };
         if tests.runner != TestRunner::Pytest {
             return None;
@@ -99,10 +96,8 @@ impl Session {
                 path.file_name() == "conftest.py" && read(&format!("{TESTBED}/{path}"))
             });
             let conftests = conftests.map(|path| path.as_str().to_owned()).collect();
-            let (stdout, stderr) = (ctx.stdout().clone(), ctx.stderr().clone());
-            let descriptors = ctx.descriptors().clone();
-            let snapshot = instance.snapshot()?;
-            Ok(Some(Self { command, snapshot, footprint, conftests, descriptors, stdout, stderr }))
+            let paused = Arc::new(Paused::new(instance, Arc::clone(&sandbox.shared.judge))?);
+            Ok(Some(Self { command, paused, footprint, conftests }))
         })?
     }
 
@@ -148,38 +143,20 @@ impl Session {
         conftests == self.conftests
     }
 
-    pub(super) fn snapshot(&self) -> &Snapshot {
-        &self.snapshot
+    pub(super) fn paused(&self) -> &Arc<Paused> {
+        &self.paused
     }
 
-    /// What the session has open, such as `/dev/null`.
-    pub(super) fn descriptors(&self) -> &Table {
-        &self.descriptors
-    }
-
-    /// Puts what the session printed so far in front of what it printed since.
-    pub(super) fn complete(&self, stdout: &mut Output, stderr: &mut Output) {
-        for (before, after) in [(&self.stdout, stdout), (&self.stderr, stderr)] {
-            if !before.bytes.is_empty() {
-                after.prepend(before);
-            }
-        }
-    }
-}
-
-impl WasiSandbox {
-    /// A session that `process` can start from on `vfs`, with the files to give it.
-    pub(super) fn session_for(
+    /// The files to give to the session when `process` goes on from it on `vfs`; `None` when that
+    /// would not be the same as starting `process`.
+    pub(super) fn files_for(
         &self,
         vfs: &Vfs,
         process: &Process,
         layout: &Layout,
-    ) -> Option<(Arc<Session>, Vec<String>)> {
+    ) -> Option<Vec<String>> {
         let command = SessionCommand::new(process, layout)?;
-        let warm = self.kept();
-        let mut sessions = warm.iter().flat_map(|warm| &warm.sessions);
-        let session = sessions.find(|session| session.stands_for(&command, vfs))?;
-        Some((Arc::clone(session), command.files))
+        self.stands_for(&command, vfs).then_some(command.files)
     }
 }
 

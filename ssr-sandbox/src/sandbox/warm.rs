@@ -5,6 +5,7 @@ use ssr_core::{Command, Output, Program, SandboxError, Tree, Workspace};
 use crate::vfs::{Vfs, VfsError};
 
 use super::bytecode::{bytecode_of, cached_files};
+use super::collected::{Collected, Selection};
 use super::layout::Layout;
 use super::process::Process;
 use super::session::{Recorder, Session};
@@ -17,6 +18,12 @@ const SOURCES: [&str; 3] = [TESTBED, SITE_PACKAGES, "/usr/lib"];
 /// Sessions that are kept for one tree; each holds a memory image.
 const SESSIONS: usize = 4;
 
+/// Sessions that are kept for one tree with their tests collected.
+const COLLECTED: usize = 4;
+
+/// Selections whose uses are remembered for one tree.
+const REMEMBERED: usize = 64;
+
 /// A repository that commands have run on before.
 #[derive(Clone)]
 pub(super) struct Warm {
@@ -27,6 +34,10 @@ pub(super) struct Warm {
     /// The test runs that sessions were prepared for.
     runs: Vec<(Process, Layout)>,
     pub(super) sessions: Vec<Arc<Session>>,
+    /// The one that was made last comes last.
+    collected: Vec<Arc<Collected>>,
+    /// Selections of tests that ran once, and whether they ran again.
+    used: Vec<(Selection, bool)>,
 }
 
 impl Warm {
@@ -67,7 +78,15 @@ impl Warm {
         vfs.mount(TESTBED, tree).map_err(|error| failed("mounting the repository", error))?;
         let mut vfs = install(vfs, &layout)?;
         vfs.freeze();
-        Ok(Self { tree: tree.clone(), layout, vfs, runs: Vec::new(), sessions: Vec::new() })
+        Ok(Self {
+            tree: tree.clone(),
+            layout,
+            vfs,
+            runs: Vec::new(),
+            sessions: Vec::new(),
+            collected: Vec::new(),
+            used: Vec::new(),
+        })
     }
 
     fn run(&self, sandbox: WasiSandbox, command: &Command) -> Result<(Output, Vfs), SandboxError> {
@@ -93,7 +112,43 @@ impl Warm {
         let old = self.runs.len().saturating_sub(SESSIONS);
         self.runs.drain(..old);
         self.sessions = sessions;
+        self.collected.clear();
+        let selections = self.runs.iter().filter_map(|(run, layout)| Selection::new(run, layout));
+        self.used = selections.map(|selection| (selection, false)).collect();
         Ok(())
+    }
+
+    /// The session with its tests collected for this selection.
+    pub(super) fn collected(&self, selection: &Selection) -> Option<&Arc<Collected>> {
+        self.collected.iter().find(|collected| collected.selection == *selection)
+    }
+
+    /// Notes that the selection runs; true the second time.
+    pub(super) fn is_due(&mut self, selection: &Selection) -> bool {
+        match self.used.iter_mut().find(|(used, _)| used == selection) {
+            Some((_, again)) => !std::mem::replace(again, true),
+            None => {
+                if self.used.len() == REMEMBERED {
+                    self.used.remove(0);
+                }
+                self.used.push((selection.clone(), false));
+                false
+            }
+        }
+    }
+
+    /// The tree, and the filesystem that it is in.
+    pub(super) fn original(&self) -> (Tree, Vfs) {
+        (self.tree.clone(), self.vfs.clone())
+    }
+
+    /// Keeps the session, if need be instead of the oldest.
+    pub(super) fn keep(&mut self, collected: Collected) {
+        if self.collected.len() == COLLECTED {
+            let oldest = self.collected.remove(0);
+            self.used.retain(|(used, _)| *used != oldest.selection);
+        }
+        self.collected.push(Arc::new(collected));
     }
 
     /// The filesystem with `tree` instead, and only such bytecode as belongs to sources that both

@@ -13,10 +13,11 @@ use super::survey::{Scope, Survey};
 const SOME: u64 = 32;
 
 /// How the interpreter looks while it is left alone.
+#[derive(Clone)]
 pub(crate) struct Judge {
-    seals: Seals,
+    seals: Arc<Seals>,
     /// `None` for interpreters before 3.13, which keep the running frame on the C stack.
-    chain: Option<Chain>,
+    chain: Option<Arc<Chain>>,
     /// Where the interpreter counts how often tracing was switched, and the count.
     tracing: Option<(u32, u32)>,
 }
@@ -69,12 +70,19 @@ impl Judge {
         let survey: Survey = serde_json::from_slice(survey).map_err(|error| error.to_string())?;
         let words = super::layout::Memory(memory);
         Ok(Self {
-            seals: Seals::new(words, &survey)?,
+            seals: Arc::new(Seals::new(words, &survey)?),
             chain: (survey.version >= (3, 13))
-                .then(|| Chain::learn(&lesson.samples, &survey))
+                .then(|| Chain::learn(&lesson.samples, &survey).map(Arc::new))
                 .transpose()?,
             tracing: lesson.tracing().and_then(|at| Some((at, words.word(at)? >> 8))),
         })
+    }
+
+    /// The judge of an interpreter that goes on from `memory`, in which we switched tracing.
+    pub(crate) fn of(&self, memory: &[u8]) -> Self {
+        let words = super::layout::Memory(memory);
+        let tracing = self.tracing.and_then(|(at, _)| Some((at, words.word(at)? >> 8)));
+        Self { tracing, ..self.clone() }
     }
 }
 

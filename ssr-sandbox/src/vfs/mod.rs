@@ -19,4 +19,4 @@ pub use node::{DirEntry, FileKind, Metadata};
 
 pub(crate) use node::{Device, Ino, Kind};
 pub(crate) use resolve::Resolved;
-pub(crate) use watch::Footprint;
+pub(crate) use watch::{Footprint, Place};

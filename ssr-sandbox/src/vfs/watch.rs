@@ -10,16 +10,40 @@ pub(super) struct Watched(Mutex<Seen>);
 
 #[derive(Debug, Default)]
 struct Seen {
-    names: HashSet<(Ino, Box<str>)>,
+    names: HashSet<Place>,
     inodes: HashSet<Ino>,
+    opened: HashSet<Ino>,
 }
+
+/// A name in a directory.
+pub(crate) type Place = (Ino, Box<str>);
 
 /// The part of a filesystem that somebody looked at, with what was there: names, also those that
 /// did not exist, and the inodes that were opened or whose metadata was read.
 #[derive(Debug)]
 pub(crate) struct Footprint {
-    names: Vec<(Ino, Box<str>, Option<Ino>)>,
+    names: Vec<(Place, Option<Ino>)>,
     inodes: Vec<(Ino, Node)>,
+    opened: HashSet<Ino>,
+}
+
+/// What differs from a [`Footprint`].
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Difference {
+    pub(crate) inodes: Vec<Ino>,
+    pub(crate) names: Vec<Place>,
+}
+
+impl Footprint {
+    /// Whether somebody opened the file.
+    pub(crate) fn opened(&self, ino: Ino) -> bool {
+        self.opened.contains(&ino)
+    }
+
+    /// The names that were found, with what they led to.
+    pub(crate) fn found(&self) -> impl Iterator<Item = (&Place, Ino)> {
+        self.names.iter().filter_map(|(place, target)| Some((place, (*target)?)))
+    }
 }
 
 impl Watched {
@@ -38,6 +62,12 @@ impl Watched {
             seen.inodes.insert(ino);
         });
     }
+
+    fn open(&self, ino: Ino) {
+        self.note(|seen| {
+            seen.opened.insert(ino);
+        });
+    }
 }
 
 impl Vfs {
@@ -48,16 +78,18 @@ impl Vfs {
 
     /// Stops watching and tells what was looked at; nothing if nobody watched.
     pub(crate) fn footprint(&mut self) -> Footprint {
-        let mut footprint = Footprint { names: Vec::new(), inodes: Vec::new() };
+        let mut footprint =
+            Footprint { names: Vec::new(), inodes: Vec::new(), opened: HashSet::new() };
         if let Some(watched) = self.watched.take() {
             watched.note(|seen| {
-                let name = |(directory, name): (Ino, Box<str>)| {
-                    let target = self.child(directory, &name);
-                    (directory, name, target)
+                let name = |place: Place| {
+                    let target = self.child(place.0, &place.1);
+                    (place, target)
                 };
                 footprint.names = seen.names.drain().map(name).collect();
                 let inode = |ino| (ino, self.node(ino).clone());
                 footprint.inodes = seen.inodes.drain().map(inode).collect();
+                footprint.opened = std::mem::take(&mut seen.opened);
             });
         }
         footprint
@@ -65,10 +97,41 @@ impl Vfs {
 
     /// Whether somebody who looks at the same places here sees the same.
     pub(crate) fn matches(&self, footprint: &Footprint) -> bool {
-        footprint.inodes.iter().all(|(ino, node)| self.has(*ino) && is_same(self.node(*ino), node))
-            && footprint.names.iter().all(|(directory, name, target)| {
-                self.has(*directory) && self.child(*directory, name) == *target
-            })
+        footprint.inodes.iter().all(|(ino, node)| self.still_has(*ino, node))
+            && footprint
+                .names
+                .iter()
+                .all(|((at, name), target)| self.leads_to(*at, name) == *target)
+    }
+
+    /// What somebody who looks at the same places here sees differently.
+    pub(crate) fn differences(&self, footprint: &Footprint) -> Difference {
+        let inodes = footprint.inodes.iter().filter(|(ino, node)| !self.still_has(*ino, node));
+        let names = footprint.names.iter();
+        let names = names.filter(|((at, name), target)| self.leads_to(*at, name) != *target);
+        Difference {
+            inodes: inodes.map(|(ino, _)| *ino).collect(),
+            names: names.map(|(place, _)| place.clone()).collect(),
+        }
+    }
+
+    fn still_has(&self, ino: Ino, node: &Node) -> bool {
+        self.has(ino) && is_same(self.node(ino), node)
+    }
+
+    /// What the name in a directory leads to, if there are both.
+    pub(crate) fn leads_to(&self, directory: Ino, name: &str) -> Option<Ino> {
+        if self.has(directory) { self.child(directory, name) } else { None }
+    }
+
+    /// Whether there is a regular file of this number.
+    pub(crate) fn has_file(&self, ino: Ino) -> bool {
+        self.has(ino) && matches!(self.node(ino).kind, Kind::File { .. })
+    }
+
+    /// The number of what `path` leads to.
+    pub(crate) fn ino(&self, path: &str) -> Option<Ino> {
+        self.lookup(Ino::ROOT, path, true).ok()
     }
 
     /// Whether the inode that `path` leads to was looked at.
@@ -81,6 +144,14 @@ impl Vfs {
     pub(crate) fn look_at(&self, ino: Ino) {
         if let Some(watched) = &self.watched {
             watched.inode(ino);
+        }
+    }
+
+    /// Notes that the inode `ino` is opened.
+    pub(crate) fn look_into(&self, ino: Ino) {
+        if let Some(watched) = &self.watched {
+            watched.inode(ino);
+            watched.open(ino);
         }
     }
 }

@@ -312,7 +312,7 @@ impl WasiCtx {
     ) -> Result<u32, Errno> {
         let fd = self.table.open(object, flags, base, inheriting)?;
         if let Some(ino) = object.ino() {
-            self.vfs.look_at(ino);
+            self.vfs.look_into(ino);
             self.vfs.retain(ino);
         }
         Ok(fd)

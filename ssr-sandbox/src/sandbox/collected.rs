@@ -1,0 +1,144 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::Result;
+use crate::engine::{ExecOutcome, on_guest_stack};
+use crate::vfs::{Footprint, Ino, Place, Vfs};
+
+use super::WasiSandbox;
+use super::bytecode::CACHE;
+use super::layout::Layout;
+use super::paused::Paused;
+use super::process::{Invocation, Process, request};
+use super::session::SessionCommand;
+
+/// The status with which a session says that it cannot stand for a changed repository
+/// (`ssr_session.REFUSED`).
+pub(super) const REFUSED: i32 = 113;
+
+/// Where a session leaves the names of the files that may change.
+const CHANGEABLE: &str = "/run/ssr/changeable";
+
+/// What a session that has collected was made for.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Selection {
+    command: SessionCommand,
+    wanted: Option<Vec<String>>,
+}
+
+impl Selection {
+    pub(super) fn new(process: &Process, layout: &Layout) -> Option<Self> {
+        let command = SessionCommand::new(process, layout)?;
+        let Invocation::Tests(tests) = &process.invocation else { return None };
+        Some(Self { command, wanted: tests.wanted.clone() })
+    }
+}
+
+/// A pytest session that has collected its tests and not yet run one. That is all of a short run
+/// but the tests themselves.
+///
+/// It stands for the same command on any filesystem that looks the same to what was done so far,
+/// and on one in which modules of the repository differ inside of functions that were not called:
+/// the guest exchanges their code, or refuses.
+pub(super) struct Collected {
+    pub(super) selection: Selection,
+    pub(super) paused: Arc<Paused>,
+    footprint: Footprint,
+    /// The modules that may differ, by where their files are.
+    sources: BTreeMap<Place, Source>,
+    /// Folders of bytecode.
+    caches: BTreeSet<Ino>,
+    /// Where the bytecode is that was looked at. A source without it is compiled instead.
+    bytecode: BTreeMap<Ino, Place>,
+}
+
+struct Source {
+    path: String,
+    ino: Ino,
+}
+
+impl Collected {
+    /// Collects the tests of `process` on `vfs`; `None` when that fails, or does something that a
+    /// snapshot cannot keep.
+    pub(super) fn prepare(
+        sandbox: &WasiSandbox,
+        vfs: &Vfs,
+        process: &Process,
+        layout: &Layout,
+    ) -> Result<Option<Self>> {
+        let Some(selection) = Selection::new(process, layout) else { return Ok(None) };
+        let process = Process { write_bytecode: false, ..process.clone() };
+        let mut vfs = vfs.clone();
+        vfs.watch();
+        let command = request(&process, layout, None);
+        let source = format!("__import__('ssr_runtime').prepare_collection({command})\n");
+        let survey = format!("__import__('ssr_runtime').survey_collection({CHANGEABLE:?})\n");
+        let ctx = process.ctx(vfs).build();
+        on_guest_stack(|| {
+            let mut instance = sandbox.snapshot().instantiate(ctx, &process.limits())?;
+            let done = ExecOutcome::Finished { status: 0 };
+            if instance.exec(&source)? != done || !instance.ctx().is_untouched() {
+                return Ok(None);
+            }
+            let footprint = instance.ctx_mut().vfs_mut().footprint();
+            if instance.exec(&survey)? != done {
+                return Ok(None);
+            }
+            let vfs = instance.ctx_mut().vfs_mut();
+            let Ok(changeable) = vfs.read(CHANGEABLE) else { return Ok(None) };
+            let (sources, caches) = places(vfs, &footprint, &changeable);
+            let looked_at = footprint.found().filter(|(place, _)| caches.contains(&place.0));
+            let bytecode = looked_at.map(|(place, ino)| (ino, place.clone())).collect();
+            // The snapshot's own filesystem is not used, so the list may stay in it.
+            let judge = Arc::new(sandbox.shared.judge.of(instance.memory()));
+            let paused = Arc::new(Paused::new(instance, judge)?);
+            Ok(Some(Self { selection, paused, footprint, sources, caches, bytecode }))
+        })?
+    }
+
+    /// The files that have to be exchanged so that going on is the same as running the command on
+    /// `vfs` from the start; `None` when that would not be enough.
+    pub(super) fn changes(&self, vfs: &Vfs) -> Option<Vec<String>> {
+        let difference = vfs.differences(&self.footprint);
+        let mut changed = BTreeSet::new();
+        for place in difference.names {
+            match (vfs.leads_to(place.0, &place.1), self.sources.get(&place)) {
+                (Some(ino), Some(source)) if vfs.has_file(ino) => {
+                    changed.insert(&source.path);
+                }
+                (None, _) if self.caches.contains(&place.0) => {}
+                _ => return None,
+            }
+        }
+        for ino in difference.inodes {
+            let is_gone = |(at, name): &Place| vfs.leads_to(*at, name).is_none();
+            if self.caches.contains(&ino) || self.bytecode.get(&ino).is_some_and(is_gone) {
+                continue;
+            }
+            // A file that took the place of this one was seen above.
+            let (place, source) = self.sources.iter().find(|(_, source)| source.ino == ino)?;
+            if vfs.leads_to(place.0, &place.1) == Some(ino) {
+                changed.insert(&source.path);
+            }
+        }
+        Some(changed.into_iter().cloned().collect())
+    }
+}
+
+type Places = (BTreeMap<Place, Source>, BTreeSet<Ino>);
+
+/// Where the files are that may change, which nobody but an import has looked at, with their
+/// folders of bytecode.
+fn places(vfs: &Vfs, footprint: &Footprint, changeable: &[u8]) -> Places {
+    let (mut sources, mut caches) = (BTreeMap::new(), BTreeSet::new());
+    for path in String::from_utf8_lossy(changeable).split('\0') {
+        let Some((folder, name)) = path.rsplit_once('/') else { continue };
+        let (Some(directory), Some(ino)) = (vfs.ino(folder), vfs.ino(path)) else { continue };
+        if footprint.opened(ino) {
+            continue;
+        }
+        caches.extend(vfs.ino(&format!("{folder}/{CACHE}")));
+        sources.insert((directory, name.into()), Source { path: path.to_owned(), ino });
+    }
+    (sources, caches)
+}
