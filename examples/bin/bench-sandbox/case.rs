@@ -6,6 +6,8 @@ pub struct Case {
     pub requirement: &'static str,
     /// The source that every round changes.
     pub patched: &'static str,
+    /// A line in the body of one of its functions.
+    line: &'static str,
     /// Its tests.
     pub tests: &'static str,
     /// The part of the tests that counts as the suite; empty for all.
@@ -16,18 +18,21 @@ pub const CASES: [Case; 3] = [
     Case {
         requirement: "toolz==0.12.1",
         patched: "toolz/itertoolz.py",
+        line: "    return itertools.chain([el], seq)\n",
         tests: "toolz/tests/test_itertoolz.py",
         suite: &[],
     },
     Case {
         requirement: "pluggy==1.7.0",
-        patched: "src/pluggy/_hooks.py",
+        patched: "src/pluggy/_caller.py",
+        line: "        hookimpls = self._hookimpls.copy()\n",
         tests: "testing/test_hookcaller.py",
         suite: &[],
     },
     Case {
         requirement: "mpmath==1.3.0",
         patched: "mpmath/matrices/matrices.py",
+        line: "        new = self.ctx.matrix(self.__rows, self.__cols)\n",
         tests: "mpmath/tests/test_matrices.py",
         // All of them run for minutes.
         suite: &[
@@ -46,6 +51,18 @@ pub enum Extent {
     Suite,
 }
 
+/// Where a round changes the source.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Inside of a function, as most bugs and repairs do.
+    Function,
+    /// At the end of the module, where it is run by the import.
+    Module,
+}
+
+/// What a round does: the change, and how many tests follow it.
+pub type Work = (Place, Extent);
+
 impl Case {
     /// The package without its version.
     pub fn name(&self) -> &'static str {
@@ -63,13 +80,20 @@ impl Case {
         })
     }
 
-    /// The source with one more line, so that every round really has new code to compile.
-    pub fn patched(&self, tree: &Tree, round: usize) -> Result<File> {
-        let file = tree
-            .get(self.patched)
-            .ok_or_else(|| Failure::input(format!("{}: no {}", self.requirement, self.patched)))?;
-        let mut bytes = file.bytes().to_vec();
-        bytes.extend_from_slice(format!("\n_round = {round}\n").as_bytes());
-        Ok(File::new(bytes))
+    /// The source with one more line, another one each round, so that there is really new code to
+    /// compile.
+    pub fn patched(&self, tree: &Tree, round: usize, place: Place) -> Result<File> {
+        let lacks = |what: &str| Failure::input(format!("{}: no {what}", self.requirement));
+        let file = tree.get(self.patched).ok_or_else(|| lacks(self.patched))?;
+        let text = file.text().ok_or_else(|| lacks(self.patched))?;
+        let new = format!("_round = {round}\n");
+        let at = match place {
+            Place::Function => text.find(self.line).ok_or_else(|| lacks(self.line))?,
+            Place::Module => text.len(),
+        };
+        let indent = &self.line[..self.line.len() - self.line.trim_start().len()];
+        let (indent, gap) = if place == Place::Function { (indent, "") } else { ("", "\n") };
+        let patched = format!("{}{gap}{indent}{new}{}", &text[..at], &text[at..]);
+        Ok(File::new(patched.into_bytes()))
     }
 }

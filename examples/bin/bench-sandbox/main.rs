@@ -16,10 +16,13 @@ use ssr_examples::bench::{Row, json, table};
 use ssr_examples::{Failure, Packages, Result, prepare_guest};
 use ssr_sandbox::{Guest, default_cache_dir};
 
-use case::{CASES, Case, Extent};
+use case::{CASES, Case, Extent, Place};
 use measure::in_turns;
 use ours::Ours;
 use peer::{Checkout, Peer};
+
+/// A patch of a function, and the tests of its module.
+const CYCLE: case::Work = (Place::Function, Extent::File);
 
 /// The sandbox against its peers, in one run.
 #[derive(Parser)]
@@ -88,15 +91,23 @@ fn bench(case: &Case, guest: &Guest, rounds: usize, in_full: bool) -> Result<Vec
     check_same_work(case, &ours, &peers)?;
     let mut rows = Vec::new();
     let floor = measure::median_of(rounds, |_| ours.nothing())?;
-    for (extent, what, rounds) in [
-        (Extent::File, "patch-and-test cycle", rounds),
-        (Extent::Suite, "whole suite", rounds.div_ceil(3)),
+    for (work, what, rounds) in [
+        (CYCLE, "patch-and-test cycle", rounds),
+        ((Place::Module, Extent::File), "cycle, patch at module level", rounds),
+        ((Place::Function, Extent::Suite), "whole suite", rounds.div_ceil(3)),
     ] {
-        let cycle = |peer: &Peer, round| peer.cycle(round, extent).map(drop);
-        let times = in_turns(rounds, |round| ours.cycle(round, extent).map(drop), &peers, cycle)?;
+        let cycle = |peer: &Peer, round| peer.cycle(round, work).map(drop);
+        let times = in_turns(rounds, |round| ours.cycle(round, work).map(drop), &peers, cycle)?;
         let title = format!("{name} {what}");
         rows.extend(times.rows(&title, &peers).map(|row| row.with_limit(floor)));
     }
+    let clean = |peer: &Peer, round| {
+        checkout.restore()?;
+        peer.cycle(round, CYCLE).map(drop)
+    };
+    let times = in_turns(rounds, |round| ours.cycle(round, CYCLE).map(drop), &peers[..1], clean)?;
+    let title = format!("{name} cycle in a clean checkout");
+    rows.extend(times.rows(&title, &peers[..1]).map(|row| row.with_limit(floor)));
     if in_full {
         let start = in_turns(rounds, |_| ours.nothing(), &peers, |peer, _| peer.nothing())?;
         rows.extend(start.rows("start Python and print", &peers));
@@ -107,19 +118,21 @@ fn bench(case: &Case, guest: &Guest, rounds: usize, in_full: bool) -> Result<Vec
     Ok(rows)
 }
 
-/// Warms everything (bytecode, page cache) and makes sure that all do the same.
+/// Warms everything (bytecode, page cache, sessions) and makes sure that all do the same.
 fn check_same_work(case: &Case, ours: &Ours, peers: &[Peer]) -> Result<()> {
-    let passed = ours.cycle(0, Extent::File)?;
-    ours.cycle(0, Extent::Suite)?;
+    let suite = (Place::Function, Extent::Suite);
+    let passed = ours.cycle(0, CYCLE)?;
+    ours.cycle(0, CYCLE)?;
+    ours.cycle(0, suite)?;
     for peer in peers {
-        let expected = peer.cycle(0, Extent::File)?;
+        let expected = peer.cycle(0, CYCLE)?;
         if passed != expected {
             return Err(Failure::Infrastructure(format!(
                 "ours passes {passed} tests of {}, {} {expected}: not the same work",
                 case.tests, peer.name
             )));
         }
-        peer.cycle(0, Extent::Suite)?;
+        peer.cycle(0, suite)?;
         peer.nothing()?;
     }
     Ok(())

@@ -2,7 +2,7 @@ use ssr_core::{Command, RepoPath, Sandbox, TestSelection, Tree, Workspace};
 use ssr_examples::{Failure, Package, Result};
 use ssr_sandbox::{Guest, WasiSandbox, WasiWorkspace};
 
-use crate::case::{Case, Extent};
+use crate::case::{Case, Extent, Place, Work};
 
 /// Our sandbox, warm for a package.
 pub struct Ours<'c> {
@@ -28,14 +28,14 @@ impl<'c> Ours<'c> {
         &self.sandbox
     }
 
-    fn patched(&self, round: usize) -> Result<Tree> {
-        let file = self.case.patched(&self.tree, round)?;
+    fn patched(&self, round: usize, place: Place) -> Result<Tree> {
+        let file = self.case.patched(&self.tree, round, place)?;
         Ok(self.tree.with(RepoPath::new(self.case.patched)?, file)?)
     }
 
     /// Patch, test, and how many tests passed.
-    pub fn cycle(&self, round: usize, extent: Extent) -> Result<usize> {
-        let tree = self.patched(round)?;
+    pub fn cycle(&self, round: usize, (place, extent): Work) -> Result<usize> {
+        let tree = self.patched(round, place)?;
         let files = TestSelection::Files(self.case.files(&tree, extent)?);
         let output = self.sandbox.open(&tree)?.run(&Command::tests(files))?;
         let report = output.report.unwrap_or_default();
@@ -63,7 +63,7 @@ impl<'c> Ours<'c> {
     /// Changes a workspace.
     pub fn change(&self, workspace: &mut Option<WasiWorkspace>, round: usize) -> Result<()> {
         if let Some(workspace) = workspace {
-            let file = self.case.patched(&self.tree, round)?;
+            let file = self.case.patched(&self.tree, round, Place::Function)?;
             workspace.write(&RepoPath::new(self.case.patched)?, Some(file))?;
         }
         Ok(())

@@ -6,7 +6,7 @@ use ssr_core::Tree;
 use ssr_examples::{Failure, Package, Result};
 use ssr_sandbox::write_folder;
 
-use crate::case::{Case, Extent};
+use crate::case::{Case, Extent, Place, Work};
 
 /// The image of the container peer, as `ssr-sandbox/tests/container/image.sh` makes it.
 const IMAGE: &str = "ssr-sandbox-test";
@@ -35,8 +35,24 @@ impl<'c> Checkout<'c> {
         Ok(Self { root: root.to_owned(), folder, site_packages, case, tree })
     }
 
-    pub fn patch(&self, round: usize) -> Result<()> {
-        let file = self.case.patched(&self.tree, round)?;
+    /// Makes the folder what it was before anything ran in it, without bytecode.
+    pub fn restore(&self) -> Result<()> {
+        // The folder itself stays: containers have it mounted.
+        for entry in std::fs::read_dir(&self.folder).map_err(|error| broke(&error))? {
+            let path = entry.map_err(|error| broke(&error))?.path();
+            let removed = if path.is_dir() {
+                std::fs::remove_dir_all(&path)
+            } else {
+                std::fs::remove_file(&path)
+            };
+            removed.map_err(|error| broke(&error))?;
+        }
+        write_folder(&self.tree, &self.folder)
+            .map_err(|error| Failure::Infrastructure(error.to_string()))
+    }
+
+    pub fn patch(&self, round: usize, place: Place) -> Result<()> {
+        let file = self.case.patched(&self.tree, round, place)?;
         std::fs::write(self.folder.join(self.case.patched), file.bytes())
             .map_err(|error| broke(&error))
     }
@@ -105,8 +121,8 @@ impl<'c> Peer<'c> {
     }
 
     /// Patch, test, and how many tests passed.
-    pub fn cycle(&self, round: usize, extent: Extent) -> Result<usize> {
-        self.checkout.patch(round)?;
+    pub fn cycle(&self, round: usize, (place, extent): Work) -> Result<usize> {
+        self.checkout.patch(round, place)?;
         let files = self.checkout.case.files(&self.checkout.tree, extent)?;
         let files = files.iter().map(ToString::to_string);
         let text = self.python(pytest().chain(files))?;

@@ -4,7 +4,8 @@ use std::time::Instant;
 use ssr_examples::bench::Row;
 use ssr_examples::{Failure, Package, Result};
 
-use crate::case::{Case, Extent};
+use crate::CYCLE;
+use crate::case::Case;
 use crate::ours::Ours;
 use crate::peer::{Checkout, Peer};
 
@@ -22,12 +23,10 @@ pub fn rows(
     // Each thread of the peer patches files of its own.
     let other = Checkout::new(&checkout.root.with_extension("2"), case, package)?;
     let natives = [Peer::native(checkout)?, Peer::native(&other)?];
-    natives[1].cycle(0, Extent::File)?;
-    let ours =
-        [1, THREADS].map(|n| rate(n, rounds, |_, round| ours.cycle(round, Extent::File).map(drop)));
-    let theirs = [1, THREADS].map(|n| {
-        rate(n, rounds, |thread, round| natives[thread].cycle(round, Extent::File).map(drop))
-    });
+    natives[1].cycle(0, CYCLE)?;
+    let ours = [1, THREADS].map(|n| rate(n, rounds, |_, round| ours.cycle(round, CYCLE).map(drop)));
+    let theirs = [1, THREADS]
+        .map(|n| rate(n, rounds, |thread, round| natives[thread].cycle(round, CYCLE).map(drop)));
     let ([one, two], [their_one, their_two]) = (both(ours)?, both(theirs)?);
     let (name, threads) = (case.name(), THREADS as f64);
     let native = natives[0].name;

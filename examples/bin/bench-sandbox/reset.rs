@@ -4,6 +4,7 @@ use std::process::Command;
 use ssr_examples::Result;
 use ssr_examples::bench::{Row, median};
 
+use crate::case::Place;
 use crate::measure::{median_of, time};
 use crate::ours::Ours;
 use crate::peer::{Checkout, Peer, printed};
@@ -57,7 +58,7 @@ fn git(checkout: &Checkout, rounds: usize) -> Result<f64> {
     let patched = checkout.root.join("copy").join(checkout.case.patched);
     let mut times = Vec::new();
     for round in 1..=rounds {
-        let file = checkout.case.patched(&checkout.tree, round)?;
+        let file = checkout.case.patched(&checkout.tree, round, Place::Function)?;
         std::fs::write(&patched, file.bytes()).map_err(|error| crate::peer::broke(&error))?;
         times.push(time(|| {
             git(&["checkout", "--quiet", "."])?;

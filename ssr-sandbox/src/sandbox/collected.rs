@@ -44,17 +44,12 @@ pub(super) struct Collected {
     pub(super) selection: Selection,
     pub(super) paused: Arc<Paused>,
     footprint: Footprint,
-    /// The modules that may differ, by where their files are.
-    sources: BTreeMap<Place, Source>,
+    /// The files of modules that may differ.
+    sources: BTreeMap<Ino, String>,
     /// Folders of bytecode.
     caches: BTreeSet<Ino>,
     /// Where the bytecode is that was looked at. A source without it is compiled instead.
     bytecode: BTreeMap<Ino, Place>,
-}
-
-struct Source {
-    path: String,
-    ino: Ino,
 }
 
 impl Collected {
@@ -100,45 +95,33 @@ impl Collected {
     /// `vfs` from the start; `None` when that would not be enough.
     pub(super) fn changes(&self, vfs: &Vfs) -> Option<Vec<String>> {
         let difference = vfs.differences(&self.footprint);
-        let mut changed = BTreeSet::new();
-        for place in difference.names {
-            match (vfs.leads_to(place.0, &place.1), self.sources.get(&place)) {
-                (Some(ino), Some(source)) if vfs.has_file(ino) => {
-                    changed.insert(&source.path);
-                }
-                (None, _) if self.caches.contains(&place.0) => {}
-                _ => return None,
-            }
+        let is_gone = |(at, name): &Place| vfs.leads_to(*at, name).is_none();
+        if !difference.names.iter().all(|place| self.caches.contains(&place.0) && is_gone(place)) {
+            return None;
         }
+        let mut changed = BTreeSet::new();
         for ino in difference.inodes {
-            let is_gone = |(at, name): &Place| vfs.leads_to(*at, name).is_none();
             if self.caches.contains(&ino) || self.bytecode.get(&ino).is_some_and(is_gone) {
                 continue;
             }
-            // A file that took the place of this one was seen above.
-            let (place, source) = self.sources.iter().find(|(_, source)| source.ino == ino)?;
-            if vfs.leads_to(place.0, &place.1) == Some(ino) {
-                changed.insert(&source.path);
-            }
+            changed.insert(self.sources.get(&ino)?);
         }
         Some(changed.into_iter().cloned().collect())
     }
 }
 
-type Places = (BTreeMap<Place, Source>, BTreeSet<Ino>);
+type Places = (BTreeMap<Ino, String>, BTreeSet<Ino>);
 
 /// Where the files are that may change, which nobody but an import has looked at, with their
 /// folders of bytecode.
 fn places(vfs: &Vfs, footprint: &Footprint, changeable: &[u8]) -> Places {
     let (mut sources, mut caches) = (BTreeMap::new(), BTreeSet::new());
     for path in String::from_utf8_lossy(changeable).split('\0') {
-        let Some((folder, name)) = path.rsplit_once('/') else { continue };
-        let (Some(directory), Some(ino)) = (vfs.ino(folder), vfs.ino(path)) else { continue };
-        if footprint.opened(ino) {
-            continue;
+        let Some((folder, _)) = path.rsplit_once('/') else { continue };
+        if let Some(ino) = vfs.ino(path).filter(|ino| !footprint.opened(*ino)) {
+            caches.extend(vfs.ino(&format!("{folder}/{CACHE}")));
+            sources.insert(ino, path.to_owned());
         }
-        caches.extend(vfs.ino(&format!("{folder}/{CACHE}")));
-        sources.insert((directory, name.into()), Source { path: path.to_owned(), ino });
     }
     (sources, caches)
 }

@@ -124,11 +124,6 @@ impl Vfs {
         if self.has(directory) { self.child(directory, name) } else { None }
     }
 
-    /// Whether there is a regular file of this number.
-    pub(crate) fn has_file(&self, ino: Ino) -> bool {
-        self.has(ino) && matches!(self.node(ino).kind, Kind::File { .. })
-    }
-
     /// The number of what `path` leads to.
     pub(crate) fn ino(&self, path: &str) -> Option<Ino> {
         self.lookup(Ino::ROOT, path, true).ok()

@@ -6,6 +6,7 @@ mod support;
 mod behaviour;
 mod conformance;
 
+mod collected;
 mod determinism;
 mod django;
 mod gates;

@@ -24,7 +24,7 @@ fn run(sandbox: &WasiSandbox, tree: &Tree, command: &Command) -> (bool, Output) 
 }
 
 /// Objects lie elsewhere in an interpreter that started another way.
-fn without_addresses(mut output: Output) -> Output {
+pub fn without_addresses(mut output: Output) -> Output {
     let text = output.stdout_text().into_owned();
     let (first, rest) = text.split_once(" at 0x").unwrap_or((&text, ""));
     let is_digit = |c: char| c.is_ascii_hexdigit();
