@@ -6,7 +6,7 @@ use ssr_core::Tree;
 use ssr_examples::{Failure, Package, Result};
 use ssr_sandbox::write_folder;
 
-use crate::case::{Case, Extent, Place, Work};
+use crate::case::{Case, Place, Work};
 
 /// The image of the container peer, as `ssr-sandbox/tests/container/image.sh` makes it.
 const IMAGE: &str = "ssr-sandbox-test";
