@@ -2,6 +2,7 @@
 //! are present.
 
 mod case;
+mod clone;
 mod measure;
 mod memory;
 mod ours;
@@ -111,6 +112,7 @@ fn bench(case: &Case, guest: &Guest, rounds: usize, in_full: bool) -> Result<Vec
     if in_full {
         let start = in_turns(rounds, |_| ours.nothing(), &peers, |peer, _| peer.nothing())?;
         rows.extend(start.rows("start Python and print", &peers));
+        rows.push(clone::row(guest, &peers[0], rounds)?);
         rows.extend(reset::rows(&ours, &checkout, &peers, rounds)?);
         rows.extend(rate::rows(case, &ours, &package, &checkout, rounds)?);
         rows.extend(memory::row(case, guest, &package, &peers[0])?);

@@ -82,8 +82,8 @@ impl WasiSandbox {
     ) -> Result<Option<Start>> {
         let due = {
             let mut warm = self.kept();
-            let mut collected = warm.iter().flat_map(|warm| warm.collected(selection));
-            if let Some(start) = collected.find_map(|collected| Start::collected(collected, vfs)) {
+            let mut collected = warm.iter_mut().filter_map(|warm| warm.collected(selection));
+            if let Some(start) = collected.find_map(|collected| Start::collected(&collected, vfs)) {
                 return Ok(Some(start));
             }
             let serves =

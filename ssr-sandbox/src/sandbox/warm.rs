@@ -34,7 +34,7 @@ pub(super) struct Warm {
     /// The test runs that sessions were prepared for.
     runs: Vec<(Process, Layout)>,
     pub(super) sessions: Vec<Arc<Session>>,
-    /// The one that was made last comes last.
+    /// The one that was used last comes last.
     collected: Vec<Arc<Collected>>,
     /// Selections of tests that ran once, and whether they ran again.
     used: Vec<(Selection, bool)>,
@@ -119,8 +119,11 @@ impl Warm {
     }
 
     /// The session with its tests collected for this selection.
-    pub(super) fn collected(&self, selection: &Selection) -> Option<&Arc<Collected>> {
-        self.collected.iter().find(|collected| collected.selection == *selection)
+    pub(super) fn collected(&mut self, selection: &Selection) -> Option<Arc<Collected>> {
+        let at = self.collected.iter().position(|other| other.selection == *selection)?;
+        let found = self.collected.remove(at);
+        self.collected.push(Arc::clone(&found));
+        Some(found)
     }
 
     /// Notes that the selection runs; true the second time.
@@ -142,11 +145,10 @@ impl Warm {
         (self.tree.clone(), self.vfs.clone())
     }
 
-    /// Keeps the session, if need be instead of the oldest.
+    /// Keeps the session, if need be instead of the one that was not used for longest.
     pub(super) fn keep(&mut self, collected: Collected) {
         if self.collected.len() == COLLECTED {
-            let oldest = self.collected.remove(0);
-            self.used.retain(|(used, _)| *used != oldest.selection);
+            self.collected.remove(0);
         }
         self.collected.push(Arc::new(collected));
     }

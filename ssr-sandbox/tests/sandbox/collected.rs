@@ -319,3 +319,22 @@ fn leaving_with_the_status_of_a_refusal_is_no_refusal() {
     let at_once = original.with(path("lib.py"), file("import os\nos._exit(113)\n")).unwrap();
     assert_eq!(run(&warm, &at_once, &all()), (false, run(sandbox(), &at_once, &all()).1));
 }
+
+#[test]
+fn tampering_in_an_exchanged_function_is_noticed() {
+    let warm = own_sandbox();
+    let original = repository();
+    warm.warm(&original, &all()).unwrap();
+    assert!(run(&warm, &original, &all()).0);
+    let replaced = "import _pytest.reports as r; r.TestReport.longreprtext = None";
+    for attack in ["import sys; sys.settrace(print); sys.settrace(None)", replaced] {
+        let new = format!("{attack}; return 9");
+        let code = CODE.trim_start().replace("return self.size ** 2", &new);
+        let tree = original.with(path("subject.py"), file(&code)).unwrap();
+        let ours = run(&warm, &tree, &all());
+        assert_eq!(ours, (true, run(sandbox(), &tree, &all()).1), "{attack}");
+        let report = ours.1.report.unwrap();
+        assert!(!report.tampering().is_empty(), "{attack}");
+        assert_eq!(report.counts().passed, 0, "{attack}");
+    }
+}
