@@ -21,32 +21,17 @@ const RELEASES: [[&str; 2]; 5] = [
 /// The folder with the unpacked wheels of [`CODE`].
 pub fn code() -> Result<PathBuf, String> {
     let folder = target().join("corpora").join("code");
-    unless_there(&folder, |new| {
-        for requirement in CODE {
-            let wheel = download(new, &["--only-binary", ":all:"], requirement)?;
-            let [module, zipfile, extract] = ["-m", "zipfile", "-e"].map(OsStr::new);
-            run("python3", &[module, zipfile, extract, wheel.as_os_str(), new.as_os_str()])?;
-            std::fs::remove_file(&wheel)
-                .map_err(|error| format!("{}: {error}", wheel.display()))?;
-        }
-        Ok(())
-    })
+    unless_there(&folder, |new| CODE.iter().try_for_each(|requirement| unpack(requirement, new)))
 }
 
-/// The folder with `PACKAGE/old` and `PACKAGE/new` for each of [`RELEASES`]: source distributions,
-/// for which pip runs the build backend of the package.
+/// The folder with `PACKAGE/old` and `PACKAGE/new` for each of [`RELEASES`].
 pub fn releases() -> Result<PathBuf, String> {
     let folder = target().join("corpora").join("releases");
     unless_there(&folder, |new| {
         for versions in RELEASES {
             let name = versions[0].split("==").next().unwrap_or(versions[0]);
             for (requirement, side) in versions.into_iter().zip(["old", "new"]) {
-                let folder = new.join(name).join(side);
-                let archive = download(&folder, &["--no-binary", ":all:"], requirement)?;
-                let [extract, into, strip] = ["-xzf", "-C", "--strip-components=1"].map(OsStr::new);
-                run("tar", &[extract, archive.as_os_str(), into, folder.as_os_str(), strip])?;
-                std::fs::remove_file(&archive)
-                    .map_err(|error| format!("{}: {error}", archive.display()))?;
+                unpack(requirement, &new.join(name).join(side))?;
             }
         }
         Ok(())
@@ -71,18 +56,23 @@ fn unless_there(
     Ok(folder.to_owned())
 }
 
-/// Downloads one distribution into a folder and says which file it is.
-fn download(folder: &Path, kind: &[&str], requirement: &str) -> Result<PathBuf, String> {
+/// Downloads a wheel and unpacks it in the folder: unlike a source distribution, pip runs nothing of
+/// it.
+fn unpack(requirement: &str, folder: &Path) -> Result<(), String> {
     println!("{requirement}: downloading");
+    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let before = files(folder);
-    let start = ["-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"];
-    let mut args: Vec<&OsStr> =
-        start.into_iter().chain(["download", "--no-deps"]).map(OsStr::new).collect();
-    args.extend(kind.iter().map(OsStr::new));
-    args.extend([OsStr::new("--dest"), folder.as_os_str(), OsStr::new(requirement)]);
+    let pip = ["-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet", "download"];
+    let wheel = ["--no-deps", "--only-binary", ":all:", "--dest"];
+    let mut args: Vec<&OsStr> = pip.into_iter().chain(wheel).map(OsStr::new).collect();
+    args.extend([folder.as_os_str(), OsStr::new(requirement)]);
     run("python3", &args)?;
-    let new = files(folder).into_iter().find(|file| !before.contains(file));
-    new.ok_or_else(|| format!("pip left nothing of {requirement} in {}", folder.display()))
+    let wheel = files(folder).into_iter().find(|file| !before.contains(file));
+    let wheel = wheel
+        .ok_or_else(|| format!("pip left nothing of {requirement} in {}", folder.display()))?;
+    let [module, zipfile, extract] = ["-m", "zipfile", "-e"].map(OsStr::new);
+    run("python3", &[module, zipfile, extract, wheel.as_os_str(), folder.as_os_str()])?;
+    std::fs::remove_file(&wheel).map_err(|error| format!("{}: {error}", wheel.display()))
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
