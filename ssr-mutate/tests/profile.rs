@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use ssr_core::RepoPath;
-use ssr_mutate::{Caps, Error, Mutator, MutatorBuilder, Profile, operators};
+use ssr_mutate::{Caps, Error, Mutator, MutatorBuilder, Profile, languages, operators};
 
 const SOURCE: &str = "def f(a, b):\n    if a < 1 and a == b:\n        a = -b\n    return a\n";
 
@@ -26,6 +26,28 @@ fn the_classic_profile_is_frozen() {
     assert_eq!(numbers, frozen);
     let ids: BTreeSet<_> = Profile::CLASSIC_42.iter().map(|(_, id)| *id).collect();
     assert_eq!(ids.len(), 42);
+}
+
+/// The 78 ids of the catalogue, in its order.
+const CATALOGUE: [&str; 78] = [
+    "AOR", "AOD", "OSW", "BWR", "UOD", "ASR", "AUA", "RBR", "ROR", "MNR", "IEQ", "LCR", "CDL",
+    "NOD", "CNI", "CRP", "IDX", "SLB", "RNG", "BLR", "STR", "IFD", "GRD", "IFS", "ELD", "BCS",
+    "ZIL", "OIL", "RTV", "TER", "SSW", "EXW", "EXN", "EXS", "TRU", "RSD", "FND", "RLK", "VMI",
+    "AAU", "AAD", "WFN", "WCR", "ARS", "ARD", "FWD", "ELR", "ASD", "ASN", "TCD", "TCS", "ISN",
+    "TVF", "NCK", "MDA", "CPD", "SCD", "SFD", "CLV", "SCL", "IOD", "BCR", "DDL", "SUP", "AWD",
+    "ASY", "LKD", "LKN", "LKO", "LKR", "CVN", "JND", "CFD", "GDI", "FNS", "MSW", "CIV", "CKD",
+];
+
+#[test]
+fn python_has_every_operator_of_the_catalogue_and_with_it_of_the_classic_profile() {
+    let python = languages().iter().find(|language| language.name() == "python").unwrap();
+    let ids: Vec<_> = python.operators().iter().map(|operator| operator.id).collect();
+    let there: BTreeSet<_> = ids.iter().copied().collect();
+    assert_eq!(there, CATALOGUE.into());
+    assert_eq!(ids.len(), 78);
+    for (number, id) in Profile::CLASSIC_42 {
+        assert_eq!(CATALOGUE[usize::from(number) - 1], id);
+    }
 }
 
 #[test]
