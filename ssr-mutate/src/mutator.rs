@@ -14,7 +14,8 @@ use crate::{Coverage, Error, Profile, Result, Sampler, Site};
 const MAX_FILE_BYTES: usize = 4 << 20;
 
 /// Every site in `source`, in document order, with all operators and without caps. The language
-/// follows from the extension of `path`; no site is found in a file of an unknown language.
+/// follows from the extension of `path`; no site is found in a file of an unknown language, in one of
+/// more than 4 MiB, or where code nests a thousand deep.
 ///
 /// ```
 /// use ssr_core::RepoPath;

@@ -17,3 +17,30 @@ pub(crate) fn errors(tree: &Tree) -> usize {
         }
     }
 }
+
+/// How deep the nodes of a tree may lie. Code that people write stays far below; below this much of
+/// it, a function that calls itself for the parts of a node needs little of the stack.
+const MAX_DEPTH: usize = 1000;
+
+/// Whether no node lies deeper than [`MAX_DEPTH`].
+pub(crate) fn is_shallow(tree: &Tree) -> bool {
+    let mut cursor = tree.walk();
+    let mut depth = 0;
+    loop {
+        // A small subtree cannot be deep, so most of the tree need not be visited.
+        let room = MAX_DEPTH - depth;
+        if cursor.node().descendant_count() > room && cursor.goto_first_child() {
+            if room == 0 {
+                return false;
+            }
+            depth += 1;
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return true;
+            }
+            depth -= 1;
+        }
+    }
+}

@@ -40,11 +40,12 @@ impl Grammar {
         id.is_some_and(|id| self.fields[field as usize].contains(&id))
     }
 
-    /// `None` only if the linked grammar and the library disagree on their format.
+    /// `None` if the code nests so deeply that no one wrote it, or the linked grammar and the library
+    /// disagree on their format.
     pub(super) fn parse(&self, text: &str) -> Option<Tree> {
         let mut parser = Parser::new();
         parser.set_language(&self.language).ok()?;
-        parser.parse(text, None)
+        parser.parse(text, None).filter(crate::syntax::is_shallow)
     }
 
     #[cfg(test)]

@@ -3,6 +3,8 @@ use std::sync::LazyLock;
 
 use tree_sitter::{Language, Node, Parser, Tree};
 
+use crate::syntax;
+
 /// The syntax tree of Python as numbers: names are looked up once, not at every node.
 pub(super) struct Grammar {
     language: Language,
@@ -35,11 +37,12 @@ impl Grammar {
         id.is_some() && id == self.fields[field as usize]
     }
 
-    /// `None` only if the linked grammar and the library disagree on their format.
+    /// `None` if the code nests so deeply that no one wrote it, or the linked grammar and the library
+    /// disagree on their format.
     pub(super) fn parse(&self, text: &str) -> Option<Tree> {
         let mut parser = Parser::new();
         parser.set_language(&self.language).ok()?;
-        parser.parse(text, None)
+        parser.parse(text, None).filter(syntax::is_shallow)
     }
 }
 

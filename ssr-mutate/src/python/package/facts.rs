@@ -130,24 +130,25 @@ impl<'a> Facts<'a> {
 impl<'a> Collector<'a, '_> {
     fn walk(&mut self, tree: &Tree) {
         let mut cursor = tree.walk();
-        // The context of each open node's children.
-        let mut contexts = vec![Context::default()];
+        // The open nodes, each with the context of its children.
+        let mut open: Vec<(Node<'_>, Context)> = Vec::new();
         loop {
             let (node, field) = (cursor.node(), cursor.field_id());
-            let outer = contexts.last().copied().unwrap_or_default();
+            let (parent, outer) = open.last().copied().unzip();
             let is = |name| GRAMMAR.is_field(field, name);
-            let inner = node.is_named().then(|| self.enter(node, outer, &is)).flatten();
+            let enter = || self.enter(node, parent, outer.unwrap_or_default(), &is);
+            let inner = node.is_named().then(enter).flatten();
             if let Some(inner) = inner
                 && cursor.goto_first_child()
             {
-                contexts.push(inner);
+                open.push((node, inner));
                 continue;
             }
             while !cursor.goto_next_sibling() {
                 if !cursor.goto_parent() {
                     return;
                 }
-                contexts.pop();
+                open.pop();
             }
         }
     }
@@ -160,10 +161,10 @@ impl<'a> Collector<'a, '_> {
     fn enter(
         &mut self,
         node: Node<'_>,
+        parent: Option<Node<'_>>,
         mut context: Context,
         is: &dyn Fn(Field) -> bool,
     ) -> Option<Context> {
-        let parent = node.parent();
         let above = parent.map_or(Kind::Other, |parent| GRAMMAR.kind(parent));
         match GRAMMAR.kind(node) {
             Kind::Comment | Kind::GlobalStatement | Kind::NonlocalStatement => return None,
