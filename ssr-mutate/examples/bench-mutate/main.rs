@@ -8,7 +8,7 @@
 //! times.
 
 #[path = "../../../examples/src/bench.rs"]
-#[expect(dead_code, reason = "shared with the other benches, which use all of it")]
+#[allow(dead_code, reason = "shared with the other benches, which use all of it")]
 mod bench;
 mod oracle;
 mod ours;
