@@ -96,6 +96,9 @@ impl Git {
             ("core.autocrlf", "false"),
             ("user.name", "Test"),
             ("user.email", "test@example.org"),
+            // In the background it would remove folders into which another git is writing.
+            ("gc.auto", "0"),
+            ("maintenance.auto", "false"),
         ] {
             self.run(&["config", key, value]);
         }
