@@ -49,6 +49,7 @@ use header::Header;
 /// | quotes around a name that are broken, a date after a name without a tab | guesses the name | error or the name as written | a guess can hit another file |
 /// | `GIT binary patch` | applied when complete | error | a reviewable patch is text |
 /// | `Binary files … differ` outside of a git header | skipped | error | a change would be lost silently |
+/// | after a hunk, a line that begins with `@@ -` and is no hunk header | skipped, with the rest of the file's hunks | error | the same |
 /// | `diff --git` with two names and neither rename nor copy | treated as a rename | error | the target may exist |
 /// | `diff --git` with no header line after it, before a file that comes, goes, moves or has other names | error, assertion, or the wrong file | error | damaged patch |
 /// | only one of `old mode` and `new mode` | accepted | error | cannot be reversed |

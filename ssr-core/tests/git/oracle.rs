@@ -152,13 +152,14 @@ fn is_executable(path: &Path) -> bool {
 }
 
 /// Reasons of the table in [`Patch`]; git may accept what is refused for one of them.
-const STRICTER: [&str; 11] = [
+const STRICTER: [&str; 12] = [
     "has no change of its own",
     "two names, but neither",
     "creates this file twice",
     "before deleting it",
     "before renaming it",
     "binary content",
+    "broken hunk header",
     "symbolic links",
     "before the end",
     "would not be the last one",
