@@ -68,7 +68,6 @@ def collect(arguments, wanted):
 
 def _start(arguments, go_on):
     plugins, start, end = ssr_pytest.event_plugins()
-    prepared = []
 
     def stop(config, doit):
         session = _pytest.main.Session.from_config(config)
@@ -77,20 +76,19 @@ def _start(arguments, go_on):
         config.hook.pytest_sessionstart(session=session)
         # What `main` does on its way out belongs to the end of the second half.
         config._ensure_unconfigure = lambda: None
-        prepared.append(Session(arguments, session, start, end))
-        go_on(prepared[0])
-        raise _Started
+        prepared = Session(arguments, session, start, end)
+        go_on(prepared)
+        raise _Started(prepared)
 
     wrap, _pytest.main.wrap_session = _pytest.main.wrap_session, stop
     try:
         pytest.main(arguments, plugins=plugins)
-    except _Started:
-        pass
+    except _Started as started:
+        return started.args[0]
     finally:
         _pytest.main.wrap_session = wrap
-    if not prepared:
-        raise RuntimeError("pytest started no session")
-    return prepared[0]
+    # It ended by itself, on a wrong option or a missing file, say.
+    raise RuntimeError("pytest started no session")
 
 
 def survey(prepared):
