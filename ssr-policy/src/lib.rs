@@ -18,7 +18,7 @@ mod tokenizer;
 mod weights;
 
 pub use chat::{Rendered, render};
-pub use config::{ModelConfig, RopeParameters};
+pub use config::{Architecture, LayerType, ModelConfig, RopeScaling, WeightType};
 pub use error::{Error, Result};
 pub use local::LocalPolicy;
 pub use model::Model;

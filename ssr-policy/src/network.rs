@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor, Var};
 
-use crate::config::ModelConfig;
+use crate::config::{Architecture, ModelConfig, RopeScaling};
 use crate::error::{Error, Result};
 use crate::ops::{AttentionShape, Linear, Rotation, head_norm_rope, rms_norm, swiglu};
 
@@ -49,6 +49,14 @@ impl Network {
         mut tensors: impl Iterator<Item = Tensor>,
         linear: impl Fn(Tensor) -> Result<Linear>,
     ) -> Result<Self> {
+        if *config != (ModelConfig { architecture: Architecture::Qwen3, ..config.clone() })
+            || config.attention_bias
+            || config.rope_scaling != RopeScaling::None
+            || !config.layer_types.is_empty()
+        {
+            let problem = format!("{:?} cannot be run yet", config.architecture);
+            return Err(Error::Config { field: "model_type", problem });
+        }
         let mut next = || tensors.next().ok_or_else(|| Error::input("a weight is missing"));
         let embedding = next()?;
         let mut layer = || {
@@ -93,7 +101,7 @@ impl Network {
         positions: &[usize],
         mut attention: impl FnMut(usize, &Tensor, &Tensor, &Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        let rotation = Rotation::new(positions, self.config.head_dim, self.config.theta());
+        let rotation = Rotation::new(positions, self.config.head_dim, self.config.rope_theta);
         let tokens = Tensor::new(tokens, &Device::Cpu)?;
         let mut x = self.embedding.index_select(&tokens, 0)?;
         for (index, layer) in self.layers.iter().enumerate() {

@@ -8,7 +8,7 @@ use crate::error::Result;
 /// Standard deviation of freshly initialised weights, as in Hugging Face.
 const INITIAL_DEVIATION: f64 = 0.02;
 
-/// Random variables: norms are 1, everything else uniform with the deviation of Hugging Face's
+/// Random variables: norms are 1, biases 0, everything else uniform with the deviation of Hugging Face's
 /// initialisation, smaller for the projections that are added to the residual stream, whose number
 /// grows with depth. Uniform numbers need no library function, so every platform gets equal bits.
 pub(crate) fn random_vars(config: &ModelConfig, seed: Seed) -> Result<Vec<(String, Var)>> {
@@ -17,7 +17,9 @@ pub(crate) fn random_vars(config: &ModelConfig, seed: Seed) -> Result<Vec<(Strin
         let len = shape.iter().product();
         let residual = name.contains("o_proj") || name.contains("down_proj");
         let deviation = if residual { INITIAL_DEVIATION / depth } else { INITIAL_DEVIATION };
-        let values = if shape.len() == 1 {
+        let values = if name.ends_with(".bias") {
+            vec![0.0; len]
+        } else if shape.len() == 1 {
             vec![1.0; len]
         } else {
             uniform(seed.derive(&name), deviation, len)

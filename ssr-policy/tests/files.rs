@@ -74,9 +74,9 @@ fn corrupt_models_are_refused_with_the_file_and_the_reason() {
     };
     assert!(Model::load(dir.path()).unwrap_err().to_string().contains("config.json"));
     refuse("config.json", b"{", "config.json");
-    refuse("config.json", b"{\"vocab_size\": -1}", "not a Qwen3 configuration");
+    refuse("config.json", b"{\"vocab_size\": -1}", "not a model configuration");
     let json = serde_json::to_string(&config()).unwrap();
-    refuse("config.json", json.replace("qwen3", "llama").as_bytes(), "model_type");
+    refuse("config.json", json.replace("qwen3", "gpt2").as_bytes(), "model_type");
     let wide = json.replace("\"hidden_size\":32", "\"hidden_size\":64");
     refuse("config.json", wide.as_bytes(), "has shape [300, 32]");
     let deep = json.replace("\"num_hidden_layers\":1", "\"num_hidden_layers\":2");
