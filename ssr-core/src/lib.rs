@@ -21,6 +21,7 @@ mod reward;
 mod sandbox;
 mod seed;
 mod suite;
+mod token_set;
 mod trajectory;
 mod tree;
 
@@ -35,8 +36,8 @@ pub use line_index::LineIndex;
 pub use patch::{FileChange, FileMode, FilePatch, Hunk, HunkLine, LineKind, Patch};
 pub use path::RepoPath;
 pub use policy::{
-    Completion, FinishReason, Message, Policy, PolicyError, Request, Sampling, Segment, Speaker,
-    Usage,
+    Completion, FinishReason, Grammar, Message, Policy, PolicyError, Request, Sampling, Segment,
+    Speaker, Usage,
 };
 pub use pytest::{PYTEST_PARSER, pytest_script};
 pub use report::{Outcome, TestCounts, TestId, TestReport};
@@ -47,6 +48,7 @@ pub use sandbox::{
 };
 pub use seed::Seed;
 pub use suite::{SuiteRun, Suites};
+pub use token_set::TokenSet;
 pub use trajectory::{Episode, Role, Strategy, TokenTrace, Trajectory, Turn};
 pub use tree::{File, Tree, TreeHash};
 

@@ -33,22 +33,38 @@ pub struct Message {
     pub speaker: Speaker,
     /// What is said.
     pub text: String,
+    /// The tool that answers, for a message of a tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The tokens that the model drew, for a message of the assistant that is a completion. They
+    /// go into the next prompt as they are; the text is not tokenised again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<Vec<u32>>,
 }
 
 impl Message {
     /// A message of the system.
     pub fn system(text: impl Into<String>) -> Self {
-        Self { speaker: Speaker::System, text: text.into() }
+        Self::new(Speaker::System, text)
     }
 
     /// A message of the user.
     pub fn user(text: impl Into<String>) -> Self {
-        Self { speaker: Speaker::User, text: text.into() }
+        Self::new(Speaker::User, text)
     }
 
-    /// A message of the assistant.
+    /// A message of the assistant. Use [`Completion::message`] for what the model itself said.
     pub fn assistant(text: impl Into<String>) -> Self {
-        Self { speaker: Speaker::Assistant, text: text.into() }
+        Self::new(Speaker::Assistant, text)
+    }
+
+    /// What a tool returned.
+    pub fn tool(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..Self::new(Speaker::Tool, text) }
+    }
+
+    fn new(speaker: Speaker, text: impl Into<String>) -> Self {
+        Self { speaker, text: text.into(), name: None, tokens: None }
     }
 }
 
@@ -84,6 +100,28 @@ pub enum Segment {
         /// Texts that end the segment.
         stop: Vec<String>,
     },
+    /// Text of a formal language, drawn token by token from the model's own distribution restricted
+    /// to the tokens that can still become such a text. It ends where nothing can follow, at the
+    /// end of the message (allowed wherever the text is complete), or at the limit.
+    Grammar {
+        /// The language.
+        grammar: Grammar,
+        /// The most tokens that are sampled.
+        max_tokens: usize,
+    },
+}
+
+/// A formal language for [`Segment::Grammar`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Grammar {
+    /// JSON that is valid against this JSON schema.
+    JsonSchema(String),
+    /// Texts that this regular expression matches from their start to their end.
+    Regex(String),
+    /// A context-free grammar in the notation of Lark; its first rule is `start`.
+    Lark(String),
 }
 
 /// How tokens are drawn.
@@ -123,6 +161,12 @@ impl Completion {
     /// The whole answer.
     pub fn text(&self) -> String {
         self.parts.concat()
+    }
+
+    /// The answer as a message that carries its tokens, for the next request of a conversation.
+    pub fn message(&self) -> Message {
+        let tokens = self.trace.as_ref().map(|trace| trace.ids.clone());
+        Message { tokens, ..Message::assistant(self.text()) }
     }
 }
 

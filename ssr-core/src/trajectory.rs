@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::TokenSet;
+
 /// The tokens of one answer with all that training needs to know of each. The four vectors have
 /// the same length.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -9,10 +11,10 @@ pub struct TokenTrace {
     /// Token ids.
     pub ids: Vec<u32>,
     /// Natural-log probability of each token under the distribution it was drawn from: after
-    /// temperature, truncation and the restriction of a choice. 0 for tokens that were not drawn.
+    /// temperature, truncation and the restriction of a choice or grammar. 0 for tokens that were not drawn.
     pub logprobs: Vec<f32>,
     /// The same under the model itself: temperature 1, no truncation, but restricted to the allowed
-    /// tokens of a choice. This is what the trainer recomputes.
+    /// tokens of a choice or grammar. This is what the trainer recomputes.
     pub model_logprobs: Vec<f32>,
     /// The loss mask: whether the token was drawn by the model.
     pub sampled: Vec<bool>,
@@ -20,7 +22,7 @@ pub struct TokenTrace {
     pub versions: Vec<u64>,
     /// The tokens among which the model could choose, where it was restricted, by position.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub allowed: BTreeMap<usize, Vec<u32>>,
+    pub allowed: BTreeMap<usize, TokenSet>,
 }
 
 impl TokenTrace {

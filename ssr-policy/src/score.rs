@@ -1,4 +1,5 @@
 use candle_core::Tensor;
+use ssr_core::TokenSet;
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
@@ -21,7 +22,7 @@ pub struct Target<'a> {
     pub position: usize,
     /// The tokens that it competed with, as recorded in `TokenTrace::allowed`; `None` for the whole
     /// vocabulary.
-    pub allowed: Option<&'a [u32]>,
+    pub allowed: Option<&'a TokenSet>,
 }
 
 /// What [`Model::score`] returns, one entry per target in the order (sequence, target).
@@ -73,21 +74,15 @@ impl Target<'_> {
             return Err(Error::input(problem));
         }
         let token = tokens[position];
-        let allowed = self.allowed.map(|allowed| {
-            let mut allowed = allowed.to_vec();
-            allowed.sort_unstable();
-            allowed.dedup();
-            allowed
-        });
-        if let Some(allowed) = &allowed {
-            if allowed.binary_search(&token).is_err() {
+        if let Some(allowed) = self.allowed {
+            if !allowed.contains(token) {
                 let problem =
                     format!("token {token} at {position} is not among its allowed tokens");
                 return Err(Error::input(problem));
             }
-            check_ids(config, allowed)?;
+            check_ids(config, &Vec::from_iter(allowed.max()))?;
         }
-        Ok(Scored { token, allowed })
+        Ok(Scored { token, allowed: self.allowed.cloned() })
     }
 }
 

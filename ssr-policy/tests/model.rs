@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{Activation, VarBuilder};
 use candle_transformers::models::qwen3;
-use ssr_core::Seed;
+use ssr_core::{Seed, TokenSet};
 use ssr_policy::{Model, ModelConfig, ScoredSequence, Target};
 
 /// Small enough to be quick, with more query heads than key heads and an untied output head.
@@ -107,10 +107,9 @@ fn every_variable_gets_a_gradient() {
 fn gradients_predict_the_change_of_the_loss() {
     let model = perturbed(small_config());
     let tokens = tokens(133, 6);
-    let allowed: Vec<u32> = (0..300).step_by(3).chain([tokens[40]]).collect();
+    let allowed: TokenSet = (0..300).step_by(3).chain([tokens[40]]).collect();
     let loss = || {
-        let target =
-            |position| Target { position, allowed: (position == 40).then_some(&allowed[..]) };
+        let target = |position| Target { position, allowed: (position == 40).then_some(&allowed) };
         let targets = (30..133).map(target).collect();
         let sequence = ScoredSequence { tokens: &tokens, targets };
         model.score(&[sequence]).unwrap().logprobs.mean_all().unwrap()
@@ -163,7 +162,8 @@ fn packing_does_not_change_a_bit() {
 fn impossible_targets_are_refused() {
     let model = Model::new(small_config(), Seed::new(1)).unwrap();
     let refuse = |tokens: &[u32], position, allowed: Option<&[u32]>, reason: &str| {
-        let targets = vec![Target { position, allowed }];
+        let allowed: Option<TokenSet> = allowed.map(|tokens| tokens.iter().copied().collect());
+        let targets = vec![Target { position, allowed: allowed.as_ref() }];
         let error = model.score(&[ScoredSequence { tokens, targets }]).unwrap_err().to_string();
         assert!(error.contains(reason), "{error}");
     };

@@ -69,7 +69,7 @@ fn score(model: &Model, completions: &[Completion]) -> Vec<Vec<f32>> {
             let trace = completion.trace.as_ref().unwrap();
             let target = |i| Target {
                 position: completion.prompt.len() + i,
-                allowed: trace.allowed.get(&i).map(Vec::as_slice),
+                allowed: trace.allowed.get(&i),
             };
             let targets = (0..trace.len()).filter(|&i| trace.sampled[i]).map(target).collect();
             ScoredSequence { tokens, targets }
@@ -166,7 +166,7 @@ fn an_answer_has_the_shape_that_was_asked_for() {
         assert_eq!(lengths, [trace.len(); 4]);
         for (position, allowed) in &trace.allowed {
             assert!(trace.sampled[*position] && allowed.len() > 1);
-            assert!(allowed.contains(&trace.ids[*position]));
+            assert!(allowed.contains(trace.ids[*position]));
             // Near-uniform weights: the mask must be what makes these likely.
             let uniform = (allowed.len() as f32).recip().ln();
             assert!((trace.logprobs[*position] - uniform).abs() < 1.0);

@@ -110,7 +110,7 @@ pub fn score(model: &Model, sequences: &[TrainSequence]) -> Result<TargetScores>
                 .iter()
                 .map(|target| Target {
                     position: target.position,
-                    allowed: target.allowed.as_deref(),
+                    allowed: target.allowed.as_ref(),
                 })
                 .collect(),
         })

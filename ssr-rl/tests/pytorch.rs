@@ -2,6 +2,7 @@
 
 use candle_core::{D, Device, Tensor, Var};
 use serde::Deserialize;
+use ssr_core::TokenSet;
 use ssr_rl::{
     AdamW, Batch, Behaviour, Gradients, GrpoConfig, OptimizerConfig, TargetScores, TrainSequence,
     TrainTarget, TrainUse, policy_gradient,
@@ -100,7 +101,7 @@ struct LossCase {
     high: f64,
     vocab: usize,
     logits: Vec<Vec<f32>>,
-    allowed: Vec<Option<Vec<u32>>>,
+    allowed: Vec<Option<TokenSet>>,
     ids: Vec<u32>,
     logprobs: Vec<f32>,
     behaviour: Vec<f32>,
@@ -130,8 +131,9 @@ impl LossCase {
             .map(|sequence| {
                 let target = &sequence.targets[0];
                 let row = logits.get(target.position - 1).unwrap();
-                let all: Vec<u32> = (0..self.vocab as u32).collect();
-                let allowed = target.allowed.clone().unwrap_or(all);
+                let all = || (0..self.vocab as u32).collect();
+                let allowed: Vec<u32> =
+                    target.allowed.as_ref().map_or_else(all, |set| set.iter().collect());
                 let token = sequence.tokens[target.position];
                 let index = allowed.iter().position(|id| *id == token).unwrap();
                 let allowed = Tensor::new(allowed, &Device::Cpu).unwrap();

@@ -112,7 +112,7 @@ impl<'a> Answer<'a> {
     /// Takes the token that was drawn as [`Self::next`] asked.
     pub(super) fn accept(&mut self, drawn: Drawn, draw: Draw, version: u64) {
         if let Draw::Among(allowed) = draw {
-            self.trace.allowed.insert(self.trace.len(), allowed);
+            self.trace.allowed.insert(self.trace.len(), allowed.into_iter().collect());
         }
         self.push(drawn.token, Some(drawn), version);
         match self.plan.get_mut(self.segment) {

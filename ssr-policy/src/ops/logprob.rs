@@ -2,6 +2,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
+use ssr_core::TokenSet;
 
 use super::gemm::{Matrix, exact_rows};
 use super::math::{exp_in_place, max};
@@ -16,8 +17,8 @@ const SUM: usize = 4096;
 #[derive(Debug, Clone)]
 pub(crate) struct Scored {
     pub(crate) token: u32,
-    /// Sorted; `None` for the whole vocabulary.
-    pub(crate) allowed: Option<Vec<u32>>,
+    /// `None` for the whole vocabulary.
+    pub(crate) allowed: Option<TokenSet>,
 }
 
 /// ln Σ exp(logit): what has to be subtracted from a logit to make it a log-probability.
@@ -40,7 +41,11 @@ impl Scored {
             None => logits,
             Some(allowed) => {
                 scratch.clear();
-                scratch.extend(allowed.iter().map(|&token| logits[token as usize]));
+                for range in allowed.ranges() {
+                    scratch.extend_from_slice(
+                        &logits[*range.start() as usize..=*range.end() as usize],
+                    );
+                }
                 scratch
             }
         }
@@ -66,9 +71,9 @@ impl Scored {
             Some(allowed) => {
                 scratch.clear();
                 scratch
-                    .extend(allowed.iter().map(|&token| exp(logits[token as usize] - normaliser)));
+                    .extend(allowed.iter().map(|token| exp(logits[token as usize] - normaliser)));
                 logits.fill(0.0);
-                for (&token, probability) in allowed.iter().zip(scratch) {
+                for (token, probability) in allowed.iter().zip(scratch) {
                     logits[token as usize] = -grad * *probability;
                 }
             }

@@ -138,7 +138,7 @@ fn token_logprobs_are_log_softmax_over_the_allowed_tokens() {
         let mask = (0..rows).flat_map(|row| {
             let allowed = scored(row).allowed;
             (0..vocabulary as u32).map(move |token| match &allowed {
-                Some(allowed) if !allowed.contains(&token) => -1e9,
+                Some(allowed) if !allowed.contains(token) => -1e9,
                 _ => 0f32,
             })
         });
@@ -155,8 +155,10 @@ fn token_logprobs_are_log_softmax_over_the_allowed_tokens() {
 fn entropies_are_those_of_the_distributions() {
     let (hidden, head) =
         (var(&[2, 4], 1), Tensor::zeros((8, 4), DType::F32, &Device::Cpu).unwrap());
-    let scored =
-        vec![Scored { token: 3, allowed: None }, Scored { token: 3, allowed: Some(vec![1, 3]) }];
+    let scored = vec![
+        Scored { token: 3, allowed: None },
+        Scored { token: 3, allowed: Some([1, 3].into_iter().collect()) },
+    ];
     let (_, entropies) = token_logprobs(&hidden, &head, scored).unwrap();
     assert!((entropies[0] - 8f32.ln()).abs() < 1e-6 && (entropies[1] - 2f32.ln()).abs() < 1e-6);
 }

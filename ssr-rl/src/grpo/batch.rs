@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 
-use ssr_core::{Episode, Role};
+use ssr_core::{Episode, Role, TokenSet};
 
 use super::{GrpoConfig, advantages};
 use crate::{Error, Result};
@@ -22,7 +22,7 @@ pub struct TrainTarget {
     /// Its position, 1 or more.
     pub position: usize,
     /// The tokens among which it was drawn, `None` for the whole vocabulary.
-    pub allowed: Option<Vec<u32>>,
+    pub allowed: Option<TokenSet>,
 }
 
 /// What one episode contributes to a [`TrainSequence`].
@@ -176,7 +176,7 @@ fn layout(
             if !logprob.is_finite() {
                 return Err(wrong(episode, format!("token {at} has log-probability {logprob}")));
             }
-            if allowed.is_some_and(|allowed| !allowed.contains(&trace.ids[at])) {
+            if allowed.is_some_and(|allowed| !allowed.contains(trace.ids[at])) {
                 return Err(wrong(episode, format!("token {at} is not among its allowed tokens")));
             }
             let staleness = version.saturating_sub(trace.versions[at]);
@@ -211,7 +211,7 @@ mod tests {
             model_logprobs: vec![-0.5; ids.len()],
             sampled: sampled.to_vec(),
             versions: vec![version; ids.len()],
-            allowed: [(0, vec![7, 8, 9])].into(),
+            allowed: [(0, [7, 8, 9].into_iter().collect())].into(),
         };
         let turns = vec![Turn { context: vec![1, 2], answer, text: String::new() }];
         Episode {
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(batch.sequences[1].tokens, [1, 2, 8, 5, 6]);
         let targets = &batch.sequences[1].targets;
         assert_eq!(targets.iter().map(|target| target.position).collect::<Vec<_>>(), [2, 4]);
-        assert_eq!(targets[0].allowed.as_deref(), Some(&[7, 8, 9][..]));
+        assert_eq!(targets[0].allowed, Some([7, 8, 9].into_iter().collect()));
         assert_eq!((targets[1].allowed.as_ref(), batch.tokens), (None, 4));
     }
 
