@@ -134,11 +134,17 @@ pub struct Sampling {
     pub top_p: f32,
     /// Keeps this many most likely tokens; 0 keeps all. Default: 0.
     pub top_k: usize,
+    /// Keeps the tokens that are at least this many times as likely as the most likely one.
+    /// Default: 0 (all).
+    pub min_p: f32,
+    /// Divides the positive logits of tokens that occurred already, in the conversation or in the
+    /// answer, and multiplies the negative ones (Keskar et al., 2019). Default: 1 (no penalty).
+    pub repetition_penalty: f32,
 }
 
 impl Default for Sampling {
     fn default() -> Self {
-        Self { temperature: 1.0, top_p: 1.0, top_k: 0 }
+        Self { temperature: 1.0, top_p: 1.0, top_k: 0, min_p: 0.0, repetition_penalty: 1.0 }
     }
 }
 

@@ -1,56 +1,340 @@
-use candle_core::Tensor;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::cache::Cache;
+use candle_core::{Tensor, Var};
+
 use crate::config::ModelConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::kernels::{Packed, Quantized};
+use crate::kv::{Cache, Pool};
 use crate::model::Model;
-use crate::network::Network;
+use crate::ops::{AttentionShape, KvBlock, Rotation, rms_norm_row, swiglu_row, with_slice};
 
 /// The generating executor: a snapshot of a model's weights, packed for few rows at a time.
 pub(crate) struct Generator {
-    network: Network,
+    /// Differs from that of every other generator of the process.
+    id: u64,
+    config: ModelConfig,
+    embedding: Embedding,
+    layers: Vec<Layer>,
+    norm: Vec<f32>,
+    head: Projection,
+    frequencies: Vec<f32>,
+}
+
+/// Where the embeddings of tokens are.
+enum Embedding {
+    /// [vocabulary, hidden]
+    Rows(Vec<f32>),
+    /// In the output head.
+    Tied,
+}
+
+struct Layer {
+    shape: AttentionShape,
+    input_norm: Vec<f32>,
+    query_key_value: Projection,
+    /// Weights of the query and key norms.
+    head_norms: Option<(Vec<f32>, Vec<f32>)>,
+    output: Projection,
+    middle_norm: Vec<f32>,
+    gate_up: Projection,
+    down: Projection,
+}
+
+/// Projections that share an input, one after the other.
+struct Projection {
+    weight: Weight,
+    bias: Option<Vec<f32>>,
+}
+
+enum Weight {
+    Dense(Packed),
+    Quantized(Quantized),
+}
+
+impl Projection {
+    fn outputs(&self) -> usize {
+        match &self.weight {
+            Weight::Dense(weight) => weight.outputs(),
+            Weight::Quantized(weight) => weight.outputs(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match &self.weight {
+            Weight::Dense(weight) => weight.bytes(),
+            Weight::Quantized(weight) => weight.bytes(),
+        }
+    }
+
+    /// Rows of inputs to rows of outputs.
+    fn forward(&self, x: &[f32], out: &mut Vec<f32>) {
+        let (inputs, outputs) = match &self.weight {
+            Weight::Dense(weight) => (weight.inputs(), weight.outputs()),
+            Weight::Quantized(weight) => (weight.inputs(), weight.outputs()),
+        };
+        out.resize(x.len() / inputs * outputs, 0.0);
+        match &self.weight {
+            Weight::Dense(weight) => weight.times(x, out),
+            Weight::Quantized(weight) => weight.times(x, out),
+        }
+        if let Some(bias) = &self.bias {
+            for row in out.chunks_mut(outputs) {
+                row.iter_mut().zip(bias).for_each(|(out, bias)| *out += bias);
+            }
+        }
+    }
+
+    fn row(&self, output: usize, into: &mut [f32]) {
+        match &self.weight {
+            Weight::Dense(weight) => weight.row(output, into),
+            Weight::Quantized(weight) => weight.row(output, into),
+        }
+    }
+}
+
+/// The new tokens of one sequence.
+pub(crate) struct Feed<'a> {
+    pub(crate) cache: &'a mut Cache,
+    pub(crate) tokens: &'a [u32],
+    /// Whether the logits of what follows the last of them are wanted.
+    pub(crate) logits: bool,
+}
+
+/// Buffers of a forward pass, kept for the next one.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    residual: Vec<f32>,
+    normed: Vec<f32>,
+    /// Queries, keys and values of a row, one after the other.
+    qkv: Vec<f32>,
+    mixed: Vec<f32>,
+    gate_up: Vec<f32>,
+    middle: Vec<f32>,
+    projected: Vec<f32>,
+    pub(crate) logits: Vec<f32>,
 }
 
 impl Generator {
     pub(crate) fn new(model: &Model) -> Result<Self> {
-        Ok(Self { network: Network::infer(model.config(), model.vars())? })
+        Self::pack(model.config(), model.vars())
+    }
+
+    fn pack(config: &ModelConfig, vars: &[(String, Var)]) -> Result<Self> {
+        let tensors: HashMap<&str, Tensor> =
+            vars.iter().map(|(name, var)| (name.as_str(), var.as_detached_tensor())).collect();
+        let values = |name: &str| -> Result<Option<Vec<f32>>> {
+            match tensors.get(name) {
+                Some(tensor) => Ok(Some(with_slice(tensor, |values| Ok(values.to_vec()))?)),
+                None => Ok(None),
+            }
+        };
+        let needed = |name: &str| {
+            values(name)?.ok_or_else(|| Error::input(format!("the weight {name} is missing")))
+        };
+        let project = |prefix: &str, names: &[&str], inputs: usize| -> Result<Projection> {
+            let weights: Vec<Vec<f32>> = names
+                .iter()
+                .map(|name| needed(&format!("{prefix}{name}.weight")))
+                .collect::<Result<_>>()?;
+            let biases: Vec<Option<Vec<f32>>> = names
+                .iter()
+                .map(|name| values(&format!("{prefix}{name}.bias")))
+                .collect::<Result<_>>()?;
+            let slices: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
+            let bias = biases.iter().any(Option::is_some).then(|| {
+                let parts = biases.iter().zip(&slices).map(|(bias, weight)| {
+                    bias.clone().unwrap_or_else(|| vec![0.0; weight.len() / inputs])
+                });
+                parts.flatten().collect()
+            });
+            Ok(Projection { weight: Weight::Dense(Packed::new(&slices, inputs)), bias })
+        };
+        let hidden = config.hidden_size;
+        let layer = |index: usize| {
+            let prefix = format!("model.layers.{index}.");
+            let attention = format!("{prefix}self_attn.");
+            let queries = values(&format!("{attention}q_norm.weight"))?;
+            let keys = values(&format!("{attention}k_norm.weight"))?;
+            Ok(Layer {
+                shape: config.attention_shape(index),
+                input_norm: needed(&format!("{prefix}input_layernorm.weight"))?,
+                query_key_value: project(&attention, &["q_proj", "k_proj", "v_proj"], hidden)?,
+                head_norms: queries.zip(keys),
+                output: project(
+                    &attention,
+                    &["o_proj"],
+                    config.num_attention_heads * config.head_dim,
+                )?,
+                middle_norm: needed(&format!("{prefix}post_attention_layernorm.weight"))?,
+                gate_up: project(&format!("{prefix}mlp."), &["gate_proj", "up_proj"], hidden)?,
+                down: project(&format!("{prefix}mlp."), &["down_proj"], config.intermediate_size)?,
+            })
+        };
+        let (embedding, head) = if config.tie_word_embeddings {
+            (Embedding::Tied, project("model.", &["embed_tokens"], hidden)?)
+        } else {
+            let rows = needed("model.embed_tokens.weight")?;
+            (Embedding::Rows(rows), project("", &["lm_head"], hidden)?)
+        };
+        static GENERATORS: AtomicU64 = AtomicU64::new(0);
+        Ok(Self {
+            id: GENERATORS.fetch_add(1, Ordering::Relaxed),
+            embedding,
+            layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
+            norm: needed("model.norm.weight")?,
+            head,
+            frequencies: config.rope_frequencies(),
+            config: config.clone(),
+        })
     }
 
     pub(crate) fn config(&self) -> &ModelConfig {
-        self.network.config()
+        &self.config
     }
 
-    pub(crate) fn new_cache(&self) -> Cache {
-        Cache::new(self.config().num_hidden_layers)
+    /// Tells snapshots of weights apart.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
-    /// Feeds every sequence its next tokens and returns the logits [B, vocabulary] of what follows
-    /// the last of them. Neither the batch nor the cutting into steps changes a bit of a row.
-    pub(crate) fn logits(&self, batch: &mut [(&mut Cache, &[u32])]) -> Result<Tensor> {
-        let residual = self.feed(batch)?;
-        let ends = batch.iter().scan(0, |end, (_, tokens)| {
-            *end += tokens.len() as u32;
-            Some(*end - 1)
-        });
-        self.network.logits(&self.network.hidden(&residual, ends.collect())?)
+    /// Bytes that a step reads, about.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        self.head.bytes() + self.layers.iter().map(Layer::bytes).sum::<usize>()
     }
 
-    /// Feeds tokens to the caches and returns the residual stream [N, hidden] of all of them.
-    pub(crate) fn feed(&self, batch: &mut [(&mut Cache, &[u32])]) -> Result<Tensor> {
-        let shape = self.network.attention_shape();
-        let tokens: Vec<u32> =
-            batch.iter().flat_map(|(_, tokens)| tokens.iter().copied()).collect();
-        let positions: Vec<usize> = batch
+    /// Bytes of one block of keys and values in all layers.
+    pub(crate) fn column_bytes(&self) -> usize {
+        self.layers.iter().map(|layer| KvBlock::bytes(layer.shape)).sum()
+    }
+
+    pub(crate) fn new_cache(&self, pool: &Arc<Pool>) -> Cache {
+        Cache::new(self.layers.iter().map(|layer| layer.shape), pool)
+    }
+
+    /// Feeds every sequence its next tokens and leaves in `scratch.logits` the logits [W,
+    /// vocabulary] of what follows the last token of each sequence that wants them. Neither the
+    /// batch nor the cutting into steps changes a bit of a row.
+    pub(crate) fn forward(&self, feeds: &mut [Feed<'_>], scratch: &mut Scratch) {
+        let hidden = self.config.hidden_size;
+        let positions: Vec<usize> = feeds
             .iter()
-            .flat_map(|(cache, tokens)| cache.len()..cache.len() + tokens.len())
+            .flat_map(|feed| feed.cache.len()..feed.cache.len() + feed.tokens.len())
             .collect();
-        let residual =
-            self.network.residual(&tokens, &positions, |layer, queries, keys, values| {
-                Cache::attend(batch, layer, shape, queries, keys, values)
-            })?;
-        for (cache, tokens) in batch {
-            cache.advance(tokens.len());
+        let rotation = Rotation::new(&positions, &self.frequencies);
+        scratch.residual.resize(positions.len() * hidden, 0.0);
+        let tokens = feeds.iter().flat_map(|feed| feed.tokens);
+        for (row, &token) in scratch.residual.chunks_mut(hidden).zip(tokens) {
+            match &self.embedding {
+                Embedding::Rows(rows) => {
+                    row.copy_from_slice(&rows[token as usize * hidden..][..hidden]);
+                }
+                Embedding::Tied => self.head.row(token as usize, row),
+            }
         }
-        Ok(residual)
+        let eps = self.config.rms_norm_eps as f32;
+        for (index, layer) in self.layers.iter().enumerate() {
+            layer.forward(index, eps, &rotation, feeds, scratch);
+        }
+        let mut end = 0;
+        scratch.normed.clear();
+        for feed in feeds.iter_mut() {
+            end += feed.tokens.len();
+            feed.cache.advance(feed.tokens.len());
+            if feed.logits {
+                let from = scratch.normed.len();
+                scratch.normed.resize(from + hidden, 0.0);
+                let row = &scratch.residual[(end - 1) * hidden..end * hidden];
+                rms_norm_row(row, &self.norm, eps, &mut scratch.normed[from..]);
+            }
+        }
+        self.head.forward(&scratch.normed, &mut scratch.logits);
     }
+}
+
+impl Layer {
+    fn bytes(&self) -> usize {
+        let projections = [&self.query_key_value, &self.output, &self.gate_up, &self.down];
+        projections.iter().map(|projection| projection.bytes()).sum()
+    }
+
+    fn forward(
+        &self,
+        index: usize,
+        eps: f32,
+        rotation: &Rotation,
+        feeds: &mut [Feed<'_>],
+        scratch: &mut Scratch,
+    ) {
+        let Scratch { residual, normed, qkv, mixed, gate_up, middle, projected, .. } = scratch;
+        normalise(residual, &self.input_norm, eps, normed);
+        self.query_key_value.forward(normed, qkv);
+        let (stride, queries) = (self.query_key_value.outputs(), self.shape.query_width());
+        for (row, values) in qkv.chunks_mut(stride).enumerate() {
+            let (query, rest) = values.split_at_mut(queries);
+            let key = &mut rest[..self.shape.key_width()];
+            let norms = self.head_norms.as_ref();
+            self.prepare(query, norms.map(|norms| &norms.0[..]), eps, rotation, row);
+            self.prepare(key, norms.map(|norms| &norms.1[..]), eps, rotation, row);
+        }
+        let mut start = 0;
+        for feed in feeds.iter_mut() {
+            let rows = &qkv[start * stride..(start + feed.tokens.len()) * stride];
+            feed.cache.append(index, rows, stride, queries);
+            start += feed.tokens.len();
+        }
+        mixed.resize(start * queries, 0.0);
+        let caches: Vec<_> = feeds.iter().map(|feed| (&*feed.cache, feed.tokens.len())).collect();
+        Cache::attend(&caches, index, qkv, stride, mixed);
+        self.output.forward(mixed, projected);
+        add(residual, projected);
+
+        normalise(residual, &self.middle_norm, eps, normed);
+        self.gate_up.forward(normed, gate_up);
+        let width = self.gate_up.outputs() / 2;
+        middle.resize(start * width, 0.0);
+        for (rows, out) in gate_up.chunks(2 * width).zip(middle.chunks_mut(width)) {
+            let (gate, up) = rows.split_at(width);
+            swiglu_row(gate, up, out);
+        }
+        self.down.forward(middle, projected);
+        add(residual, projected);
+    }
+
+    /// Normalises, where the model does, and rotates the heads of one row.
+    fn prepare(
+        &self,
+        heads: &mut [f32],
+        norm: Option<&[f32]>,
+        eps: f32,
+        rotation: &Rotation,
+        row: usize,
+    ) {
+        for head in heads.chunks_mut(self.shape.dim) {
+            if let Some(weight) = norm {
+                let mut normed = [0.0; MAX_HEAD];
+                let normed = &mut normed[..head.len()];
+                rms_norm_row(head, weight, eps, normed);
+                head.copy_from_slice(normed);
+            }
+            rotation.rotate(head, row, 1.0);
+        }
+    }
+}
+
+/// The widest head that a configuration may have.
+const MAX_HEAD: usize = 1 << 10;
+
+fn normalise(x: &[f32], weight: &[f32], eps: f32, out: &mut Vec<f32>) {
+    out.resize(x.len(), 0.0);
+    let width = weight.len();
+    for (row, out) in x.chunks(width).zip(out.chunks_mut(width)) {
+        rms_norm_row(row, weight, eps, out);
+    }
+}
+
+fn add(sum: &mut [f32], values: &[f32]) {
+    sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
 }

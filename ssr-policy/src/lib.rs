@@ -2,13 +2,14 @@
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
-mod cache;
 mod chat;
 mod config;
 mod engine;
 mod error;
 mod files;
 mod generator;
+mod kernels;
+mod kv;
 mod local;
 mod model;
 mod network;
@@ -19,8 +20,9 @@ mod weights;
 
 pub use chat::{Rendered, render};
 pub use config::{Architecture, LayerType, ModelConfig, RopeScaling, WeightType};
+pub use engine::{Delta, EngineConfig, EngineStats};
 pub use error::{Error, Result};
-pub use local::LocalPolicy;
+pub use local::{LocalPolicy, Stream};
 pub use model::Model;
 pub use score::{ScoredSequence, Scores, Target};
 pub use tokenizer::Tokenizer;

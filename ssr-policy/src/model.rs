@@ -6,7 +6,7 @@ use ssr_core::Seed;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::network::Network;
-use crate::ops::{Scored, Spans, causal_attention, token_logprobs};
+use crate::ops::{Scored, linear, token_logprobs};
 use crate::weights::random_vars;
 use crate::{files, score};
 
@@ -87,7 +87,7 @@ impl Model {
     }
 
     fn from_vars(config: ModelConfig, vars: Vec<(String, Var)>) -> Result<Self> {
-        let network = Network::train(&config, &vars)?;
+        let network = Network::new(&config, &vars)?;
         Ok(Self { config, vars, network })
     }
 
@@ -114,9 +114,9 @@ impl Model {
     /// When the tokens are none, too many or outside the vocabulary.
     pub fn logits(&self, tokens: &[u32]) -> Result<Tensor> {
         score::check_tokens(&self.config, tokens)?;
-        let residual = self.residual(&[tokens])?;
+        let residual = self.network.residual(&[tokens])?;
         let hidden = self.network.hidden(&residual, (0..tokens.len() as u32).collect())?;
-        self.network.logits(&hidden)
+        Ok(linear(&hidden, self.network.head(), None)?)
     }
 
     /// Log-probabilities of the scored tokens, each by a row of the packed sequences, with
@@ -127,20 +127,8 @@ impl Model {
         rows: Vec<u32>,
         scored: Vec<Scored>,
     ) -> Result<(Tensor, Vec<f32>)> {
-        let hidden = self.network.hidden(&self.residual(sequences)?, rows)?;
-        let head =
-            if self.config.tie_word_embeddings { self.vars.first() } else { self.vars.last() };
-        let (_, head) = head.ok_or_else(|| Error::input("the model has no weights"))?;
-        Ok(token_logprobs(&hidden, head, scored)?)
-    }
-
-    /// The residual stream [N, hidden] of sequences packed one after another.
-    fn residual(&self, sequences: &[&[u32]]) -> Result<Tensor> {
-        let spans: Spans = sequences.iter().map(|tokens| tokens.len()).collect();
-        let positions: Vec<usize> = sequences.iter().flat_map(|tokens| 0..tokens.len()).collect();
-        let shape = self.network.attention_shape();
-        self.network.residual(&sequences.concat(), &positions, |_, queries, keys, values| {
-            Ok(causal_attention(queries, keys, values, shape, &spans)?)
-        })
+        let residual = self.network.residual(sequences)?;
+        let hidden = self.network.hidden(&residual, rows)?;
+        Ok(token_logprobs(&hidden, self.network.head(), scored)?)
     }
 }

@@ -1,113 +1,118 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor, Var};
 
-use crate::config::{Architecture, ModelConfig, RopeScaling};
+use crate::config::ModelConfig;
 use crate::error::{Error, Result};
-use crate::ops::{AttentionShape, Linear, Rotation, head_norm_rope, rms_norm, swiglu};
+use crate::ops::{
+    AttentionShape, Rotation, Spans, causal_attention, head_norm_rope, linear, rms_norm, rope,
+    swiglu,
+};
 
-/// The decoder that both executors run: the tensors of a model, arranged for the forward pass.
+/// The training executor: views of a model's variables, arranged for a forward pass through which
+/// gradients flow.
 pub(crate) struct Network {
     config: ModelConfig,
     embedding: Tensor,
     layers: Vec<Layer>,
     norm: Tensor,
-    head: Linear,
+    head: Tensor,
+    frequencies: Vec<f32>,
 }
 
 /// The tensors of one decoder layer.
 struct Layer {
+    shape: AttentionShape,
     input_norm: Tensor,
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    query_norm: Tensor,
-    key_norm: Tensor,
-    output: Linear,
+    query: Projection,
+    key: Projection,
+    value: Projection,
+    /// Weights of the query and key norms.
+    head_norms: Option<(Tensor, Tensor)>,
+    output: Projection,
     middle_norm: Tensor,
-    gate: Linear,
-    up: Linear,
-    down: Linear,
+    gate: Projection,
+    up: Projection,
+    down: Projection,
+}
+
+struct Projection {
+    weight: Tensor,
+    bias: Option<Tensor>,
+}
+
+impl Projection {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(linear(x, &self.weight, self.bias.as_ref())?)
+    }
+}
+
+impl ModelConfig {
+    /// How the heads of a layer look back.
+    pub(crate) fn attention_shape(&self, layer: usize) -> AttentionShape {
+        AttentionShape {
+            heads: self.num_attention_heads,
+            kv_heads: self.num_key_value_heads,
+            dim: self.head_dim,
+            window: self.window(layer),
+        }
+    }
 }
 
 impl Network {
-    /// Views of variables in the order of [`ModelConfig::tensors`], through which gradients flow.
-    pub(crate) fn train(config: &ModelConfig, vars: &[(String, Var)]) -> Result<Self> {
-        let linear = |weight: Tensor| Ok(Linear::Rows(weight));
-        Self::arrange(config, vars.iter().map(|(_, var)| var.as_tensor().clone()), linear)
-    }
-
-    /// Detached and packed for generation: a snapshot of the projections as they are now.
-    pub(crate) fn infer(config: &ModelConfig, vars: &[(String, Var)]) -> Result<Self> {
-        let linear = |weight: Tensor| Ok(Linear::packed(&weight)?);
-        // Views of the variables themselves would keep an autograd graph alive through the cache.
-        Self::arrange(config, vars.iter().map(|(_, var)| var.as_detached_tensor()), linear)
-    }
-
-    fn arrange(
-        config: &ModelConfig,
-        mut tensors: impl Iterator<Item = Tensor>,
-        linear: impl Fn(Tensor) -> Result<Linear>,
-    ) -> Result<Self> {
-        if *config != (ModelConfig { architecture: Architecture::Qwen3, ..config.clone() })
-            || config.attention_bias
-            || config.rope_scaling != RopeScaling::None
-            || !config.layer_types.is_empty()
-        {
-            let problem = format!("{:?} cannot be run yet", config.architecture);
-            return Err(Error::Config { field: "model_type", problem });
-        }
-        let mut next = || tensors.next().ok_or_else(|| Error::input("a weight is missing"));
-        let embedding = next()?;
-        let mut layer = || {
+    /// Arranges variables that have the names of [`ModelConfig::tensors`].
+    pub(crate) fn new(config: &ModelConfig, vars: &[(String, Var)]) -> Result<Self> {
+        let tensors: HashMap<&str, &Var> =
+            vars.iter().map(|(name, var)| (name.as_str(), var)).collect();
+        let optional = |name: &str| tensors.get(name).map(|var| var.as_tensor().clone());
+        let tensor = |name: &str| {
+            optional(name).ok_or_else(|| Error::input(format!("the weight {name} is missing")))
+        };
+        let layer = |index: usize| {
+            let name = |part: &str| format!("model.layers.{index}.{part}");
+            let projection = |part: &str| -> Result<Projection> {
+                let weight = tensor(&name(&format!("{part}.weight")))?;
+                Ok(Projection { weight, bias: optional(&name(&format!("{part}.bias"))) })
+            };
+            let query_norm = optional(&name("self_attn.q_norm.weight"));
+            let key_norm = optional(&name("self_attn.k_norm.weight"));
             Ok(Layer {
-                input_norm: next()?,
-                query: linear(next()?)?,
-                key: linear(next()?)?,
-                value: linear(next()?)?,
-                query_norm: next()?,
-                key_norm: next()?,
-                output: linear(next()?)?,
-                middle_norm: next()?,
-                gate: linear(next()?)?,
-                up: linear(next()?)?,
-                down: linear(next()?)?,
+                shape: config.attention_shape(index),
+                input_norm: tensor(&name("input_layernorm.weight"))?,
+                query: projection("self_attn.q_proj")?,
+                key: projection("self_attn.k_proj")?,
+                value: projection("self_attn.v_proj")?,
+                head_norms: query_norm.zip(key_norm),
+                output: projection("self_attn.o_proj")?,
+                middle_norm: tensor(&name("post_attention_layernorm.weight"))?,
+                gate: projection("mlp.gate_proj")?,
+                up: projection("mlp.up_proj")?,
+                down: projection("mlp.down_proj")?,
             })
         };
-        let layers = (0..config.num_hidden_layers).map(|_| layer()).collect::<Result<_>>()?;
-        let norm = next()?;
-        let head = if config.tie_word_embeddings { embedding.clone() } else { next()? };
-        let config = config.clone();
-        Ok(Self { config, embedding, layers, norm, head: linear(head)? })
+        let embedding = tensor("model.embed_tokens.weight")?;
+        let head =
+            if config.tie_word_embeddings { embedding.clone() } else { tensor("lm_head.weight")? };
+        Ok(Self {
+            embedding,
+            layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
+            norm: tensor("model.norm.weight")?,
+            head,
+            frequencies: config.rope_frequencies(),
+            config: config.clone(),
+        })
     }
 
-    pub(crate) fn config(&self) -> &ModelConfig {
-        &self.config
-    }
-
-    pub(crate) fn attention_shape(&self) -> AttentionShape {
-        AttentionShape {
-            heads: self.config.num_attention_heads,
-            kv_heads: self.config.num_key_value_heads,
-            dim: self.config.head_dim,
-        }
-    }
-
-    /// The residual stream [N, hidden] after the last layer, for rows of tokens at their positions.
-    /// `attention(layer, queries, keys, values)` is what the executors do differently.
-    pub(crate) fn residual(
-        &self,
-        tokens: &[u32],
-        positions: &[usize],
-        mut attention: impl FnMut(usize, &Tensor, &Tensor, &Tensor) -> Result<Tensor>,
-    ) -> Result<Tensor> {
-        let rotation = Rotation::new(positions, self.config.head_dim, self.config.rope_theta);
-        let tokens = Tensor::new(tokens, &Device::Cpu)?;
+    /// The residual stream [N, hidden] after the last layer, of sequences packed one after another.
+    pub(crate) fn residual(&self, sequences: &[&[u32]]) -> Result<Tensor> {
+        let spans: Spans = sequences.iter().map(|tokens| tokens.len()).collect();
+        let positions: Vec<usize> = sequences.iter().flat_map(|tokens| 0..tokens.len()).collect();
+        let rotation = Rotation::new(&positions, &self.frequencies);
+        let tokens = Tensor::new(sequences.concat(), &Device::Cpu)?;
         let mut x = self.embedding.index_select(&tokens, 0)?;
-        for (index, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&x, self.config.rms_norm_eps, &rotation, |q, k, v| {
-                attention(index, q, k, v)
-            })?;
+        for layer in &self.layers {
+            x = layer.forward(&x, self.config.rms_norm_eps, &rotation, &spans)?;
         }
         Ok(x)
     }
@@ -118,9 +123,9 @@ impl Network {
         Ok(rms_norm(&residual.index_select(&rows, 0)?, &self.norm, self.config.rms_norm_eps)?)
     }
 
-    /// Hidden states [N, hidden] to logits [N, vocabulary].
-    pub(crate) fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
-        Ok(self.head.forward(hidden)?)
+    /// The output head [vocabulary, hidden].
+    pub(crate) fn head(&self) -> &Tensor {
+        &self.head
     }
 }
 
@@ -131,12 +136,19 @@ impl Layer {
         x: &Tensor,
         eps: f64,
         rotation: &Arc<Rotation>,
-        attention: impl FnOnce(&Tensor, &Tensor, &Tensor) -> Result<Tensor>,
+        spans: &Spans,
     ) -> Result<Tensor> {
         let h = rms_norm(x, &self.input_norm, eps)?;
-        let queries = head_norm_rope(&self.query.forward(&h)?, &self.query_norm, eps, rotation)?;
-        let keys = head_norm_rope(&self.key.forward(&h)?, &self.key_norm, eps, rotation)?;
-        let mixed = attention(&queries, &keys, &self.value.forward(&h)?)?;
+        let (queries, keys) = (self.query.forward(&h)?, self.key.forward(&h)?);
+        let (queries, keys) = match &self.head_norms {
+            Some((query_norm, key_norm)) => (
+                head_norm_rope(&queries, query_norm, eps, rotation)?,
+                head_norm_rope(&keys, key_norm, eps, rotation)?,
+            ),
+            None => (rope(&queries, rotation)?, rope(&keys, rotation)?),
+        };
+        let values = self.value.forward(&h)?;
+        let mixed = causal_attention(&queries, &keys, &values, self.shape, spans)?;
         let x = (x + self.output.forward(&mixed)?)?;
         let h = rms_norm(&x, &self.middle_norm, eps)?;
         let h = swiglu(&self.gate.forward(&h)?, &self.up.forward(&h)?)?;

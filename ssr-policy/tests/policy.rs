@@ -46,7 +46,8 @@ fn mixed_requests() -> Vec<Request> {
         (0..5).map(|seed| request(&long, vec![free(40)], seed)).collect();
     requests.push(request("x", vec![free(7)], 5));
     let mut hot = request(TEXT, vec![free(30)], 6);
-    hot.sampling = Sampling { temperature: 1.7, top_p: 0.8, top_k: 50 };
+    hot.sampling =
+        Sampling { temperature: 1.7, top_p: 0.8, top_k: 50, min_p: 0.01, repetition_penalty: 1.2 };
     requests.push(hot);
     let shaped = vec![
         Segment::Forced("line ".into()),

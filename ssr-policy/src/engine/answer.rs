@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use ssr_core::{FinishReason, Segment, TokenTrace};
 
 use super::choice::{Choice, Next};
@@ -13,8 +15,8 @@ enum Part {
 
 /// An answer in the making: knows which tokens may come next and when it is finished. It draws
 /// nothing itself.
-pub(super) struct Answer<'a> {
-    tokenizer: &'a Tokenizer,
+pub(super) struct Answer {
+    tokenizer: Arc<Tokenizer>,
     plan: Vec<Part>,
     segment: usize,
     /// Bytes and drawn tokens of the free segment that is being written.
@@ -35,9 +37,9 @@ pub(super) enum Draw {
     Among(Vec<u32>),
 }
 
-impl<'a> Answer<'a> {
+impl Answer {
     pub(super) fn new(
-        tokenizer: &'a Tokenizer,
+        tokenizer: &Arc<Tokenizer>,
         segments: &[Segment],
         room: usize,
     ) -> Result<Self, String> {
@@ -59,7 +61,7 @@ impl<'a> Answer<'a> {
             })
         };
         Ok(Self {
-            tokenizer,
+            tokenizer: Arc::clone(tokenizer),
             plan: segments.iter().map(part).collect::<Result<_, String>>()?,
             segment: 0,
             text: Vec::new(),
@@ -119,7 +121,7 @@ impl<'a> Answer<'a> {
             Some(Part::Choice(choice)) => choice.accept(drawn.token),
             Some(Part::Free { stop, .. }) => {
                 self.drawn += 1;
-                let tokenizer = self.tokenizer;
+                let tokenizer = &self.tokenizer;
                 if drawn.token == tokenizer.end_of_message()
                     || drawn.token == tokenizer.end_of_text()
                 {
@@ -137,6 +139,18 @@ impl<'a> Answer<'a> {
             }
             _ => {}
         }
+    }
+
+    /// The text so far that no later token can take back: whole characters, and nothing that may
+    /// be the beginning of a stop text.
+    pub(super) fn certain(&self) -> String {
+        let mut text = self.parts.concat();
+        if let Some(Part::Free { stop, .. }) = self.plan.get(self.segment) {
+            let open = stop.iter().map(|stop| overlap(&self.text, stop)).max().unwrap_or(0);
+            let bytes = &self.text[..self.text.len() - open];
+            text.push_str(&String::from_utf8_lossy(&bytes[..whole_characters(bytes)]));
+        }
+        text
     }
 
     fn push(&mut self, token: u32, drawn: Option<Drawn>, version: u64) {
@@ -170,6 +184,27 @@ fn first_stop(text: &[u8], fresh: usize, stop: &[Vec<u8>]) -> Option<usize> {
     stop.iter().filter_map(find).min()
 }
 
+/// How many bytes at the end of `text` may be the beginning of a stop text.
+fn overlap(text: &[u8], stop: &[u8]) -> usize {
+    let longest = text.len().min(stop.len() - 1);
+    (1..=longest).rev().find(|&n| text.ends_with(&stop[..n])).unwrap_or(0)
+}
+
+/// The length of `bytes` without a character at its end that is not complete yet.
+fn whole_characters(bytes: &[u8]) -> usize {
+    for back in 1..=bytes.len().min(3) {
+        let needed = match bytes[bytes.len() - back] {
+            0x80..0xC0 => continue,
+            0xC0..0xE0 => 2,
+            0xE0..0xF0 => 3,
+            0xF0.. => 4,
+            _ => 1,
+        };
+        return if needed > back { bytes.len() - back } else { bytes.len() };
+    }
+    bytes.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,5 +216,15 @@ mod tests {
         assert_eq!(first_stop(b"abEND", 4, &stop), Some(2));
         assert_eq!(first_stop(b"abEN", 3, &stop), None);
         assert_eq!(first_stop(b"x", 0, &stop), None);
+    }
+
+    #[test]
+    fn what_may_become_a_stop_text_or_a_character_is_held_back() {
+        assert_eq!(overlap(b"abEN", b"END"), 2);
+        assert_eq!(overlap(b"abE", b"END"), 1);
+        assert_eq!((overlap(b"ab", b"END"), overlap(b"", b"END")), (0, 0));
+        let text = "aé€😀".as_bytes();
+        let whole: Vec<usize> = (0..=text.len()).map(|n| whole_characters(&text[..n])).collect();
+        assert_eq!(whole, [0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10]);
     }
 }

@@ -1,35 +1,82 @@
-//! Batched generation: rows join and leave the batch as requests begin and end.
+//! Batched generation: a thread of its own on which rows join and leave the batch as requests begin
+//! and end.
 
 mod answer;
 mod choice;
+mod row;
 mod sample;
-mod workers;
+mod scheduler;
 
-use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
-use candle_core::Tensor;
-use rayon::prelude::*;
-use ssr_core::{Completion, FinishReason, Request, Usage};
+use serde::{Deserialize, Serialize};
+use ssr_core::Completion;
 
-use crate::cache::Cache;
-use crate::chat::render;
 use crate::error::{Error, Result};
 use crate::generator::Generator;
-use crate::ops::with_slice;
-use crate::score::check_tokens;
-use crate::tokenizer::Tokenizer;
-use answer::{Answer, Draw};
-pub(crate) use workers::Workers;
+pub(crate) use row::Row;
+use scheduler::Scheduler;
 
-/// Rows that a worker decodes together; more wait for a place.
-const MAX_ROWS: usize = 64;
-/// Prompt tokens that are fed at once.
-const PREFILL: usize = 512;
+/// How a [`LocalPolicy`](crate::LocalPolicy) schedules its work. Nothing here changes an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineConfig {
+    /// Sequences that are decoded together; more wait for a place. Default: 64.
+    pub max_rows: usize,
+    /// Prompt tokens that are fed in one step, so that long prompts do not hold up the rows that
+    /// are decoding. Default: 512.
+    pub prefill_tokens: usize,
+    /// Bytes of keys and values. Above it, blocks of finished sequences are forgotten first, then
+    /// the youngest sequences step back and are computed again later. A single sequence may exceed
+    /// it. Default: 2 GiB.
+    pub kv_bytes: usize,
+    /// Whether blocks of finished and running sequences serve later ones that begin alike.
+    /// Default: true.
+    pub prefix_cache: bool,
+}
 
-/// Why a batch could not be served.
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self { max_rows: 64, prefill_tokens: 512, kv_bytes: 2 << 30, prefix_cache: true }
+    }
+}
+
+impl EngineConfig {
+    /// # Errors
+    /// When nothing could ever be served.
+    pub(crate) fn validate(&self) -> Result<()> {
+        if self.max_rows == 0 || self.prefill_tokens == 0 {
+            return Err(Error::input("max_rows and prefill_tokens must be at least 1"));
+        }
+        Ok(())
+    }
+}
+
+/// What the engine has done so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct EngineStats {
+    /// Forward passes.
+    pub steps: u64,
+    /// Tokens that went through the model.
+    pub fed_tokens: u64,
+    /// Tokens whose keys and values were found in the prefix cache.
+    pub cached_tokens: u64,
+    /// Sequences that stepped back for lack of memory.
+    pub preemptions: u64,
+    /// Bytes of keys and values that are held now.
+    pub kv_bytes: u64,
+    /// Blocks that the prefix cache holds now.
+    pub cached_blocks: u64,
+}
+
+/// Why a request could not be served.
 pub(crate) enum Failure {
-    /// The request at this index is wrong.
-    Request(usize, String),
+    /// The request is wrong.
+    Request(String),
     /// The model failed.
     Model(Error),
 }
@@ -40,156 +87,100 @@ impl From<Error> for Failure {
     }
 }
 
-/// One request on its way.
-struct Row<'a> {
-    request: &'a Request,
-    /// Its place in the batch of requests.
-    index: usize,
-    prompt: Vec<u32>,
-    answer: Answer<'a>,
-    /// What has to be drawn next; `None` when finished.
-    draw: Option<Draw>,
-    cache: Cache,
+/// One token of an answer as it is written.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Delta {
+    /// The token.
+    pub id: u32,
+    /// Text that is certain now: complete characters that can no longer turn out to be part of a
+    /// stop text.
+    pub text: String,
+    /// Natural-log probability under the distribution that it was drawn from; 0 if it was forced.
+    pub logprob: f32,
+    /// Natural-log probability under the model, among the tokens that were allowed.
+    pub model_logprob: f32,
 }
 
-impl<'a> Row<'a> {
-    fn new(
-        generator: &Generator,
-        tokenizer: &'a Tokenizer,
-        request: &'a Request,
-        index: usize,
-        version: u64,
-    ) -> Result<Self, Failure> {
-        let wrong = |problem: String| Failure::Request(index, problem);
-        sample::check(&request.sampling).map_err(wrong)?;
-        let prompt = render(tokenizer, &request.messages)?.tokens;
-        check_tokens(generator.config(), &prompt).map_err(|e| wrong(format!("its prompt: {e}")))?;
-        let room = generator.config().max_position_embeddings - prompt.len();
-        let mut answer = Answer::new(tokenizer, &request.answer, room).map_err(wrong)?;
-        let draw = answer.next(version);
-        Ok(Self { request, index, prompt, answer, draw, cache: generator.new_cache() })
+/// What a job's owner hears.
+pub(crate) enum Event {
+    Delta(Delta),
+    Done(Box<Result<Completion, Failure>>),
+}
+
+/// A request on its way through the engine.
+pub(crate) struct Job {
+    pub(crate) row: Row,
+    pub(crate) generator: Arc<Generator>,
+    pub(crate) events: Sender<Event>,
+    /// Whether the owner wants to hear every token.
+    pub(crate) stream: bool,
+    pub(crate) cancelled: Arc<AtomicBool>,
+    /// Set when the model fails on this row.
+    failed: Option<Failure>,
+}
+
+/// A job as its owner sees it; dropping it cancels the job.
+pub(crate) struct Handle {
+    pub(crate) events: Receiver<Event>,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The engine's thread.
+pub(crate) struct Engine {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    stats: Arc<Mutex<EngineStats>>,
+}
+
+impl Engine {
+    pub(crate) fn start(config: EngineConfig) -> Result<Self> {
+        config.validate()?;
+        let (jobs, inbox) = channel();
+        let stats = Arc::new(Mutex::new(EngineStats::default()));
+        let scheduler = Scheduler::new(config, inbox, Arc::clone(&stats));
+        let thread = std::thread::Builder::new()
+            .name("generate".to_owned())
+            .spawn(move || scheduler.run())
+            .map_err(|e| Error::input(format!("no thread for generating: {e}")))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), stats })
     }
 
-    /// The tokens that the cache has not seen.
-    fn pending(&self) -> Vec<u32> {
-        let seen = self.cache.len();
-        let prompt = self.prompt.get(seen..).unwrap_or_default();
-        let answer = &self.answer.trace.ids[seen.saturating_sub(self.prompt.len())..];
-        [prompt, answer].concat()
-    }
-
-    /// Draws one token by the logits of what follows the pending tokens.
-    fn step(&mut self, logits: &[f32], version: u64) -> Result<()> {
-        let Some(draw) = self.draw.take() else { return Ok(()) };
-        let allowed = match &draw {
-            Draw::Free => None,
-            Draw::Among(tokens) => Some(&tokens[..]),
+    pub(crate) fn submit(&self, row: Row, generator: &Arc<Generator>, stream: bool) -> Handle {
+        let (events, receiver) = channel();
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let job = Job {
+            row,
+            generator: Arc::clone(generator),
+            events,
+            stream,
+            cancelled: Arc::clone(&cancelled),
+            failed: None,
         };
-        let position = self.answer.trace.len() as u64;
-        let unit = self.request.seed.derive("token").index(position).unit();
-        let drawn = sample::draw(logits, allowed, &self.request.sampling, unit)?;
-        self.answer.accept(drawn, draw, version);
-        self.draw = self.answer.next(version);
-        Ok(())
+        if let Some(jobs) = &self.jobs {
+            // A thread that is gone drops the job and with it the sender: the owner hears that.
+            let _ = jobs.send(job);
+        }
+        Handle { events: receiver, cancelled }
     }
 
-    fn complete(self) -> Completion {
-        let usage = Usage {
-            prompt_tokens: self.prompt.len() as u64,
-            completion_tokens: self.answer.trace.len() as u64,
-        };
-        Completion {
-            parts: self.answer.parts,
-            prompt: self.prompt,
-            trace: Some(self.answer.trace),
-            finish: self.answer.finish.unwrap_or(FinishReason::Stop),
-            usage,
+    pub(crate) fn stats(&self) -> EngineStats {
+        *self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread was reported to the owners of its jobs.
+            let _ = thread.join();
         }
     }
-}
-
-/// Completes all requests with one version of the weights.
-pub(crate) fn complete(
-    generator: &Generator,
-    tokenizer: &Tokenizer,
-    requests: &[Request],
-    version: u64,
-    workers: &Workers,
-) -> Result<Vec<Completion>, Failure> {
-    let mut rows = Vec::with_capacity(requests.len());
-    for (index, request) in requests.iter().enumerate() {
-        rows.push(Row::new(generator, tokenizer, request, index, version)?);
-    }
-    // Equal prompts become neighbours, so that one prompt's cache at a time serves all its rows.
-    rows.sort_by(|a, b| a.prompt.cmp(&b.prompt));
-    let mut done = Vec::with_capacity(requests.len());
-    for share in workers.share(rows, |rows| run(generator, rows, version)) {
-        done.extend(share?);
-    }
-    done.sort_by_key(|(index, _)| *index);
-    Ok(done.into_iter().map(|(_, completion)| completion).collect())
-}
-
-/// Completes rows, a limited number at a time; each result comes with the request's index.
-fn run(
-    generator: &Generator,
-    rows: Vec<Row<'_>>,
-    version: u64,
-) -> Result<Vec<(usize, Completion)>> {
-    let mut waiting = VecDeque::from(rows);
-    let mut prompt: Option<(Vec<u32>, Cache)> = None;
-    let mut active: Vec<Row<'_>> = Vec::new();
-    let mut done = Vec::with_capacity(waiting.len());
-    loop {
-        while active.len() < MAX_ROWS
-            && let Some(mut row) = waiting.pop_front()
-        {
-            if row.draw.is_none() {
-                done.push((row.index, row.complete()));
-                continue;
-            }
-            row.cache = prefill(generator, &row.prompt, &mut prompt)?;
-            active.push(row);
-        }
-        if active.is_empty() {
-            return Ok(done);
-        }
-        decode(generator, &mut active, version)?;
-        let (unfinished, finished): (Vec<_>, Vec<_>) =
-            active.into_iter().partition(|row| row.draw.is_some());
-        active = unfinished;
-        done.extend(finished.into_iter().map(|row| (row.index, row.complete())));
-    }
-}
-
-/// The cache of all but the last token of a prompt, computed once for rows that follow each other.
-fn prefill(
-    generator: &Generator,
-    prompt: &[u32],
-    last: &mut Option<(Vec<u32>, Cache)>,
-) -> Result<Cache> {
-    if let Some((tokens, cache)) = last
-        && tokens == prompt
-    {
-        return Ok(cache.clone());
-    }
-    let mut cache = generator.new_cache();
-    for tokens in prompt[..prompt.len() - 1].chunks(PREFILL) {
-        generator.feed(&mut [(&mut cache, tokens)])?;
-    }
-    *last = Some((prompt.to_vec(), cache.clone()));
-    Ok(cache)
-}
-
-/// Feeds every row what its cache has not seen and draws one token for each.
-fn decode(generator: &Generator, rows: &mut [Row<'_>], version: u64) -> Result<()> {
-    let pending: Vec<Vec<u32>> = rows.iter().map(Row::pending).collect();
-    let mut batch: Vec<_> =
-        rows.iter_mut().zip(&pending).map(|(row, tokens)| (&mut row.cache, &tokens[..])).collect();
-    let logits: Tensor = generator.logits(&mut batch)?;
-    let width = generator.config().vocab_size;
-    with_slice(&logits, |logits| {
-        let rows = rows.par_iter_mut().zip(logits.par_chunks(width));
-        Ok(rows.map(|(row, logits)| row.step(logits, version)).collect::<Result<()>>())
-    })?
 }

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use ssr_core::Sampling;
 
 use crate::error::{Error, Result};
@@ -15,21 +17,29 @@ pub(super) struct Drawn {
 
 /// Refuses settings that make no distribution.
 pub(super) fn check(sampling: &Sampling) -> Result<(), String> {
-    let Sampling { temperature, top_p, .. } = *sampling;
+    let Sampling { temperature, top_p, min_p, repetition_penalty, .. } = *sampling;
     if !(temperature.is_finite() && temperature >= 0.0) {
         return Err(format!("the temperature is {temperature}; it must be 0 or positive"));
     }
     if !(top_p > 0.0 && top_p <= 1.0) {
         return Err(format!("top_p is {top_p}; it must be above 0 and at most 1"));
     }
+    if !(0.0..=1.0).contains(&min_p) {
+        return Err(format!("min_p is {min_p}; it must lie between 0 and 1"));
+    }
+    if !(repetition_penalty.is_finite() && repetition_penalty > 0.0) {
+        return Err(format!("the repetition penalty is {repetition_penalty}; it must be positive"));
+    }
     Ok(())
 }
 
-/// Draws a token by the uniform number `unit` in `0..1`, among `allowed` (ascending) if given.
+/// Draws a token by the uniform number `unit` in `0..1`, among `allowed` (ascending) if given. The
+/// repetition penalty falls on the tokens in `seen`.
 pub(super) fn draw(
     logits: &[f32],
     allowed: Option<&[u32]>,
     sampling: &Sampling,
+    seen: &HashSet<u32>,
     unit: f64,
 ) -> Result<Drawn> {
     let gathered: Vec<f32>;
@@ -40,17 +50,29 @@ pub(super) fn draw(
             &gathered
         }
     };
+    let id = |index: usize| allowed.map_or(index as u32, |allowed| allowed[index]);
     let normaliser = log_normaliser(candidates);
     if !normaliser.is_finite() {
         return Err(Error::input("the logits are not finite: the weights have diverged"));
     }
-    let (index, logprob) = if sampling.temperature == 0.0 {
-        (most_likely(candidates), 0.0)
+    let penalised: Vec<f32>;
+    let weighed = if seen.is_empty() {
+        candidates
     } else {
-        draw_index(candidates, sampling, unit)
+        let penalty = |(index, &logit): (usize, &f32)| match seen.contains(&id(index)) {
+            true if logit > 0.0 => logit / sampling.repetition_penalty,
+            true => logit * sampling.repetition_penalty,
+            false => logit,
+        };
+        penalised = candidates.iter().enumerate().map(penalty).collect();
+        &penalised
     };
-    let token = allowed.map_or(index as u32, |allowed| allowed[index]);
-    Ok(Drawn { token, logprob, model_logprob: candidates[index] - normaliser })
+    let (index, logprob) = if sampling.temperature == 0.0 {
+        (most_likely(weighed), 0.0)
+    } else {
+        draw_index(weighed, sampling, unit)
+    };
+    Ok(Drawn { token: id(index), logprob, model_logprob: candidates[index] - normaliser })
 }
 
 /// The first of the largest.
@@ -61,7 +83,16 @@ fn most_likely(logits: &[f32]) -> usize {
 }
 
 fn draw_index(logits: &[f32], sampling: &Sampling, unit: f64) -> (usize, f32) {
-    let scaled: Vec<f32> = logits.iter().map(|logit| logit / sampling.temperature).collect();
+    if sampling.temperature == 1.0 && keeps_all(logits, sampling) {
+        let normaliser = log_normaliser(logits);
+        let probability = |index: usize| f64::from(exp(logits[index] - normaliser));
+        let index = pick(0..logits.len(), probability, unit);
+        return (index, logits[index] - normaliser);
+    }
+    // The largest becomes 0, so that no temperature makes the quotients infinite.
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let cool = |logit: &f32| (logit - largest) / sampling.temperature;
+    let scaled: Vec<f32> = logits.iter().map(cool).collect();
     let kept = kept(&scaled, sampling);
     let normaliser = match &kept {
         None => log_normaliser(&scaled),
@@ -97,15 +128,26 @@ fn pick(
     last
 }
 
-/// The indices that top-k and top-p leave, most likely first; `None` for all.
+fn keeps_all(logits: &[f32], sampling: &Sampling) -> bool {
+    (sampling.top_k == 0 || sampling.top_k >= logits.len())
+        && sampling.top_p == 1.0
+        && sampling.min_p == 0.0
+}
+
+/// The indices that top-k, top-p and min-p leave, one after the other, most likely first; `None` for
+/// all.
 fn kept(scaled: &[f32], sampling: &Sampling) -> Option<Vec<usize>> {
-    let top_k = if sampling.top_k == 0 { scaled.len() } else { sampling.top_k.min(scaled.len()) };
-    if top_k == scaled.len() && sampling.top_p == 1.0 {
+    if keeps_all(scaled, sampling) {
         return None;
     }
     let mut indices: Vec<usize> = (0..scaled.len()).collect();
-    indices.sort_by(|&a, &b| scaled[b].total_cmp(&scaled[a]));
-    indices.truncate(top_k);
+    let order = |a: &usize, b: &usize| scaled[*b].total_cmp(&scaled[*a]).then(a.cmp(b));
+    if sampling.top_k > 0 && sampling.top_k < indices.len() {
+        // Sorting what is left only: vocabularies are large and k is small.
+        indices.select_nth_unstable_by(sampling.top_k, order);
+        indices.truncate(sampling.top_k);
+    }
+    indices.sort_unstable_by(order);
     if sampling.top_p < 1.0 {
         let candidates: Vec<f32> = indices.iter().map(|&index| scaled[index]).collect();
         let normaliser = log_normaliser(&candidates);
@@ -115,6 +157,10 @@ fn kept(scaled: &[f32], sampling: &Sampling) -> Option<Vec<usize>> {
             mass >= f64::from(sampling.top_p)
         });
         indices.truncate(enough.map_or(indices.len(), |last| last + 1));
+    }
+    if sampling.min_p > 0.0 {
+        let least = scaled[indices[0]] + sampling.min_p.ln();
+        indices.truncate(indices.partition_point(|&index| scaled[index] >= least).max(1));
     }
     Some(indices)
 }
@@ -130,7 +176,9 @@ mod tests {
         let draws = 20_000;
         let mut counts = vec![0.0; LOGITS.len()];
         for i in 0..draws {
-            let drawn = draw(&LOGITS, allowed, &sampling, Seed::new(1).index(i).unit()).unwrap();
+            let drawn =
+                draw(&LOGITS, allowed, &sampling, &HashSet::new(), Seed::new(1).index(i).unit())
+                    .unwrap();
             counts[drawn.token as usize] += 1.0 / draws as f64;
             let expected = f64::from(drawn.logprob).exp();
             assert!(expected > 0.0 && expected <= 1.0 + 1e-6);
@@ -142,7 +190,8 @@ mod tests {
         let frequencies = frequencies(allowed, sampling);
         assert_eq!(frequencies.iter().filter(|f| **f > 0.0).count(), support);
         for unit in 0..1000 {
-            let drawn = draw(&LOGITS, allowed, &sampling, f64::from(unit) / 1000.0).unwrap();
+            let unit = f64::from(unit) / 1000.0;
+            let drawn = draw(&LOGITS, allowed, &sampling, &HashSet::new(), unit).unwrap();
             let difference = frequencies[drawn.token as usize] - f64::from(drawn.logprob).exp();
             assert!(difference.abs() < 0.015, "{drawn:?} differs by {difference}");
         }
@@ -155,6 +204,7 @@ mod tests {
         assert_matches_logprobs(None, Sampling { temperature: 2.0, ..plain }, 5);
         assert_matches_logprobs(None, Sampling { top_k: 3, ..plain }, 3);
         assert_matches_logprobs(None, Sampling { top_p: 0.5, ..plain }, 2);
+        assert_matches_logprobs(None, Sampling { min_p: 0.3, ..plain }, 3);
         assert_matches_logprobs(Some(&[0, 2, 3]), plain, 3);
         assert_matches_logprobs(Some(&[0, 2, 3]), Sampling { top_p: 0.5, top_k: 2, ..plain }, 1);
     }
@@ -162,18 +212,35 @@ mod tests {
     #[test]
     fn temperature_zero_takes_the_first_of_the_most_likely() {
         let greedy = Sampling { temperature: 0.0, ..Sampling::default() };
-        let drawn = draw(&LOGITS, None, &greedy, 0.99).unwrap();
+        let drawn = draw(&LOGITS, None, &greedy, &HashSet::new(), 0.99).unwrap();
         assert_eq!((drawn.token, drawn.logprob), (1, 0.0));
-        assert_eq!(draw(&LOGITS, Some(&[0, 4]), &greedy, 0.0).unwrap().token, 4);
+        let among = draw(&LOGITS, Some(&[0, 4]), &greedy, &HashSet::new(), 0.0).unwrap();
+        assert_eq!(among.token, 4);
     }
 
     #[test]
     fn model_logprobs_ignore_temperature_and_truncation() {
-        let cold = Sampling { temperature: 0.3, top_k: 1, top_p: 0.9 };
-        let drawn = draw(&LOGITS, Some(&[0, 1]), &cold, 0.5).unwrap();
+        let cold = Sampling { temperature: 0.3, top_k: 1, top_p: 0.9, ..Sampling::default() };
+        let drawn = draw(&LOGITS, Some(&[0, 1]), &cold, &HashSet::new(), 0.5).unwrap();
         let expected = -(1.0 + (-2f32).exp()).ln();
         assert_eq!((drawn.token, drawn.logprob), (1, 0.0));
         assert!((drawn.model_logprob - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_repetition_penalty_falls_on_what_was_seen() {
+        let greedy = Sampling { temperature: 0.0, repetition_penalty: 2.0, ..Sampling::default() };
+        let seen = HashSet::from([1, 4]);
+        assert_eq!(draw(&LOGITS, None, &greedy, &seen, 0.5).unwrap().token, 2);
+        let negative = [-1.0, -1.5];
+        assert_eq!(draw(&negative, None, &greedy, &HashSet::from([0]), 0.5).unwrap().token, 1);
+    }
+
+    #[test]
+    fn the_smallest_temperatures_give_log_probabilities() {
+        let frozen = Sampling { temperature: 1e-45, ..Sampling::default() };
+        let drawn = draw(&[0.0, 5.0], None, &frozen, &HashSet::new(), 0.5).unwrap();
+        assert_eq!((drawn.token, drawn.logprob), (1, 0.0));
     }
 
     #[test]
@@ -185,6 +252,12 @@ mod tests {
         for top_p in [0.0, 1.1, f32::NAN] {
             assert!(check(&Sampling { top_p, ..plain }).is_err());
         }
-        assert!(draw(&[f32::NAN, 0.0], None, &plain, 0.5).is_err());
+        for min_p in [-0.1, 1.1, f32::NAN] {
+            assert!(check(&Sampling { min_p, ..plain }).is_err());
+        }
+        for repetition_penalty in [0.0, -1.0, f32::NAN] {
+            assert!(check(&Sampling { repetition_penalty, ..plain }).is_err());
+        }
+        assert!(draw(&[f32::NAN, 0.0], None, &plain, &HashSet::new(), 0.5).is_err());
     }
 }

@@ -1,21 +1,10 @@
 use candle_core::{Result, bail};
 use gemm::Parallelism;
 
-/// Below this many outputs the matrix multiplication takes paths that sum in another order
-/// (dot products for at most 256 outputs, matrix-vector products for a single row or column).
-const SMALL_PRODUCT: usize = 256;
-
-/// The number of rows to which `rows` must be padded so that a product with `columns` columns has
-/// the same bits as the same rows inside a larger product.
-pub(super) fn exact_rows(rows: usize, columns: usize) -> usize {
-    rows.max(SMALL_PRODUCT / columns.max(1) + 1).max(3)
-}
-
-/// A matrix inside a slice, element (i, j) at `offset + i * strides.0 + j * strides.1`.
+/// A matrix inside a slice, element (i, j) at `i * strides.0 + j * strides.1`.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix<'a> {
     values: &'a [f32],
-    offset: usize,
     rows: usize,
     columns: usize,
     strides: (usize, usize),
@@ -24,22 +13,7 @@ pub(super) struct Matrix<'a> {
 impl<'a> Matrix<'a> {
     /// `rows` rows of `columns` elements each, one row directly after the other.
     pub(super) fn dense(values: &'a [f32], rows: usize, columns: usize) -> Self {
-        Self { values, offset: 0, rows, columns, strides: (columns, 1) }
-    }
-
-    /// The same matrix further on in the slice.
-    pub(super) fn at(self, offset: usize) -> Self {
-        Self { offset, ..self }
-    }
-
-    /// The leftmost columns.
-    pub(super) fn columns(self, columns: usize) -> Self {
-        Self { columns, ..self }
-    }
-
-    /// The topmost rows.
-    pub(super) fn rows(self, rows: usize) -> Self {
-        Self { rows, ..self }
+        Self { values, rows, columns, strides: (columns, 1) }
     }
 
     pub(super) fn transposed(self) -> Self {
@@ -98,12 +72,13 @@ impl<'a> Matrix<'a> {
 
     /// The slice from the first element on, if it holds the last one.
     fn in_bounds(&self) -> Result<&'a [f32]> {
-        let Self { values, offset, rows, columns, strides } = *self;
+        let Self { values, rows, columns, strides } = *self;
         let reach = |count: usize, stride: usize| count.saturating_sub(1).saturating_mul(stride);
         let last = reach(rows, strides.0).saturating_add(reach(columns, strides.1));
-        match values.get(offset..) {
-            Some(from) if last < from.len() => Ok(from),
-            _ => bail!("a {rows} x {columns} matrix at {offset} of {} elements", values.len()),
+        if last < values.len() {
+            Ok(values)
+        } else {
+            bail!("a {rows} x {columns} matrix of {} elements", values.len())
         }
     }
 }
@@ -119,23 +94,6 @@ mod tests {
             (state >> 8) as f32 / (1 << 24) as f32 - 0.5
         };
         (0..len).map(|_| next()).collect()
-    }
-
-    #[test]
-    fn rows_of_a_padded_product_equal_the_rows_of_a_large_one() {
-        for (k, n) in [(256, 64), (512, 256), (256, 2048), (32, 128), (256, 20), (768, 256)] {
-            let weight = random(n * k, 1);
-            let rows = random(100 * k, 2);
-            let product = |m: usize| {
-                let weight = Matrix::dense(&weight, n, k).transposed();
-                Matrix::dense(&rows, m, k).times(weight).unwrap()
-            };
-            let large = product(100);
-            for m in [1, 2, 5, 8, 33] {
-                let m = exact_rows(m, n);
-                assert_eq!(product(m), large[..m * n], "{m} rows of {k} to {n}");
-            }
-        }
     }
 
     #[test]
@@ -161,12 +119,6 @@ mod tests {
         let storage = [0.0; 11];
         assert!(Matrix::dense(&storage, 3, 4).times(Matrix::dense(&storage, 4, 2)).is_err());
         assert!(Matrix::dense(&storage, 2, 4).times(Matrix::dense(&storage, 3, 2)).is_err());
-        assert!(
-            Matrix::dense(&storage, 1, 2)
-                .at(usize::MAX)
-                .times(Matrix::dense(&storage, 2, 2))
-                .is_err()
-        );
         assert!(
             Matrix::dense(&storage, usize::MAX, 2).times(Matrix::dense(&storage, 2, 2)).is_err()
         );

@@ -4,9 +4,10 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 use ssr_core::TokenSet;
 
-use super::gemm::{Matrix, exact_rows};
+use super::gemm::Matrix;
 use super::math::{exp_in_place, max};
 use super::{contiguous, exp, with_slice};
+use crate::kernels::times_rows;
 
 /// Rows whose logits are held at once.
 const ROWS: usize = 256;
@@ -106,31 +107,17 @@ struct TokenLogprobs {
 }
 
 impl TokenLogprobs {
-    /// Logits of some rows of hidden states.
-    fn logits(
-        hidden: &[f32],
-        head: Matrix<'_>,
-        width: usize,
-        vocabulary: usize,
-    ) -> Result<Vec<f32>> {
-        let rows = hidden.len() / width;
-        let padded = exact_rows(rows, vocabulary);
-        let mut hidden = hidden.to_vec();
-        hidden.resize(padded * width, 0.0);
-        let mut logits = Matrix::dense(&hidden, padded, width).times(head.transposed())?;
-        logits.truncate(rows * vocabulary);
-        Ok(logits)
-    }
-
     fn forward(
         &self,
         hidden: &[f32],
-        head: Matrix<'_>,
+        head: &[f32],
         (vocabulary, width): (usize, usize),
     ) -> Result<Vec<(f32, f32)>> {
         let mut scores = Vec::with_capacity(self.scored.len());
+        let mut logits = Vec::new();
         for (hidden, scored) in hidden.chunks(ROWS * width).zip(self.scored.chunks(ROWS)) {
-            let logits = Self::logits(hidden, head, width, vocabulary)?;
+            logits.resize(scored.len() * vocabulary, 0.0);
+            times_rows(hidden, head, width, &mut logits);
             let rows = logits.par_chunks(vocabulary).zip(scored);
             scores.par_extend(
                 rows.map_init(Vec::new, |scratch, (logits, scored)| scored.score(logits, scratch)),
@@ -145,24 +132,28 @@ impl TokenLogprobs {
         head: &[f32],
         grad: &[f32],
         (vocabulary, width): (usize, usize),
-    ) -> Result<(Vec<f32>, Vec<f32>)> {
-        let head = Matrix::dense(head, vocabulary, width);
+        trained: bool,
+    ) -> Result<(Vec<f32>, Option<Vec<f32>>)> {
         let mut hidden_grad = Vec::with_capacity(hidden.len());
-        let mut head_grad = vec![0.0; vocabulary * width];
+        let mut head_grad = trained.then(|| vec![0.0; vocabulary * width]);
+        let mut logits = Vec::new();
         let chunks =
             hidden.chunks(ROWS * width).zip(self.scored.chunks(ROWS)).zip(grad.chunks(ROWS));
         for ((hidden, scored), grad) in chunks {
-            let mut logits = Self::logits(hidden, head, width, vocabulary)?;
+            logits.resize(scored.len() * vocabulary, 0.0);
+            times_rows(hidden, head, width, &mut logits);
             let rows = logits.par_chunks_mut(vocabulary).zip(scored).zip(grad);
             rows.for_each_init(Vec::new, |scratch, ((logits, scored), &grad)| {
                 scored.backward(logits, grad, scratch);
             });
             let logits_grad = Matrix::dense(&logits, scored.len(), vocabulary);
-            let hidden = Matrix::dense(hidden, scored.len(), width);
-            hidden_grad.extend(logits_grad.times(head)?);
-            let part = logits_grad.transposed().times(hidden)?;
-            for (sum, value) in head_grad.iter_mut().zip(part) {
-                *sum += value;
+            hidden_grad.extend(logits_grad.times(Matrix::dense(head, vocabulary, width))?);
+            if let Some(head_grad) = &mut head_grad {
+                let hidden = Matrix::dense(hidden, scored.len(), width);
+                let part = logits_grad.transposed().times(hidden)?;
+                for (sum, value) in head_grad.iter_mut().zip(part) {
+                    *sum += value;
+                }
             }
         }
         Ok((hidden_grad, head_grad))
@@ -183,13 +174,13 @@ impl CustomOp2 for TokenLogprobs {
     ) -> Result<(CpuStorage, Shape)> {
         let (rows, width) = hidden_layout.shape().dims2()?;
         let (vocabulary, head_width) = head_layout.shape().dims2()?;
-        if rows != self.scored.len() || width != head_width {
+        if rows != self.scored.len() || width != head_width || width == 0 {
             bail!(
                 "{rows} hidden states of {width} for {} tokens of {head_width}",
                 self.scored.len()
             );
         }
-        let head = Matrix::dense(contiguous(head, head_layout)?, vocabulary, width);
+        let head = contiguous(head, head_layout)?;
         let hidden = contiguous(hidden, hidden_layout)?;
         let scores = self.forward(hidden, head, (vocabulary, width))?;
         let (logprobs, entropies): (Vec<f32>, Vec<f32>) = scores.into_iter().unzip();
@@ -207,11 +198,15 @@ impl CustomOp2 for TokenLogprobs {
         let size = head.dims2()?;
         let (hidden_grad, head_grad) = with_slice(hidden, |hidden_values| {
             with_slice(head, |head_values| {
-                with_slice(grad, |grad| self.backward(hidden_values, head_values, grad, size))
+                with_slice(grad, |grad| {
+                    self.backward(hidden_values, head_values, grad, size, head.track_op())
+                })
             })
         })?;
         let hidden_grad = Tensor::from_vec(hidden_grad, hidden.shape(), hidden.device())?;
-        let head_grad = Tensor::from_vec(head_grad, head.shape(), head.device())?;
-        Ok((Some(hidden_grad), Some(head_grad)))
+        let head_grad = head_grad
+            .map(|grad| Tensor::from_vec(grad, head.shape(), head.device()))
+            .transpose()?;
+        Ok((Some(hidden_grad), head_grad))
     }
 }

@@ -11,6 +11,7 @@ mod linear;
 mod logprob;
 mod math;
 mod norm;
+mod rotation;
 mod swiglu;
 #[cfg(test)]
 mod tests;
@@ -18,11 +19,12 @@ mod tests;
 pub(crate) use attention::{
     Attending, AttentionShape, BLOCK, KvBlock, Spans, attend, causal_attention,
 };
-pub(crate) use linear::Linear;
+pub(crate) use linear::linear;
 pub(crate) use logprob::{Scored, log_normaliser, token_logprobs};
 pub(crate) use math::exp;
-pub(crate) use norm::{Rotation, head_norm_rope, rms_norm};
-pub(crate) use swiglu::swiglu;
+pub(crate) use norm::{head_norm_rope, rms_norm, rms_norm_row};
+pub(crate) use rotation::{Rotation, rope};
+pub(crate) use swiglu::{swiglu, swiglu_row};
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
 

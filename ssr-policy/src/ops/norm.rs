@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use super::math::{dot, sum_of_squares};
-use super::{contiguous, with_slice};
+use super::{Rotation, contiguous, with_slice};
 
 /// Rows per task.
 const ROWS: usize = 32;
@@ -26,38 +26,16 @@ pub(crate) fn head_norm_rope(
     x.contiguous()?.apply_op2(weight, Norm { eps: eps as f32, rotation })
 }
 
-/// The rotary angles of a sequence of positions: cosines and sines, each [N, dim / 2].
-pub(crate) struct Rotation {
-    cos: Vec<f32>,
-    sin: Vec<f32>,
-    pairs: usize,
+/// Normalises one row by its root mean square and scales it: `out = x / rms(x) * weight`.
+pub(crate) fn rms_norm_row(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+    let inverse = inverse_rms(x, eps);
+    for ((out, x), w) in out.iter_mut().zip(x).zip(weight) {
+        *out = x * inverse * w;
+    }
 }
 
-impl Rotation {
-    /// Angles `position / theta^(2i / dim)`, computed in `f32` as Hugging Face does.
-    pub(crate) fn new(positions: &[usize], dim: usize, theta: f64) -> Arc<Self> {
-        let frequencies: Vec<f32> =
-            (0..dim).step_by(2).map(|i| 1.0 / theta.powf(i as f64 / dim as f64) as f32).collect();
-        let angles = positions
-            .iter()
-            .flat_map(|&position| frequencies.iter().map(move |f| position as f32 * f));
-        let (sin, cos) = angles.map(f32::sin_cos).unzip();
-        Arc::new(Self { cos, sin, pairs: frequencies.len() })
-    }
-
-    /// Rotates one head of row `row`; `direction` is −1 for the transposed rotation.
-    #[inline]
-    fn rotate(&self, head: &mut [f32], row: usize, direction: f32) {
-        let angles = row * self.pairs..(row + 1) * self.pairs;
-        let (first, second) = head.split_at_mut(self.pairs);
-        let values = first.iter_mut().zip(second);
-        for ((a, b), (cos, sin)) in
-            values.zip(self.cos[angles.clone()].iter().zip(&self.sin[angles]))
-        {
-            let sin = sin * direction;
-            (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
-        }
-    }
+fn inverse_rms(x: &[f32], eps: f32) -> f32 {
+    1.0 / (sum_of_squares(x) / x.len() as f32 + eps).sqrt()
 }
 
 struct Norm {
@@ -66,17 +44,12 @@ struct Norm {
 }
 
 impl Norm {
-    fn inverse_rms(&self, x: &[f32]) -> f32 {
-        1.0 / (sum_of_squares(x) / x.len() as f32 + self.eps).sqrt()
-    }
-
     /// How many normalised groups a row of `columns` elements has.
     fn groups(&self, rows: usize, columns: usize, width: usize) -> Result<usize> {
         if width == 0 || !columns.is_multiple_of(width) {
             bail!("cannot normalise rows of {columns} elements in groups of {width}");
         }
-        let rotated = |r: &Rotation| r.pairs * 2 == width && r.cos.len() == rows * r.pairs;
-        if self.rotation.as_deref().is_some_and(|rotation| !rotated(rotation)) {
+        if self.rotation.as_deref().is_some_and(|rotation| !rotation.is_for(rows, width)) {
             bail!("the rotation is not for {rows} rows of heads of {width} elements");
         }
         Ok(columns / width)
@@ -128,7 +101,7 @@ impl Norm {
         x_grad: &mut [f32],
         weight_grad: &mut [f32],
     ) {
-        let inverse = self.inverse_rms(x);
+        let inverse = inverse_rms(x, self.eps);
         for (((g, w), x), sum) in g.iter_mut().zip(weight).zip(x).zip(weight_grad) {
             *sum += *g * x * inverse;
             *g *= w;
@@ -162,10 +135,7 @@ impl CustomOp2 for Norm {
         let tasks = out.par_chunks_mut(task).zip(x.par_chunks(task)).enumerate();
         tasks.for_each(|(index, (out, x))| {
             for (group, (out, x)) in out.chunks_mut(width).zip(x.chunks(width)).enumerate() {
-                let inverse = self.inverse_rms(x);
-                for ((out, x), w) in out.iter_mut().zip(x).zip(weight) {
-                    *out = x * inverse * w;
-                }
+                rms_norm_row(x, weight, self.eps, out);
                 if let Some(rotation) = &self.rotation {
                     rotation.rotate(out, index * ROWS + group / groups, 1.0);
                 }

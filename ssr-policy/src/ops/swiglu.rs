@@ -11,6 +11,14 @@ pub(crate) fn swiglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
     gate.apply_op2(up, SwiGlu)
 }
 
+/// `silu(gate) * up` of slices.
+#[inline]
+pub(crate) fn swiglu_row(gate: &[f32], up: &[f32], out: &mut [f32]) {
+    for ((out, &gate), &up) in out.iter_mut().zip(gate).zip(up) {
+        *out = gate * sigmoid(gate) * up;
+    }
+}
+
 struct SwiGlu;
 
 #[inline]
@@ -36,9 +44,7 @@ impl CustomOp2 for SwiGlu {
         let chunks =
             out.par_chunks_mut(CHUNK).zip(gate.par_chunks(CHUNK)).zip(up.par_chunks(CHUNK));
         chunks.for_each(|((out, gate), up)| {
-            for ((out, &gate), &up) in out.iter_mut().zip(gate).zip(up) {
-                *out = gate * sigmoid(gate) * up;
-            }
+            swiglu_row(gate, up, out);
         });
         Ok((CpuStorage::F32(out), gate_layout.shape().clone()))
     }

@@ -42,15 +42,21 @@ fn assert_close(a: &Tensor, b: &Tensor, what: &str) {
 }
 
 #[test]
-fn linear_is_a_product_with_the_transposed_weight() {
+fn linear_is_a_product_with_the_transposed_weight_plus_a_bias() {
     for rows in [1, 3, 70] {
-        let (x, w) = (var(&[rows, 48], 1), var(&[20, 48], 2));
-        let linear = Linear::Rows(w.as_tensor().clone());
-        assert_same(&[&x, &w], || linear.forward(&x), || x.matmul(&w.t()?));
-        let packed = Linear::packed(&w.as_detached_tensor()).unwrap().forward(&x).unwrap();
-        let bits = |t: &Tensor| t.to_vec2::<f32>().unwrap();
-        assert_eq!(bits(&packed), bits(&linear.forward(&x).unwrap()));
+        let (x, w, b) = (var(&[rows, 48], 1), var(&[20, 48], 2), var(&[20], 3));
+        assert_same(&[&x, &w], || linear(&x, &w, None), || x.matmul(&w.t()?));
+        let composed = || x.matmul(&w.t()?)?.broadcast_add(&b);
+        assert_same(&[&x, &w, &b], || linear(&x, &w, Some(&b)), composed);
     }
+}
+
+#[test]
+fn a_detached_weight_gets_no_gradient() {
+    let (x, w) = (var(&[5, 48], 1), var(&[20, 48], 2));
+    let y = linear(&x, &w.as_detached_tensor(), None).unwrap();
+    let grads = y.sum_all().unwrap().backward().unwrap();
+    assert!(grads.get(&x).is_some() && grads.get(&w).is_none());
 }
 
 #[test]
@@ -67,20 +73,25 @@ fn rms_norm_is_x_over_its_root_mean_square() {
 fn heads_are_normalised_and_rotated() {
     let (tokens, heads, dim) = (40, 3, 16);
     let (x, w) = (var(&[tokens, heads * dim], 1), var(&[dim], 2));
-    let rotation = Rotation::new(&(0..tokens).collect::<Vec<_>>(), dim, 1e4);
-    let composed = || {
-        let x = x.reshape((1, tokens, heads, dim))?.transpose(1, 2)?;
-        let mean = x.sqr()?.mean_keepdim(D::Minus1)?;
-        let x = x.broadcast_div(&(mean + 1e-6)?.sqrt()?)?.broadcast_mul(&w)?;
-        let frequencies: Vec<f32> =
-            (0..dim / 2).map(|i| 1e4f32.powf(-(i as f32) * 2.0 / dim as f32)).collect();
+    let frequencies: Vec<f32> =
+        (0..dim / 2).map(|i| 1e4f32.powf(-(i as f32) * 2.0 / dim as f32)).collect();
+    let rotation = Rotation::new(&(0..tokens).collect::<Vec<_>>(), &frequencies);
+    let rotated = |x: &Tensor| {
         let positions = Tensor::arange(0, tokens as u32, &Device::Cpu)?.to_dtype(DType::F32)?;
-        let frequencies = Tensor::new(frequencies, &Device::Cpu)?.unsqueeze(0)?;
+        let frequencies = Tensor::new(&frequencies[..], &Device::Cpu)?.unsqueeze(0)?;
         let angles = positions.unsqueeze(1)?.matmul(&frequencies)?;
         let x = rope_slow(&x, &angles.cos()?, &angles.sin()?)?;
         x.transpose(1, 2)?.reshape((tokens, heads * dim))
     };
-    assert_same(&[&x, &w], || head_norm_rope(&x, &w, 1e-6, &rotation), composed);
+    let heads_first = |x: &Tensor| x.reshape((1, tokens, heads, dim))?.transpose(1, 2);
+    let normalised = || {
+        let x = heads_first(&x)?;
+        let mean = x.sqr()?.mean_keepdim(D::Minus1)?;
+        rotated(&x.broadcast_div(&(mean + 1e-6)?.sqrt()?)?.broadcast_mul(&w)?)
+    };
+    assert_same(&[&x, &w], || head_norm_rope(&x, &w, 1e-6, &rotation), normalised);
+    let plain = || rotated(&heads_first(&x)?.contiguous()?);
+    assert_same(&[&x], || rope(&x, &rotation), plain);
 }
 
 #[test]
@@ -91,7 +102,13 @@ fn swiglu_gates_with_silu() {
 
 #[test]
 fn attention_is_a_masked_softmax_within_each_sequence() {
-    let shape = AttentionShape { heads: 4, kv_heads: 2, dim: 8 };
+    for window in [None, Some(2), Some(7), Some(70), Some(200)] {
+        attention_is_a_masked_softmax(window);
+    }
+}
+
+fn attention_is_a_masked_softmax(window: Option<usize>) {
+    let shape = AttentionShape { heads: 4, kv_heads: 2, dim: 8, window };
     let lengths = [1, 5, 300];
     let rows: usize = lengths.iter().sum();
     let (q, k, v) = (var(&[rows, 32], 1), var(&[rows, 16], 2), var(&[rows, 16], 3));
@@ -112,7 +129,9 @@ fn attention_is_a_masked_softmax_within_each_sequence() {
             let (q, k, v) = (split(&q, 4)?, repeat(split(&k, 2)?)?, repeat(split(&v, 2)?)?);
             let scores = (q.matmul(&k.t()?)? / 8f64.sqrt())?;
             let mask: Vec<f32> = (0..tokens * tokens)
-                .map(|i| if i % tokens > i / tokens { f32::NEG_INFINITY } else { 0.0 })
+                .map(|i| (i / tokens, i % tokens))
+                .map(|(query, key)| key <= query && key + window.unwrap_or(tokens) > query)
+                .map(|visible| if visible { 0.0 } else { f32::NEG_INFINITY })
                 .collect();
             let mask = Tensor::from_vec(mask, (1, tokens, tokens), &Device::Cpu)?;
             let weights = softmax(&scores.broadcast_add(&mask)?, D::Minus1)?;

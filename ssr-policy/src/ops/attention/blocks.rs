@@ -1,18 +1,17 @@
 use super::AttentionShape;
-use crate::ops::gemm::Matrix;
+use crate::kernels::{LANES, Line, PANEL};
 
-/// Positions per block. A constant of the arithmetic: sums over positions are cut here, in training
-/// and in generation alike.
-pub(crate) const BLOCK: usize = 128;
+/// Positions per block: the unit in which keys and values are shared and dropped. The arithmetic
+/// does not depend on it.
+pub(crate) const BLOCK: usize = PANEL;
 
 /// Keys and values of [`BLOCK`] consecutive positions of one layer, zero where nothing was written.
 #[derive(Clone)]
 pub(crate) struct KvBlock {
-    /// [kv_heads, dim, BLOCK]: transposed, because a contiguous right-hand side would send small
-    /// products down a path that sums in another order.
-    keys: Vec<f32>,
-    /// [kv_heads, BLOCK, dim].
-    values: Vec<f32>,
+    /// [kv_heads, dim, BLOCK]: a head's keys are a panel of a matrix product.
+    keys: Box<[Line]>,
+    /// [kv_heads, BLOCK, dim padded to whole vectors].
+    values: Box<[Line]>,
 }
 
 impl AsRef<KvBlock> for KvBlock {
@@ -23,18 +22,25 @@ impl AsRef<KvBlock> for KvBlock {
 
 impl KvBlock {
     pub(crate) fn new(shape: AttentionShape) -> Self {
-        let zeros = || vec![0.0; shape.key_width() * BLOCK];
-        Self { keys: zeros(), values: zeros() }
+        let lines = |width: usize| vec![Line::ZERO; shape.kv_heads * width * BLOCK / LANES];
+        Self { keys: lines(shape.dim).into(), values: lines(shape.padded_dim()).into() }
+    }
+
+    /// Bytes that a block of this shape takes.
+    pub(crate) fn bytes(shape: AttentionShape) -> usize {
+        shape.kv_heads * (shape.dim + shape.padded_dim()) * BLOCK * size_of::<f32>()
     }
 
     /// Sets the key and the value of one position, each [kv_heads * dim].
     pub(crate) fn write(&mut self, shape: AttentionShape, slot: usize, key: &[f32], value: &[f32]) {
-        for (index, &key) in key.iter().enumerate() {
-            self.keys[index * BLOCK + slot] = key;
+        let keys = Line::floats_mut(&mut self.keys);
+        for (to, &key) in keys[slot..].iter_mut().step_by(BLOCK).zip(key) {
+            *to = key;
         }
+        let values = Line::floats_mut(&mut self.values);
         for (head, value) in value.chunks(shape.dim).enumerate() {
-            let start = (head * BLOCK + slot) * shape.dim;
-            self.values[start..start + shape.dim].copy_from_slice(value);
+            let start = (head * BLOCK + slot) * shape.padded_dim();
+            values[start..start + shape.dim].copy_from_slice(value);
         }
     }
 
@@ -52,13 +58,15 @@ impl KvBlock {
         keys.chunks(width * BLOCK).zip(values.chunks(width * BLOCK)).map(block).collect()
     }
 
-    /// The first `count` keys of a head, as columns: [dim, count].
-    pub(super) fn keys(&self, shape: AttentionShape, head: usize, count: usize) -> Matrix<'_> {
-        Matrix::dense(&self.keys, shape.dim, BLOCK).at(head * shape.dim * BLOCK).columns(count)
+    /// The keys of a head, as columns: [dim, BLOCK].
+    pub(super) fn keys(&self, shape: AttentionShape, head: usize) -> &[f32] {
+        let size = shape.dim * BLOCK;
+        &Line::floats(&self.keys)[head * size..(head + 1) * size]
     }
 
-    /// The first `count` values of a head, as rows: [count, dim].
-    pub(super) fn values(&self, shape: AttentionShape, head: usize, count: usize) -> Matrix<'_> {
-        Matrix::dense(&self.values, BLOCK, shape.dim).at(head * shape.dim * BLOCK).rows(count)
+    /// The values of a head, as rows: [BLOCK, padded dim].
+    pub(super) fn values(&self, shape: AttentionShape, head: usize) -> &[f32] {
+        let size = shape.padded_dim() * BLOCK;
+        &Line::floats(&self.values)[head * size..(head + 1) * size]
     }
 }

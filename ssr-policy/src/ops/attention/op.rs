@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
 
-use super::tile::{self, HeadGrads};
-use super::{Attending, AttentionShape, KvBlock, attend, interleave, per_head};
+use super::backward::{Head, HeadGrads, backward};
+use super::{Attending, AttentionShape, KvBlock, attend};
 use crate::ops::{contiguous, with_slice};
 
 /// The lengths of the sequences that are packed into one batch, one after the other.
@@ -27,37 +28,15 @@ struct CausalAttention {
     spans: Spans,
 }
 
-/// One sequence with its blocks.
-struct Sequence<'a> {
-    queries: &'a [f32],
-    blocks: Vec<KvBlock>,
-}
-
-impl Sequence<'_> {
-    fn attending(&self) -> Attending<'_, KvBlock> {
-        Attending { queries: self.queries, start: 0, blocks: &self.blocks }
-    }
-}
-
 impl CausalAttention {
-    fn sequences<'a>(
-        &self,
-        queries: &'a [f32],
-        keys: &[f32],
-        values: &[f32],
-    ) -> Result<Vec<Sequence<'a>>> {
+    fn check(&self, queries: &[f32], keys: &[f32], values: &[f32]) -> Result<()> {
         let (wide, narrow) = (self.shape.query_width(), self.shape.key_width());
         let rows: usize = self.spans.iter().sum();
         if queries.len() != rows * wide || keys.len() != rows * narrow || values.len() != keys.len()
         {
             bail!("queries, keys and values do not have {rows} rows of {wide} and {narrow}");
         }
-        let sequence = |(first, tokens): (usize, usize)| {
-            let range = first * narrow..(first + tokens) * narrow;
-            let blocks = KvBlock::of_sequence(self.shape, &keys[range.clone()], &values[range]);
-            Sequence { queries: &queries[first * wide..(first + tokens) * wide], blocks }
-        };
-        Ok(self.starts().map(sequence).collect())
+        Ok(())
     }
 
     /// The first row and the number of rows of every sequence.
@@ -69,33 +48,89 @@ impl CausalAttention {
         })
     }
 
+    fn forward(&self, queries: &[f32], keys: &[f32], values: &[f32]) -> Result<Vec<f32>> {
+        self.check(queries, keys, values)?;
+        let (wide, narrow) = (self.shape.query_width(), self.shape.key_width());
+        let blocks: Vec<_> = self
+            .starts()
+            .map(|(first, tokens)| {
+                let range = first * narrow..(first + tokens) * narrow;
+                KvBlock::of_sequence(self.shape, &keys[range.clone()], &values[range])
+            })
+            .collect();
+        let sequences: Vec<_> = self
+            .starts()
+            .zip(&blocks)
+            .map(|((first, tokens), blocks)| Attending {
+                queries: &queries[first * wide..(first + tokens) * wide],
+                stride: wide,
+                tokens,
+                start: 0,
+                blocks,
+                first_block: 0,
+            })
+            .collect();
+        let mut out = vec![0.0; queries.len()];
+        attend(self.shape, &sequences, &mut out);
+        Ok(out)
+    }
+
     fn backward(
         &self,
         [queries, keys, values, out, grad]: [&[f32]; 5],
     ) -> Result<(Vec<f32>, Vec<f32>, Vec<f32>)> {
-        let (shape, wide) = (self.shape, self.shape.query_width());
-        let sequences = self.sequences(queries, keys, values)?;
-        let starts: Vec<_> =
-            self.starts().map(|(first, rows)| first * wide..(first + rows) * wide).collect();
-        let heads = per_head(shape, sequences.len(), |index, head| {
-            let rows = starts[index].clone();
-            let sequence = sequences[index].attending();
-            tile::backward(shape, head, &sequence, &out[rows.clone()], &grad[rows])
-        })?;
-        let mut grads = (Vec::new(), Vec::new(), Vec::new());
-        let mut heads = heads.into_iter();
-        for _ in sequences {
-            let mut parts = (Vec::new(), Vec::new(), Vec::new());
-            for HeadGrads { queries, keys, values } in heads.by_ref().take(shape.kv_heads) {
-                parts.0.push(queries);
-                parts.1.push(keys);
-                parts.2.push(values);
-            }
-            interleave(&parts.0, shape.group() * shape.dim, &mut grads.0);
-            interleave(&parts.1, shape.dim, &mut grads.1);
-            interleave(&parts.2, shape.dim, &mut grads.2);
+        self.check(queries, keys, values)?;
+        let shape = self.shape;
+        let (wide, narrow) = (shape.query_width(), shape.key_width());
+        let group = shape.group() * shape.dim;
+        let starts: Vec<_> = self.starts().collect();
+        let tasks: Vec<_> = starts
+            .iter()
+            .flat_map(|&rows| (0..shape.kv_heads).map(move |head| (rows, head)))
+            .collect();
+        let grads = tasks.par_iter().map(|&((first, tokens), head)| {
+            let wide_rows = |of: &[f32], scale: f32| {
+                columns(&of[first * wide..(first + tokens) * wide], wide, head, group, scale)
+            };
+            let narrow_rows = |of: &[f32]| {
+                columns(
+                    &of[first * narrow..(first + tokens) * narrow],
+                    narrow,
+                    head,
+                    shape.dim,
+                    1.0,
+                )
+            };
+            let head = Head {
+                queries: &wide_rows(queries, shape.scale()),
+                out: &wide_rows(out, 1.0),
+                grad: &wide_rows(grad, 1.0),
+                keys: &narrow_rows(keys),
+                values: &narrow_rows(values),
+            };
+            backward(shape, &head)
+        });
+        let grads: Vec<HeadGrads> = grads.collect::<Result<_>>()?;
+        let mut sums = (vec![0.0; queries.len()], vec![0.0; keys.len()], vec![0.0; keys.len()]);
+        for (grads, ((first, _), head)) in grads.into_iter().zip(tasks) {
+            write_columns(&mut sums.0[first * wide..], wide, head, group, &grads.queries);
+            write_columns(&mut sums.1[first * narrow..], narrow, head, shape.dim, &grads.keys);
+            write_columns(&mut sums.2[first * narrow..], narrow, head, shape.dim, &grads.values);
         }
-        Ok(grads)
+        Ok(sums)
+    }
+}
+
+/// The `head`-th `width` columns of rows of `stride` elements, dense and scaled.
+fn columns(rows: &[f32], stride: usize, head: usize, width: usize, scale: f32) -> Vec<f32> {
+    let rows = rows.chunks(stride).flat_map(|row| &row[head * width..(head + 1) * width]);
+    rows.map(|value| value * scale).collect()
+}
+
+/// The inverse of [`columns`], without the scale.
+fn write_columns(rows: &mut [f32], stride: usize, head: usize, width: usize, values: &[f32]) {
+    for (row, values) in rows.chunks_mut(stride).zip(values.chunks(width)) {
+        row[head * width..(head + 1) * width].copy_from_slice(values);
     }
 }
 
@@ -113,13 +148,11 @@ impl CustomOp3 for CausalAttention {
         values: &CpuStorage,
         values_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let sequences = self.sequences(
+        let out = self.forward(
             contiguous(queries, queries_layout)?,
             contiguous(keys, keys_layout)?,
             contiguous(values, values_layout)?,
         )?;
-        let attending: Vec<_> = sequences.iter().map(Sequence::attending).collect();
-        let out = attend(self.shape, &attending)?;
         Ok((CpuStorage::F32(out), queries_layout.shape().clone()))
     }
 

@@ -1,0 +1,111 @@
+//! Matrix kernels whose bits depend on nothing but their operands.
+//!
+//! Every output is one chain of fused multiply-adds in the order of the input index, whatever the
+//! number of rows, the number of threads or the instruction set. So generation, which multiplies a
+//! few rows by packed weights, and training, which multiplies many rows by the variables, agree to
+//! the last bit without any padding.
+
+#![allow(unsafe_code)]
+
+mod lanes;
+mod product;
+mod quant;
+mod shared;
+
+pub(crate) use lanes::LANES;
+pub(crate) use product::{Line, PANEL, Packed, accumulate, times_rows};
+pub(crate) use quant::{Bits, Quantized};
+pub(crate) use shared::Shared;
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+
+thread_local! {
+    static SERIAL: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a task whose kernels stay on this thread.
+pub(crate) fn serially<T>(task: impl FnOnce() -> T) -> T {
+    struct Reset(bool);
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            SERIAL.set(self.0);
+        }
+    }
+    let _reset = Reset(SERIAL.replace(true));
+    task()
+}
+
+/// Threads that a kernel may use.
+pub(crate) fn threads() -> usize {
+    if SERIAL.get() { 1 } else { rayon::current_num_threads() }
+}
+
+/// The instruction sets with kernels of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Isa {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    Portable,
+}
+
+impl Isa {
+    /// The widest that this processor has.
+    pub(crate) fn detect() -> Self {
+        static ISA: OnceLock<Isa> = OnceLock::new();
+        *ISA.get_or_init(|| Self::all()[0])
+    }
+
+    /// All that this processor has, the widest first.
+    pub(crate) fn all() -> Vec<Self> {
+        let mut all = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") {
+                all.push(Self::Avx512);
+            }
+            if is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("fma")
+                && is_x86_feature_detected!("f16c")
+            {
+                all.push(Self::Avx2);
+            }
+        }
+        all.push(Self::Portable);
+        all
+    }
+}
+
+/// Calls a kernel generic over its vector type, compiled for an instruction set.
+macro_rules! dispatch {
+    ($isa:expr, $kernel:ident ( $($arg:ident : $type:ty),* $(,)? )) => {{
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f")]
+        unsafe fn avx512($($arg: $type),*) {
+            // SAFETY: the caller's.
+            unsafe { $kernel::<$crate::kernels::lanes::Avx512>($($arg),*) }
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,fma,f16c")]
+        unsafe fn avx2($($arg: $type),*) {
+            // SAFETY: the caller's.
+            unsafe { $kernel::<$crate::kernels::lanes::Avx2>($($arg),*) }
+        }
+        // SAFETY: `Isa` values of an instruction set are made by `Isa::all` where it exists; the
+        // rest is the caller's.
+        unsafe {
+            match $isa {
+                #[cfg(target_arch = "x86_64")]
+                $crate::kernels::Isa::Avx512 => avx512($($arg),*),
+                #[cfg(target_arch = "x86_64")]
+                $crate::kernels::Isa::Avx2 => avx2($($arg),*),
+                $crate::kernels::Isa::Portable => {
+                    $kernel::<$crate::kernels::lanes::Portable>($($arg),*)
+                }
+            }
+        }
+    }};
+}
+pub(crate) use dispatch;
