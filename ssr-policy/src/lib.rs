@@ -22,6 +22,7 @@ pub use chat::{Rendered, render};
 pub use config::{Architecture, LayerType, ModelConfig, RopeScaling, WeightType};
 pub use engine::{Delta, EngineConfig, EngineStats};
 pub use error::{Error, Result};
+pub use files::SaveOptions;
 pub use local::{LocalPolicy, Stream};
 pub use model::Model;
 pub use score::{ScoredSequence, Scores, Target};

@@ -5,12 +5,13 @@ use ssr_core::Seed;
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
+use crate::files::SaveOptions;
 use crate::network::Network;
 use crate::ops::{Scored, linear, token_logprobs};
 use crate::weights::random_vars;
 use crate::{files, score};
 
-/// A Qwen3 language model in `f32` on the CPU.
+/// A decoder-only language model in `f32` on the CPU.
 ///
 /// One definition serves two executors: *train* builds candle's autograd graph over the variables,
 /// *infer* runs the same operations on a packed snapshot of them with a cache of keys and values.
@@ -38,24 +39,42 @@ impl Model {
         Self::from_vars(config, vars)
     }
 
-    /// Reads `config.json` and `model.safetensors` from a folder in Hugging Face's layout. Weights
-    /// in `f32`, `f16` and `bf16` become `f32`.
+    /// Reads a folder in Hugging Face's layout: `config.json`, the weights in `model.safetensors`
+    /// or in the files that `model.safetensors.index.json` names and, if it is there, what
+    /// `generation_config.json` adds to [`ModelConfig::eos_token_ids`]. Weights in `f32`, `f16` and
+    /// `bf16` become `f32`, one tensor at a time.
     ///
     /// # Errors
     /// When a file is missing, corrupt, truncated, or does not fit the configuration.
     pub fn load(dir: &Path) -> Result<Self> {
-        let config = ModelConfig::load(&dir.join(files::CONFIG))?;
-        let vars = files::load_vars(&config, &dir.join(files::WEIGHTS))?;
+        let mut config = ModelConfig::load(&dir.join(files::CONFIG))?;
+        let generation = dir.join(files::GENERATION_CONFIG);
+        if generation.exists() {
+            config.add_eos_token_ids(&generation)?;
+        }
+        let vars = files::load_vars(&config, dir)?;
         Self::from_vars(config, vars)
     }
 
-    /// Writes `config.json` and `model.safetensors`; each file is replaced at once or not at all.
+    /// Writes `config.json` and `model.safetensors` in `f32`; each file is replaced at once or not
+    /// at all.
     ///
     /// # Errors
     /// When the folder cannot be written.
     pub fn save(&self, dir: &Path) -> Result<()> {
-        files::save_vars(&self.vars, &dir.join(files::WEIGHTS))?;
-        files::save_json(&self.config, &dir.join(files::CONFIG))
+        self.save_with(dir, &SaveOptions::default())
+    }
+
+    /// Writes `config.json` and the weights, in another type or in several files.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, or a weight is too large for the type.
+    pub fn save_with(&self, dir: &Path, options: &SaveOptions) -> Result<()> {
+        let tensor = |(name, var): &(String, Var)| (name.clone(), var.as_detached_tensor());
+        let tensors: Vec<(String, Tensor)> = self.vars.iter().map(tensor).collect();
+        files::save_weights(dir, &tensors, options)?;
+        let config = ModelConfig { dtype: options.dtype, ..self.config.clone() };
+        files::save_json(&config, &dir.join(files::CONFIG))
     }
 
     /// A copy with variables of its own, for a reference or an average.

@@ -1,10 +1,13 @@
 //! `config.json` as version 4 and version 5 of transformers write it.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Architecture, LayerType, ModelConfig, RopeScaling, WeightType, config_error};
 use crate::error::{Error, Result};
+use crate::files::read_json;
 
 /// The fields that matter; what a file leaves out has the default of its architecture.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -361,7 +364,25 @@ impl HfRope {
     }
 }
 
+/// The part of `generation_config.json` that matters.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct GenerationConfig {
+    eos_token_id: TokenIds,
+}
+
 impl ModelConfig {
+    /// Adds what a `generation_config.json` says: chat models often list more ends there.
+    pub(crate) fn add_eos_token_ids(&mut self, path: &Path) -> Result<()> {
+        let file: GenerationConfig = read_json(path)?;
+        for id in file.eos_token_id.or(&[]) {
+            if !self.eos_token_ids.contains(&id) {
+                self.eos_token_ids.push(id);
+            }
+        }
+        Ok(())
+    }
+
     /// One form for equal models: layers that all see everything need no list.
     fn normalised(mut self) -> Self {
         if !self.layer_types.contains(&LayerType::Sliding) {
