@@ -266,7 +266,7 @@ proptest! {
             "config.json",
             "model.safetensors",
             "model.safetensors.index.json",
-            "model-00001-of-00002.safetensors",
+            "model-00001",
         ]),
         cut in any::<prop::sample::Index>(),
         truncate in any::<bool>(),
@@ -277,7 +277,8 @@ proptest! {
         let shard = (file.starts_with("model-") || file.contains("index")).then_some(40_000);
         let options = SaveOptions { max_shard_bytes: shard, ..SaveOptions::default() };
         model.save_with(dir.path(), &options).unwrap();
-        let path = dir.path().join(file);
+        let found = names(dir.path()).into_iter().find(|name| name.starts_with(file));
+        let path = dir.path().join(found.unwrap());
         let mut bytes = std::fs::read(&path).unwrap();
         if truncate {
             bytes.truncate(cut.index(bytes.len()));

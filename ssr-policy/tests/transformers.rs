@@ -87,8 +87,11 @@ fn log_probabilities_and_gradients_equal_pytorch() {
         assert_eq!(theirs.len(), model.vars().len());
         for (variable, var) in model.vars() {
             let grad = flat(grads.get(var).unwrap_or_else(|| panic!("{name}: {variable}")));
-            let difference = largest_difference(&grad, &flat(&theirs[variable]));
-            assert!(difference <= 1e-5, "{name}, {variable}: {difference}");
+            let theirs = flat(&theirs[variable]);
+            let difference = largest_difference(&grad, &theirs);
+            // PyTorch itself is as far from its gradients in double precision.
+            let size = theirs.iter().fold(1f32, |max, value| max.max(value.abs()));
+            assert!(difference <= 1e-5 * size, "{name}, {variable}: {difference} of {size}");
         }
     }
 }

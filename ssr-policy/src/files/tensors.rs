@@ -79,11 +79,6 @@ impl TensorFile {
         Ok(values)
     }
 
-    /// The shape of a tensor.
-    pub(crate) fn shape(&self, name: &str) -> Option<&[usize]> {
-        self.metadata.info(name).map(|info| info.shape.as_slice())
-    }
-
     /// The names of all tensors.
     pub(crate) fn names(&self) -> impl Iterator<Item = String> {
         self.metadata.offset_keys().into_iter()
