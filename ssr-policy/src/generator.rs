@@ -3,13 +3,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::{Tensor, Var};
+use rayon::prelude::*;
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
-use crate::kernels::{Packed, Quantized};
+use crate::kernels::{Packed, Quantized, threads};
 use crate::kv::{Cache, Pool};
 use crate::model::Model;
-use crate::ops::{AttentionShape, KvBlock, Rotation, rms_norm_row, swiglu_row, with_slice};
+use crate::ops::{
+    AttentionShape, KvBlock, Rotation, rms_norm_row, swiglu_row, with_slice, with_slices,
+};
 
 /// The generating executor: a snapshot of a model's weights, packed for few rows at a time.
 pub(crate) struct Generator {
@@ -135,22 +138,22 @@ impl Generator {
             values(name)?.ok_or_else(|| Error::input(format!("the weight {name} is missing")))
         };
         let project = |prefix: &str, names: &[&str], inputs: usize| -> Result<Projection> {
-            let weights: Vec<Vec<f32>> = names
-                .iter()
-                .map(|name| needed(&format!("{prefix}{name}.weight")))
-                .collect::<Result<_>>()?;
-            let biases: Vec<Option<Vec<f32>>> = names
-                .iter()
-                .map(|name| values(&format!("{prefix}{name}.bias")))
-                .collect::<Result<_>>()?;
-            let slices: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
+            let mut weights = Vec::with_capacity(names.len());
+            let mut biases = Vec::with_capacity(names.len());
+            for name in names {
+                let weight = format!("{prefix}{name}.weight");
+                let missing = || Error::input(format!("the weight {weight} is missing"));
+                weights.push(tensors.get(weight.as_str()).ok_or_else(missing)?.contiguous()?);
+                biases.push(values(&format!("{prefix}{name}.bias"))?);
+            }
             let bias = biases.iter().any(Option::is_some).then(|| {
-                let parts = biases.iter().zip(&slices).map(|(bias, weight)| {
-                    bias.clone().unwrap_or_else(|| vec![0.0; weight.len() / inputs])
+                let parts = biases.iter().zip(&weights).map(|(bias, weight)| {
+                    bias.clone().unwrap_or_else(|| vec![0.0; weight.elem_count() / inputs])
                 });
                 parts.flatten().collect()
             });
-            Ok(Projection { weight: Weight::Dense(Packed::new(&slices, inputs)), bias })
+            let packed = with_slices(&weights, |weights| Ok(Packed::new(weights, inputs)))?;
+            Ok(Projection { weight: Weight::Dense(packed), bias })
         };
         let hidden = config.hidden_size;
         let layer = |index: usize| {
@@ -272,13 +275,13 @@ impl Layer {
         normalise(residual, &self.input_norm, eps, normed);
         self.query_key_value.forward(normed, qkv);
         let (stride, queries) = (self.query_key_value.outputs(), self.shape.query_width());
-        for (row, values) in qkv.chunks_mut(stride).enumerate() {
+        each_row(qkv, stride, |row, values| {
             let (query, rest) = values.split_at_mut(queries);
             let key = &mut rest[..self.shape.key_width()];
             let norms = self.head_norms.as_ref();
             self.prepare(query, norms.map(|norms| &norms.0[..]), eps, rotation, row);
             self.prepare(key, norms.map(|norms| &norms.1[..]), eps, rotation, row);
-        }
+        });
         let mut start = 0;
         for feed in feeds.iter_mut() {
             let rows = &qkv[start * stride..(start + feed.tokens.len()) * stride];
@@ -295,10 +298,10 @@ impl Layer {
         self.gate_up.forward(normed, gate_up);
         let width = self.gate_up.outputs() / 2;
         middle.resize(start * width, 0.0);
-        for (rows, out) in gate_up.chunks(2 * width).zip(middle.chunks_mut(width)) {
-            let (gate, up) = rows.split_at(width);
+        each_row(middle, width, |row, out| {
+            let (gate, up) = gate_up[2 * row * width..2 * (row + 1) * width].split_at(width);
             swiglu_row(gate, up, out);
-        }
+        });
         self.down.forward(middle, projected);
         add(residual, projected);
     }
@@ -327,12 +330,25 @@ impl Layer {
 /// The widest head that a configuration may have.
 const MAX_HEAD: usize = 1 << 10;
 
+/// Floats that are worth a task of their own.
+const TASK: usize = 1 << 14;
+
+/// Calls `task(index, row)` for all rows, in parallel where it pays.
+fn each_row(rows: &mut [f32], width: usize, task: impl Fn(usize, &mut [f32]) + Sync) {
+    if threads() == 1 || rows.len() < 2 * TASK {
+        rows.chunks_mut(width).enumerate().for_each(|(index, row)| task(index, row));
+    } else {
+        let rows = rows.par_chunks_mut(width).enumerate().with_min_len(TASK.div_ceil(width));
+        rows.for_each(|(index, row)| task(index, row));
+    }
+}
+
 fn normalise(x: &[f32], weight: &[f32], eps: f32, out: &mut Vec<f32>) {
     out.resize(x.len(), 0.0);
     let width = weight.len();
-    for (row, out) in x.chunks(width).zip(out.chunks_mut(width)) {
-        rms_norm_row(row, weight, eps, out);
-    }
+    each_row(out, width, |index, out| {
+        rms_norm_row(&x[index * width..(index + 1) * width], weight, eps, out);
+    });
 }
 
 fn add(sum: &mut [f32], values: &[f32]) {

@@ -8,7 +8,7 @@ pub(crate) const LANES: usize = 16;
 /// The methods may only be called where the processor has the features of the implementation, and
 /// pointers must be valid for [`LANES`] floats (for `count` where one is given).
 pub(crate) unsafe trait Lanes: Copy {
-    /// Rows that a tile of two vectors holds in registers.
+    /// Rows of a tile of two vectors: as many as the compiler keeps in registers.
     const ROWS: usize;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
@@ -158,7 +158,7 @@ mod x86 {
 
     // SAFETY: `Isa::detect` hands this out where AVX-512 F exists.
     unsafe impl Lanes for Avx512 {
-        const ROWS: usize = 12;
+        const ROWS: usize = 8;
 
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {

@@ -13,7 +13,7 @@ mod quant;
 mod shared;
 
 pub(crate) use lanes::LANES;
-pub(crate) use product::{Line, PANEL, Packed, accumulate, times_rows};
+pub(crate) use product::{Line, PANEL, Packed, accumulate, times_columns, times_rows, transposed};
 pub(crate) use quant::{Bits, Quantized};
 pub(crate) use shared::Shared;
 

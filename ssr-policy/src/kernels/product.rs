@@ -1,3 +1,5 @@
+use std::cell::RefCell;
+
 use rayon::prelude::*;
 
 use super::lanes::{LANES, Lanes};
@@ -47,7 +49,7 @@ impl Packed {
         let mut panels = vec![Line::ZERO; outputs.div_ceil(PANEL) * inputs * PANEL / LANES];
         let size = inputs * PANEL / LANES;
         panels.par_chunks_mut(size.max(1)).zip(rows.par_chunks(PANEL)).for_each(|(panel, rows)| {
-            pack(Line::floats_mut(panel), rows.iter().copied());
+            pack(Line::floats_mut(panel), rows);
         });
         Self { panels, inputs, outputs }
     }
@@ -98,27 +100,72 @@ pub(crate) fn times_rows(x: &[f32], weight: &[f32], inputs: usize, out: &mut [f3
     let (rows, outputs) = (x.len() / inputs, weight.len() / inputs);
     assert_eq!((x.len(), out.len()), (rows * inputs, rows * outputs));
     each_panel(rows, inputs, outputs, out, |index, columns| {
-        thread_local! {
-            static PACKED: std::cell::RefCell<Vec<Line>> = const { std::cell::RefCell::new(Vec::new()) };
-        }
-        PACKED.with_borrow_mut(|panel| {
-            panel.resize(inputs * PANEL / LANES, Line::ZERO);
-            let panel = Line::floats_mut(panel);
+        with_panel(inputs, |panel| {
             let end = outputs.min((index + 1) * PANEL);
-            pack(panel, weight[index * PANEL * inputs..end * inputs].chunks(inputs));
+            let weight = &weight[index * PANEL * inputs..end * inputs];
+            pack(panel, &weight.chunks(inputs).collect::<Vec<_>>());
             product(Isa::detect(), x, inputs, panel, columns);
         });
     });
 }
 
+/// `x` [rows, terms] times `values` [terms, width] into `out` [rows, width].
+pub(crate) fn times_columns(x: &[f32], values: &[f32], terms: usize, out: &mut [f32]) {
+    let (rows, width) = (x.len() / terms, values.len() / terms);
+    assert_eq!((x.len(), values.len(), out.len()), (rows * terms, terms * width, rows * width));
+    each_panel(rows, terms, width, out, |index, columns| {
+        with_panel(terms, |panel| {
+            let (first, count) = (index * PANEL, columns.count());
+            if count < PANEL {
+                panel.fill(0.0);
+            }
+            for (to, from) in panel.chunks_mut(PANEL).zip(values.chunks(width)) {
+                to[..count].copy_from_slice(&from[first..first + count]);
+            }
+            product(Isa::detect(), x, terms, panel, columns);
+        });
+    });
+}
+
+/// The transpose of a matrix of `columns` columns.
+pub(crate) fn transposed(matrix: &[f32], columns: usize) -> Vec<f32> {
+    let rows = matrix.len() / columns.max(1);
+    let mut out = vec![0.0; rows * columns];
+    // In pieces of a cache line, so that every line is read and written while it is at hand.
+    for first in (0..columns).step_by(LANES) {
+        for (index, row) in matrix.chunks(columns).enumerate() {
+            for column in first..columns.min(first + LANES) {
+                out[column * rows + index] = row[column];
+            }
+        }
+    }
+    out
+}
+
+/// Calls a task with a buffer for a panel, whose content is anything.
+fn with_panel(inputs: usize, task: impl FnOnce(&mut [f32])) {
+    thread_local! {
+        static PANEL_BUFFER: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
+    }
+    // Taken out, because a task that waits for others may run another one on this thread.
+    let mut lines = PANEL_BUFFER.take();
+    lines.resize(inputs * PANEL / LANES, Line::ZERO);
+    task(Line::floats_mut(&mut lines));
+    PANEL_BUFFER.set(lines);
+}
+
 /// Writes up to [`PANEL`] rows into the columns of a panel; missing ones become 0.
-fn pack<'a>(panel: &mut [f32], rows: impl ExactSizeIterator<Item = &'a [f32]>) {
+fn pack(panel: &mut [f32], rows: &[&[f32]]) {
     if rows.len() < PANEL {
         panel.fill(0.0);
     }
-    for (column, row) in rows.enumerate() {
-        for (to, &value) in panel[column..].iter_mut().step_by(PANEL).zip(row) {
-            *to = value;
+    // Some inputs at a time, so that the lines that the rows share stay at hand.
+    for (index, panel) in panel.chunks_mut(LANES * PANEL).enumerate() {
+        for (column, row) in rows.iter().enumerate() {
+            let row = &row[index * LANES..];
+            for (to, &value) in panel[column..].iter_mut().step_by(PANEL).zip(row) {
+                *to = value;
+            }
         }
     }
 }
@@ -195,8 +242,7 @@ unsafe fn panel_kernel<V: Lanes>(x: &[f32], inputs: usize, panel: &[f32], column
                 3 => tile::<V, 3>(from, inputs, panel, columns, row),
                 4 | 5 => tile::<V, 4>(from, inputs, panel, columns, row),
                 6 | 7 => tile::<V, 6>(from, inputs, panel, columns, row),
-                8..=11 => tile::<V, 8>(from, inputs, panel, columns, row),
-                _ => tile::<V, 12>(from, inputs, panel, columns, row),
+                _ => tile::<V, 8>(from, inputs, panel, columns, row),
             }
         };
     }
@@ -279,8 +325,7 @@ unsafe fn accumulate_kernel<V: Lanes>(
                 2 => run::<V, 2>(x, terms, stride, values, width, sums),
                 3 => run::<V, 3>(x, terms, stride, values, width, sums),
                 4..=7 => run::<V, 4>(x, terms, stride, values, width, sums),
-                8..=11 => run::<V, 8>(x, terms, stride, values, width, sums),
-                _ => run::<V, 12>(x, terms, stride, values, width, sums),
+                _ => run::<V, 8>(x, terms, stride, values, width, sums),
             }
         };
     }
@@ -399,6 +444,22 @@ mod tests {
                 times_rows(&x, &weight, inputs, &mut out);
                 assert_eq!(out, expected);
             }
+        }
+    }
+
+    #[test]
+    fn products_with_columns_are_chains_too() {
+        for (rows, terms, width) in [(1, 1, 1), (5, 9, 40), (33, 64, 31), (8, 7, 96)] {
+            let (x, values) = (random(rows * terms, 1), random(terms * width, 2));
+            let mut out = vec![f32::NAN; rows * width];
+            times_columns(&x, &values, terms, &mut out);
+            let columns = transposed(&values, width);
+            let expected: Vec<f32> = x
+                .chunks(terms)
+                .flat_map(|x| columns.chunks(terms).map(move |column| chain(x, column)))
+                .collect();
+            assert_eq!(out, expected);
+            assert_eq!(transposed(&columns, terms), values);
         }
     }
 

@@ -1,8 +1,7 @@
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
-use super::gemm::Matrix;
 use super::{contiguous, with_slice};
-use crate::kernels::times_rows;
+use crate::kernels::{times_columns, times_rows, transposed};
 
 /// `x` [N, in] times the transposed `weight` [out, in], plus `bias` [out]: [N, out]. The bits of a
 /// row do not depend on the number of rows.
@@ -51,22 +50,21 @@ impl CustomOp2 for Product {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let ((rows, inner), (outer, _)) = (x.dims2()?, weight.dims2()?);
+        let tensor = |values, like: &Tensor| Tensor::from_vec(values, like.shape(), like.device());
         with_slice(grad, |grad| {
-            let grad = Matrix::dense(grad, rows, outer);
-            let x_grad = if x.track_op() {
-                let values = with_slice(weight, |w| grad.times(Matrix::dense(w, outer, inner)))?;
-                Some(Tensor::from_vec(values, x.shape(), x.device())?)
-            } else {
-                None
-            };
-            let weight_grad = if weight.track_op() {
-                let values =
-                    with_slice(x, |x| grad.transposed().times(Matrix::dense(x, rows, inner)))?;
-                Some(Tensor::from_vec(values, weight.shape(), weight.device())?)
-            } else {
-                None
-            };
-            Ok((x_grad, weight_grad))
+            let mut grads = (None, None);
+            if x.track_op() {
+                let mut values = vec![0.0; rows * inner];
+                with_slice(weight, |w| Ok(times_columns(grad, w, outer, &mut values)))?;
+                grads.0 = Some(tensor(values, x)?);
+            }
+            if weight.track_op() {
+                let grad = transposed(grad, outer);
+                let mut values = vec![0.0; outer * inner];
+                with_slice(x, |x| Ok(times_columns(&grad, x, rows, &mut values)))?;
+                grads.1 = Some(tensor(values, weight)?);
+            }
+            Ok(grads)
         })
     }
 }

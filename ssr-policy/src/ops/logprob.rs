@@ -4,10 +4,9 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 use ssr_core::TokenSet;
 
-use super::gemm::Matrix;
 use super::math::{exp_in_place, max};
 use super::{contiguous, exp, with_slice};
-use crate::kernels::times_rows;
+use crate::kernels::{times_columns, times_rows, transposed};
 
 /// Rows whose logits are held at once.
 const ROWS: usize = 256;
@@ -136,7 +135,7 @@ impl TokenLogprobs {
     ) -> Result<(Vec<f32>, Option<Vec<f32>>)> {
         let mut hidden_grad = Vec::with_capacity(hidden.len());
         let mut head_grad = trained.then(|| vec![0.0; vocabulary * width]);
-        let mut logits = Vec::new();
+        let (mut logits, mut part_grad) = (Vec::new(), Vec::new());
         let chunks =
             hidden.chunks(ROWS * width).zip(self.scored.chunks(ROWS)).zip(grad.chunks(ROWS));
         for ((hidden, scored), grad) in chunks {
@@ -146,12 +145,14 @@ impl TokenLogprobs {
             rows.for_each_init(Vec::new, |scratch, ((logits, scored), &grad)| {
                 scored.backward(logits, grad, scratch);
             });
-            let logits_grad = Matrix::dense(&logits, scored.len(), vocabulary);
-            hidden_grad.extend(logits_grad.times(Matrix::dense(head, vocabulary, width))?);
+            let mut part = vec![0.0; hidden.len()];
+            times_columns(&logits, head, vocabulary, &mut part);
+            hidden_grad.extend(part);
             if let Some(head_grad) = &mut head_grad {
-                let hidden = Matrix::dense(hidden, scored.len(), width);
-                let part = logits_grad.transposed().times(hidden)?;
-                for (sum, value) in head_grad.iter_mut().zip(part) {
+                part_grad.resize(head.len(), 0.0);
+                let logits = transposed(&logits, vocabulary);
+                times_columns(&logits, hidden, scored.len(), &mut part_grad);
+                for (sum, value) in head_grad.iter_mut().zip(&part_grad) {
                     *sum += value;
                 }
             }

@@ -6,7 +6,6 @@
 //! on its own input row only and is reduced in one fixed order, whatever else is in the batch.
 
 mod attention;
-mod gemm;
 mod linear;
 mod logprob;
 mod math;
@@ -38,10 +37,18 @@ fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]>
 
 /// Calls `read` with the elements of a tensor, made contiguous.
 pub(crate) fn with_slice<T>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> Result<T>) -> Result<T> {
-    let tensor = tensor.contiguous()?;
-    let (storage, layout) = tensor.storage_and_layout();
-    match &*storage {
-        Storage::Cpu(storage) => read(contiguous(storage, layout)?),
+    with_slices(&[tensor.contiguous()?], |slices| read(slices[0]))
+}
+
+/// Calls `read` with the elements of contiguous tensors.
+pub(crate) fn with_slices<T>(
+    tensors: &[Tensor],
+    read: impl FnOnce(&[&[f32]]) -> Result<T>,
+) -> Result<T> {
+    let guards: Vec<_> = tensors.iter().map(Tensor::storage_and_layout).collect();
+    let slices = guards.iter().map(|(storage, layout)| match &**storage {
+        Storage::Cpu(storage) => contiguous(storage, layout),
         _ => bail!("expected a tensor on the CPU"),
-    }
+    });
+    read(&slices.collect::<Result<Vec<_>>>()?)
 }

@@ -1,7 +1,7 @@
-use candle_core::Result;
+use std::ops::Range;
 
 use super::AttentionShape;
-use crate::ops::gemm::Matrix;
+use crate::kernels::{times_columns, times_rows, transposed};
 use crate::ops::math::{dot, exp_in_place, max};
 
 /// Query tokens and keys per tile.
@@ -30,7 +30,7 @@ pub(super) struct HeadGrads {
 
 /// The gradients of a sequence that starts at position 0, with the probabilities computed again:
 /// dV = Pᵀ·dO, dS = P ∘ (dO·Vᵀ − rowsum(dO ∘ O)), dQ = dS·K, dK = dSᵀ·Q.
-pub(super) fn backward(shape: AttentionShape, head: &Head<'_>) -> Result<HeadGrads> {
+pub(super) fn backward(shape: AttentionShape, head: &Head<'_>) -> HeadGrads {
     let (dim, group) = (shape.dim, shape.group());
     let tokens = head.keys.len() / dim;
     let (mut keys, mut values) = (vec![0.0; tokens * dim], vec![0.0; tokens * dim]);
@@ -46,30 +46,30 @@ pub(super) fn backward(shape: AttentionShape, head: &Head<'_>) -> Result<HeadGra
         let first = shape.first_visible(start) / TILE * TILE;
         let pieces: Vec<_> =
             (first..end).step_by(TILE).map(|from| from..end.min(from + TILE)).collect();
-        let probabilities = tile.probabilities(head.keys, &pieces)?;
-        let grad_rows = Matrix::dense(grad, rows, dim);
-        let query_rows = Matrix::dense(tile.queries, rows, dim);
+        let probabilities = tile.probabilities(head.keys, &pieces);
         for (piece, weights) in pieces.into_iter().zip(probabilities) {
             let count = piece.len();
             let positions = piece.start * dim..piece.end * dim;
-            let piece_keys = Matrix::dense(&head.keys[positions.clone()], count, dim);
-            let piece_values = Matrix::dense(&head.values[positions.clone()], count, dim);
-            let mut score_grads = grad_rows.times(piece_values.transposed())?;
+            let mut score_grads = vec![0.0; rows * count];
+            times_rows(grad, &head.values[positions.clone()], dim, &mut score_grads);
             let rows_of = score_grads.chunks_mut(count).zip(weights.chunks(count)).zip(&deltas);
             for ((grads, weights), delta) in rows_of {
                 for (grad, weight) in grads.iter_mut().zip(weights) {
                     *grad = weight * (*grad - delta);
                 }
             }
-            let score_grads = Matrix::dense(&score_grads, rows, count);
-            let weights = Matrix::dense(&weights, rows, count);
-            add(&mut queries[elements.clone()], score_grads.times(piece_keys)?);
-            add(&mut keys[positions.clone()], score_grads.transposed().times(query_rows)?);
-            add(&mut values[positions], weights.transposed().times(grad_rows)?);
+            let mut part = vec![0.0; rows * dim];
+            times_columns(&score_grads, &head.keys[positions.clone()], count, &mut part);
+            add(&mut queries[elements.clone()], &part);
+            part.resize(count * dim, 0.0);
+            times_columns(&transposed(&score_grads, count), tile.queries, rows, &mut part);
+            add(&mut keys[positions.clone()], &part);
+            times_columns(&transposed(&weights, count), grad, rows, &mut part);
+            add(&mut values[positions], &part);
         }
     }
     queries.iter_mut().for_each(|grad| *grad *= shape.scale());
-    Ok(HeadGrads { queries, keys, values })
+    HeadGrads { queries, keys, values }
 }
 
 struct Tile<'a> {
@@ -82,30 +82,25 @@ struct Tile<'a> {
 
 impl Tile<'_> {
     /// The probabilities [rows, keys] of each piece of the positions.
-    fn probabilities(
-        &self,
-        keys: &[f32],
-        pieces: &[std::ops::Range<usize>],
-    ) -> Result<Vec<Vec<f32>>> {
+    fn probabilities(&self, keys: &[f32], pieces: &[Range<usize>]) -> Vec<Vec<f32>> {
         let dim = self.shape.dim;
-        let queries = Matrix::dense(self.queries, self.rows, dim);
-        let mut scores = pieces
+        let mut scores: Vec<Vec<f32>> = pieces
             .iter()
             .map(|piece| {
-                let keys =
-                    Matrix::dense(&keys[piece.start * dim..piece.end * dim], piece.len(), dim);
-                queries.times(keys.transposed())
+                let mut scores = vec![0.0; self.rows * piece.len()];
+                let keys = &keys[piece.start * dim..piece.end * dim];
+                times_rows(self.queries, keys, dim, &mut scores);
+                scores
             })
-            .collect::<Result<Vec<_>>>()?;
+            .collect();
         for row in 0..self.rows {
             let position = self.start + row / self.shape.group();
             let visible = self.shape.first_visible(position)..position + 1;
-            let seen = |piece: &std::ops::Range<usize>| {
+            let seen = |piece: &Range<usize>| {
                 let clip = |position: usize| position.clamp(piece.start, piece.end) - piece.start;
                 clip(visible.start)..clip(visible.end)
             };
-            let row_of =
-                |piece: &std::ops::Range<usize>| row * piece.len()..(row + 1) * piece.len();
+            let row_of = |piece: &Range<usize>| row * piece.len()..(row + 1) * piece.len();
             let mut shift = f32::NEG_INFINITY;
             for (scores, piece) in scores.iter().zip(pieces) {
                 shift = shift.max(max(&scores[row_of(piece)][seen(piece)]));
@@ -121,11 +116,11 @@ impl Tile<'_> {
                 scores[row_of(piece)].iter_mut().for_each(|weight| *weight /= total);
             }
         }
-        Ok(scores)
+        scores
     }
 }
 
-fn add(sum: &mut [f32], values: Vec<f32>) {
+fn add(sum: &mut [f32], values: &[f32]) {
     for (sum, value) in sum.iter_mut().zip(values) {
         *sum += value;
     }
