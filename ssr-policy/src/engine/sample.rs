@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use ssr_core::Sampling;
 
 use crate::error::{Error, Result};
-use crate::ops::{exp, log_normaliser};
+use crate::ops::{Mass, exp};
 
 /// One drawn token.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,7 +51,8 @@ pub(super) fn draw(
         }
     };
     let id = |index: usize| allowed.map_or(index as u32, |allowed| allowed[index]);
-    let normaliser = log_normaliser(candidates);
+    let mass = Mass::new(candidates);
+    let normaliser = mass.log_normaliser();
     if !normaliser.is_finite() {
         return Err(Error::input("the logits are not finite: the weights have diverged"));
     }
@@ -69,6 +70,9 @@ pub(super) fn draw(
     };
     let (index, logprob) = if sampling.temperature == 0.0 {
         (most_likely(weighed), 0.0)
+    } else if seen.is_empty() && sampling.temperature == 1.0 && keeps_all(weighed, sampling) {
+        let index = mass.pick(weighed, unit);
+        (index, weighed[index] - normaliser)
     } else {
         draw_index(weighed, sampling, unit)
     };
@@ -83,55 +87,27 @@ fn most_likely(logits: &[f32]) -> usize {
 }
 
 fn draw_index(logits: &[f32], sampling: &Sampling, unit: f64) -> (usize, f32) {
-    if sampling.temperature == 1.0 && keeps_all(logits, sampling) {
-        let normaliser = log_normaliser(logits);
-        let probability = |index: usize| f64::from(exp(logits[index] - normaliser));
-        let index = pick(0..logits.len(), probability, unit);
-        return (index, logits[index] - normaliser);
-    }
     // The largest becomes 0, so that no temperature makes the quotients infinite.
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let cool = |logit: &f32| (logit - largest) / sampling.temperature;
     let scaled: Vec<f32> = logits.iter().map(cool).collect();
     let kept = kept(&scaled, sampling);
-    let normaliser = match &kept {
-        None => log_normaliser(&scaled),
-        Some(kept) => log_normaliser(&kept.iter().map(|&i| scaled[i]).collect::<Vec<_>>()),
-    };
-    let probability = |index: usize| f64::from(exp(scaled[index] - normaliser));
-    let index = match kept {
-        None => pick(0..scaled.len(), probability, unit),
-        Some(kept) => pick(kept.into_iter(), probability, unit),
-    };
-    (index, scaled[index] - normaliser)
-}
-
-/// The index at which the running sum passes `unit` of the total.
-fn pick(
-    indices: impl Iterator<Item = usize> + Clone,
-    probability: impl Fn(usize) -> f64,
-    unit: f64,
-) -> usize {
-    let total: f64 = indices.clone().map(&probability).sum();
-    let mut left = unit * total;
-    let mut last = 0;
-    for index in indices {
-        let probability = probability(index);
-        if probability > 0.0 {
-            last = index;
-        }
-        left -= probability;
-        if left < 0.0 {
-            break;
-        }
-    }
-    last
+    let weights = kept.as_ref().map(|kept| kept.iter().map(|&i| scaled[i]).collect());
+    let weights: &[f32] = weights.as_ref().map_or(&scaled, |weights: &Vec<f32>| weights);
+    let mass = Mass::new(weights);
+    let index = mass.pick(weights, unit);
+    let logprob = weights[index] - mass.log_normaliser();
+    (kept.map_or(index, |kept| kept[index]), logprob)
 }
 
 fn keeps_all(logits: &[f32], sampling: &Sampling) -> bool {
     (sampling.top_k == 0 || sampling.top_k >= logits.len())
         && sampling.top_p == 1.0
         && sampling.min_p == 0.0
+}
+
+fn total(scaled: &[f32], indices: &[usize]) -> f64 {
+    indices.iter().map(|&index| f64::from(exp(scaled[index]))).sum()
 }
 
 /// The indices that top-k, top-p and min-p leave, one after the other, most likely first; `None` for
@@ -142,21 +118,31 @@ fn kept(scaled: &[f32], sampling: &Sampling) -> Option<Vec<usize>> {
     }
     let mut indices: Vec<usize> = (0..scaled.len()).collect();
     let order = |a: &usize, b: &usize| scaled[*b].total_cmp(&scaled[*a]).then(a.cmp(b));
-    if sampling.top_k > 0 && sampling.top_k < indices.len() {
-        // Sorting what is left only: vocabularies are large and k is small.
+    let all = indices.len();
+    if sampling.top_k > 0 && sampling.top_k < all {
         indices.select_nth_unstable_by(sampling.top_k, order);
         indices.truncate(sampling.top_k);
     }
+    let enough = f64::from(sampling.top_p) * total(scaled, &indices);
+    // Vocabularies are large and what is kept is small: a part is sorted, and a larger one only if
+    // it was too small.
+    let mut part = 256;
+    while part < indices.len() {
+        indices.select_nth_unstable_by(part, order);
+        if sampling.top_p < 1.0 && total(scaled, &indices[..part]) > enough {
+            indices.truncate(part);
+        } else {
+            part = part.saturating_mul(16);
+        }
+    }
     indices.sort_unstable_by(order);
     if sampling.top_p < 1.0 {
-        let candidates: Vec<f32> = indices.iter().map(|&index| scaled[index]).collect();
-        let normaliser = log_normaliser(&candidates);
         let mut mass = 0.0;
-        let enough = candidates.iter().position(|&logit| {
-            mass += f64::from(exp(logit - normaliser));
-            mass >= f64::from(sampling.top_p)
+        let last = indices.iter().position(|&index| {
+            mass += f64::from(exp(scaled[index]));
+            mass >= enough
         });
-        indices.truncate(enough.map_or(indices.len(), |last| last + 1));
+        indices.truncate(last.map_or(indices.len(), |last| last + 1));
     }
     if sampling.min_p > 0.0 {
         let least = scaled[indices[0]] + sampling.min_p.ln();
@@ -207,6 +193,24 @@ mod tests {
         assert_matches_logprobs(None, Sampling { min_p: 0.3, ..plain }, 3);
         assert_matches_logprobs(Some(&[0, 2, 3]), plain, 3);
         assert_matches_logprobs(Some(&[0, 2, 3]), Sampling { top_p: 0.5, top_k: 2, ..plain }, 1);
+    }
+
+    #[test]
+    fn large_vocabularies_keep_the_same_set_as_sorting_all() {
+        let logits: Vec<f32> =
+            (0..5000).map(|i| Seed::new(8).index(i).unit() as f32 * 6.0 - 6.0).collect();
+        let mut sorted: Vec<usize> = (0..logits.len()).collect();
+        sorted.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b)));
+        let all: f64 = logits.iter().map(|&logit| f64::from(logit.exp())).sum();
+        for top_p in [0.001, 0.1, 0.5, 0.95, 0.9999] {
+            let kept = kept(&logits, &Sampling { top_p, ..Sampling::default() }).unwrap();
+            assert_eq!(kept, sorted[..kept.len()]);
+            let mass = |count: usize| -> f64 {
+                sorted[..count].iter().map(|&i| f64::from(logits[i].exp()) / all).sum()
+            };
+            let (with, without) = (mass(kept.len()), mass(kept.len() - 1));
+            assert!(with > f64::from(top_p) - 1e-6 && without < f64::from(top_p) + 1e-6);
+        }
     }
 
     #[test]

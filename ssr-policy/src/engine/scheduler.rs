@@ -129,6 +129,7 @@ impl Scheduler {
                 }
                 let tokens = job.row.tokens(0..known * BLOCK);
                 self.prefixes.restore(&mut cache, &tokens, most);
+                cache.trim();
                 self.stats.cached_tokens += cache.len() as u64;
                 computing.extend(next);
             }
@@ -195,12 +196,13 @@ impl Scheduler {
         }
         self.stats.steps += 1;
         self.stats.fed_tokens += fed as u64;
-        if self.config.prefix_cache {
-            for (active, plan) in self.active.iter_mut().zip(&plans) {
-                if let Some(plan) = plan {
-                    active.remember(plan.tokens.len(), &mut self.prefixes);
-                }
+        for (active, plan) in self.active.iter_mut().zip(&plans) {
+            if self.config.prefix_cache
+                && let Some(plan) = plan
+            {
+                active.remember(plan.tokens.len(), &mut self.prefixes);
             }
+            active.cache.trim();
         }
     }
 

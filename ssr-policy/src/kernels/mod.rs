@@ -109,3 +109,36 @@ macro_rules! dispatch {
     }};
 }
 pub(crate) use dispatch;
+
+/// Defines a function over slices whose loops are compiled for every instruction set. The compiler
+/// may not contract or reorder floating-point operations, so all of them give the same bits.
+macro_rules! widened {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+        $(#[$meta])*
+        #[allow(unsafe_code)]
+        $vis fn $name($($arg: $type),*) $(-> $ret)? {
+            #[inline(always)]
+            fn portable($($arg: $type),*) $(-> $ret)? $body
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f")]
+            fn avx512($($arg: $type),*) $(-> $ret)? {
+                portable($($arg),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2")]
+            fn avx2($($arg: $type),*) $(-> $ret)? {
+                portable($($arg),*)
+            }
+            match $crate::kernels::Isa::detect() {
+                // SAFETY: `Isa` values are made where the instruction set exists.
+                #[cfg(target_arch = "x86_64")]
+                $crate::kernels::Isa::Avx512 => unsafe { avx512($($arg),*) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                $crate::kernels::Isa::Avx2 => unsafe { avx2($($arg),*) },
+                $crate::kernels::Isa::Portable => portable($($arg),*),
+            }
+        }
+    };
+}
+pub(crate) use widened;

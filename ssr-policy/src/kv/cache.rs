@@ -63,7 +63,7 @@ impl Shared {
 
 /// The keys and values of one sequence, per layer in shared blocks: a clone costs nothing, and
 /// sequences that start alike hold their common blocks once. Writing copies a block that is shared;
-/// layers with a window drop the blocks that no later token sees.
+/// of layers with a window, [`Cache::trim`] drops what no later token sees.
 #[derive(Clone)]
 pub(crate) struct Cache {
     layers: Vec<Layer>,
@@ -111,6 +111,10 @@ impl Cache {
     /// Counts tokens whose keys and values have been stored in every layer.
     pub(crate) fn advance(&mut self, tokens: usize) {
         self.len += tokens;
+    }
+
+    /// Drops the blocks that no later token sees.
+    pub(crate) fn trim(&mut self) {
         for layer in &mut self.layers {
             let needed = layer.shape.first_visible(self.len) / BLOCK;
             let dropped = needed.saturating_sub(layer.first).min(layer.blocks.len());

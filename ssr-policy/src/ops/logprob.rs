@@ -21,17 +21,58 @@ pub(crate) struct Scored {
     pub(crate) allowed: Option<TokenSet>,
 }
 
-/// ln Σ exp(logit): what has to be subtracted from a logit to make it a log-probability.
+/// The mass of a distribution given by logits.
+pub(crate) struct Mass {
+    /// The largest logit.
+    shift: f32,
+    /// Sums of exp(logit − shift), [`SUM`] logits each.
+    sums: Vec<f64>,
+}
+
+impl Mass {
+    pub(crate) fn new(logits: &[f32]) -> Self {
+        let shift = max(logits);
+        let mut scratch = [0.0; SUM];
+        let sums = logits.chunks(SUM).map(|chunk| {
+            let scratch = &mut scratch[..chunk.len()];
+            scratch.copy_from_slice(chunk);
+            f64::from(exp_in_place(scratch, shift))
+        });
+        Self { shift, sums: sums.collect() }
+    }
+
+    /// ln Σ exp(logit): what has to be subtracted from a logit to make it a log-probability.
+    pub(crate) fn log_normaliser(&self) -> f32 {
+        self.shift + self.sums.iter().sum::<f64>().ln() as f32
+    }
+
+    /// The index at which the running sum of the same logits passes `unit` of the total.
+    pub(crate) fn pick(&self, logits: &[f32], unit: f64) -> usize {
+        let mut left = unit * self.sums.iter().sum::<f64>();
+        for (chunk, &sum) in self.sums.iter().enumerate() {
+            let first = chunk * SUM;
+            let last = chunk + 1 == self.sums.len();
+            if left >= sum && !last {
+                left -= sum;
+                continue;
+            }
+            let chunk = &logits[first..logits.len().min(first + SUM)];
+            for (index, logit) in chunk.iter().enumerate() {
+                left -= f64::from(exp(logit - self.shift));
+                if left < 0.0 {
+                    return first + index;
+                }
+            }
+            // What rounding has left over belongs to the end of the chunk.
+            return first + chunk.len() - 1;
+        }
+        0
+    }
+}
+
+/// ln Σ exp(logit).
 pub(crate) fn log_normaliser(logits: &[f32]) -> f32 {
-    let shift = max(logits);
-    let mut scratch = [0.0; SUM];
-    let sums = logits.chunks(SUM).map(|chunk| {
-        let scratch = &mut scratch[..chunk.len()];
-        scratch.copy_from_slice(chunk);
-        f64::from(exp_in_place(scratch, shift))
-    });
-    let sum: f64 = sums.sum();
-    shift + sum.ln() as f32
+    Mass::new(logits).log_normaliser()
 }
 
 impl Scored {

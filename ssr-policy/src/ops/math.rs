@@ -1,3 +1,5 @@
+use crate::kernels::widened;
+
 /// Number of partial sums of a reduction: element `i` always goes to sum `i % LANES`, which the
 /// compiler turns into vector adds and which does not depend on how long the row is.
 const LANES: usize = 16;
@@ -6,7 +8,7 @@ const LANES: usize = 16;
 ///
 /// Cephes' polynomial. The result does not depend on the platform's mathematics library. Inputs
 /// below −87.3 give the smallest normal number instead of 0.
-#[inline]
+#[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     // Adding 1.5 · 2²³ rounds to the nearest integer and leaves it in the low bits.
     const ROUND: f32 = 12_582_912.0;
@@ -26,7 +28,7 @@ pub(crate) fn exp(x: f32) -> f32 {
 }
 
 /// Sum of `f(i)` over a slice, in a fixed order.
-#[inline]
+#[inline(always)]
 fn sum_by(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     let mut sums = [0f32; LANES];
     let mut chunks = values.chunks_exact(LANES);
@@ -42,7 +44,7 @@ fn sum_by(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
 }
 
 /// Folds the partial sums pairwise.
-#[inline]
+#[inline(always)]
 fn total(sums: &[f32; LANES]) -> f32 {
     let mut sums = *sums;
     let mut width = LANES / 2;
@@ -55,52 +57,57 @@ fn total(sums: &[f32; LANES]) -> f32 {
     sums[0]
 }
 
-#[inline]
-pub(super) fn sum(values: &[f32]) -> f32 {
-    sum_by(values, |value| value)
+widened! {
+    pub(super) fn sum(values: &[f32]) -> f32 {
+        sum_by(values, |value| value)
+    }
 }
 
-#[inline]
-pub(super) fn sum_of_squares(values: &[f32]) -> f32 {
-    sum_by(values, |value| value * value)
+widened! {
+    pub(super) fn sum_of_squares(values: &[f32]) -> f32 {
+        sum_by(values, |value| value * value)
+    }
 }
 
-#[inline]
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0f32; LANES];
-    let (mut a, mut b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    for (a, b) in (&mut a).zip(&mut b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+widened! {
+    pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+        let mut sums = [0f32; LANES];
+        let (mut a, mut b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+        for (a, b) in (&mut a).zip(&mut b) {
+            for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+                *sum += a * b;
+            }
+        }
+        for ((sum, a), b) in sums.iter_mut().zip(a.remainder()).zip(b.remainder()) {
             *sum += a * b;
         }
+        total(&sums)
     }
-    for ((sum, a), b) in sums.iter_mut().zip(a.remainder()).zip(b.remainder()) {
-        *sum += a * b;
-    }
-    total(&sums)
 }
 
-/// The largest value, −∞ of none.
-#[inline]
-pub(super) fn max(values: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let mut chunks = values.chunks_exact(LANES);
-    for chunk in &mut chunks {
-        for (lane, &value) in lanes.iter_mut().zip(chunk) {
-            *lane = lane.max(value);
+widened! {
+    /// The largest value, −∞ of none.
+    pub(super) fn max(values: &[f32]) -> f32 {
+        let mut lanes = [f32::NEG_INFINITY; LANES];
+        let mut chunks = values.chunks_exact(LANES);
+        for chunk in &mut chunks {
+            for (lane, &value) in lanes.iter_mut().zip(chunk) {
+                *lane = lane.max(value);
+            }
         }
+        let rest = chunks.remainder().iter();
+        lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |max, &value| max.max(value))
     }
-    let rest = chunks.remainder().iter();
-    lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |max, &value| max.max(value))
 }
 
-/// Replaces every value by `exp(value - shift)` and returns their sum.
-#[inline]
-pub(super) fn exp_in_place(values: &mut [f32], shift: f32) -> f32 {
-    for value in values.iter_mut() {
-        *value = exp(*value - shift);
+widened! {
+    /// Replaces every value by `exp(value - shift)` and returns their sum.
+    pub(super) fn exp_in_place(values: &mut [f32], shift: f32) -> f32 {
+        for value in values.iter_mut() {
+            *value = exp(*value - shift);
+        }
+        sum(values)
     }
-    sum(values)
 }
 
 #[cfg(test)]

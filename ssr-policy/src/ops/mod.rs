@@ -19,7 +19,7 @@ pub(crate) use attention::{
     Attending, AttentionShape, BLOCK, KvBlock, Spans, attend, causal_attention,
 };
 pub(crate) use linear::linear;
-pub(crate) use logprob::{Scored, log_normaliser, token_logprobs};
+pub(crate) use logprob::{Mass, Scored, token_logprobs};
 pub(crate) use math::exp;
 pub(crate) use norm::{head_norm_rope, rms_norm, rms_norm_row};
 pub(crate) use rotation::{Rotation, rope};

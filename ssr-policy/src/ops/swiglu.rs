@@ -2,6 +2,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::{contiguous, exp, with_slice};
+use crate::kernels::widened;
 
 /// Elements per task.
 const CHUNK: usize = 1 << 14;
@@ -11,17 +12,18 @@ pub(crate) fn swiglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
     gate.apply_op2(up, SwiGlu)
 }
 
-/// `silu(gate) * up` of slices.
-#[inline]
-pub(crate) fn swiglu_row(gate: &[f32], up: &[f32], out: &mut [f32]) {
-    for ((out, &gate), &up) in out.iter_mut().zip(gate).zip(up) {
-        *out = gate * sigmoid(gate) * up;
+widened! {
+    /// `silu(gate) * up` of slices.
+    pub(crate) fn swiglu_row(gate: &[f32], up: &[f32], out: &mut [f32]) {
+        for ((out, &gate), &up) in out.iter_mut().zip(gate).zip(up) {
+            *out = gate * sigmoid(gate) * up;
+        }
     }
 }
 
 struct SwiGlu;
 
-#[inline]
+#[inline(always)]
 fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
