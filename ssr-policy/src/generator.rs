@@ -2,12 +2,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use candle_core::{Tensor, Var};
+use candle_core::Tensor;
+use candle_core::quantized::{GgmlDType, QTensor};
 use rayon::prelude::*;
 
 use crate::config::ModelConfig;
+use crate::engine::Precision;
 use crate::error::{Error, Result};
-use crate::kernels::{Packed, Quantized, threads};
+use crate::kernels::{Bits, Packed, Quantized, threads};
 use crate::kv::{Cache, Pool};
 use crate::model::Model;
 use crate::ops::{
@@ -55,6 +57,31 @@ struct Projection {
 enum Weight {
     Dense(Packed),
     Quantized(Quantized),
+}
+
+impl Weight {
+    /// Packs weights [outputs, inputs] one below the other.
+    fn new(weights: &[Tensor], inputs: usize, precision: Precision) -> Result<Self> {
+        let (bits, kind) = match precision {
+            Precision::F32 => {
+                let packed = with_slices(weights, |weights| Ok(Packed::new(weights, inputs)))?;
+                return Ok(Self::Dense(packed));
+            }
+            Precision::Q8 => (Bits::Eight, GgmlDType::Q8_0),
+            Precision::Q4 => (Bits::Four, GgmlDType::Q4_0),
+        };
+        if !inputs.is_multiple_of(kind.block_size()) {
+            let problem = format!("{inputs} inputs are not a multiple of 32; generate in f32");
+            return Err(Error::input(problem));
+        }
+        let quantised = weights.iter().map(|weight| QTensor::quantize(weight, kind));
+        let quantised = quantised.collect::<candle_core::Result<Vec<_>>>()?;
+        let blocks =
+            quantised.iter().map(QTensor::data).collect::<candle_core::Result<Vec<_>>>()?;
+        let blocks: Vec<&[u8]> = blocks.iter().map(|blocks| &blocks[..]).collect();
+        let packed = Quantized::from_blocks(bits, &blocks, inputs);
+        packed.map(Self::Quantized).ok_or_else(|| Error::input("blocks of another size"))
+    }
 }
 
 impl Projection {
@@ -121,11 +148,8 @@ pub(crate) struct Scratch {
 }
 
 impl Generator {
-    pub(crate) fn new(model: &Model) -> Result<Self> {
-        Self::pack(model.config(), model.vars())
-    }
-
-    fn pack(config: &ModelConfig, vars: &[(String, Var)]) -> Result<Self> {
+    pub(crate) fn new(model: &Model, precision: Precision) -> Result<Self> {
+        let (config, vars) = (model.config(), model.vars());
         let tensors: HashMap<&str, Tensor> =
             vars.iter().map(|(name, var)| (name.as_str(), var.as_detached_tensor())).collect();
         let values = |name: &str| -> Result<Option<Vec<f32>>> {
@@ -152,8 +176,7 @@ impl Generator {
                 });
                 parts.flatten().collect()
             });
-            let packed = with_slices(&weights, |weights| Ok(Packed::new(weights, inputs)))?;
-            Ok(Projection { weight: Weight::Dense(packed), bias })
+            Ok(Projection { weight: Weight::new(&weights, inputs, precision)?, bias })
         };
         let hidden = config.hidden_size;
         let layer = |index: usize| {

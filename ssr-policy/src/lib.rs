@@ -20,7 +20,7 @@ mod weights;
 
 pub use chat::{Rendered, render};
 pub use config::{Architecture, LayerType, ModelConfig, RopeScaling, WeightType};
-pub use engine::{Delta, EngineConfig, EngineStats};
+pub use engine::{Delta, EngineConfig, EngineStats, Precision};
 pub use error::{Error, Result};
 pub use files::SaveOptions;
 pub use local::{LocalPolicy, Stream};

@@ -4,7 +4,9 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use ssr_core::{Completion, Policy, PolicyError, Request};
 
-use crate::engine::{Delta, Engine, EngineConfig, EngineStats, Event, Failure, Handle, Row};
+use crate::engine::{
+    Delta, Engine, EngineConfig, EngineStats, Event, Failure, Handle, Precision, Row,
+};
 use crate::error::{Error, Result};
 use crate::generator::Generator;
 use crate::model::Model;
@@ -33,6 +35,7 @@ struct Weights {
     model: Model,
     /// Packed when the first completion after an update asks for it.
     generator: OnceLock<Arc<Generator>>,
+    precision: Precision,
 }
 
 impl Weights {
@@ -40,7 +43,7 @@ impl Weights {
         if let Some(generator) = self.generator.get() {
             return Ok(generator);
         }
-        let generator = Arc::new(Generator::new(&self.model)?);
+        let generator = Arc::new(Generator::new(&self.model, self.precision)?);
         Ok(self.generator.get_or_init(|| generator))
     }
 }
@@ -64,7 +67,8 @@ impl LocalPolicy {
             let problem = format!("the tokenizer has {ids} tokens, the model has {logits} logits");
             return Err(Error::Input { problem });
         }
-        let weights = RwLock::new(Weights { model, generator: OnceLock::new() });
+        let weights =
+            RwLock::new(Weights { model, generator: OnceLock::new(), precision: config.precision });
         let engine = Engine::start(config)?;
         let tokenizer = Arc::new(tokenizer);
         Ok(Self { weights, tokenizer, version: AtomicU64::new(0), engine })

@@ -2,7 +2,8 @@
 
 use ssr_core::{Completion, Message, Policy, Request, Sampling, Seed, Segment};
 use ssr_policy::{
-    Architecture, EngineConfig, LocalPolicy, Model, ModelConfig, ScoredSequence, Target, Tokenizer,
+    Architecture, EngineConfig, LocalPolicy, Model, ModelConfig, Precision, ScoredSequence, Target,
+    Tokenizer,
 };
 
 fn config(architecture: Architecture) -> ModelConfig {
@@ -169,6 +170,31 @@ fn ten_thousand_steps_take_no_more_memory_than_their_window() {
     // Four layers of four blocks at most: 2 heads of 8 numbers padded to 16, 32 positions, f32.
     let block = 2 * (8 + 16) * 32 * 4;
     assert!(peak > 0 && peak <= 4 * 4 * block, "{peak} bytes");
+}
+
+#[test]
+fn quantised_weights_give_nearly_the_same_logits_and_do_not_depend_on_the_batch() {
+    let wide = ModelConfig { intermediate_size: 64, ..config(Architecture::Qwen2) };
+    let exact = policy(wide.clone(), EngineConfig::default());
+    for (precision, tolerance) in [(Precision::Q8, 0.01), (Precision::Q4, 0.15)] {
+        let engine = EngineConfig { precision, ..EngineConfig::default() };
+        let policy = policy(wide.clone(), engine);
+        let together = policy.complete(&requests()).unwrap();
+        for (request, completion) in requests().iter().zip(together) {
+            let alone = policy.complete(std::slice::from_ref(request)).unwrap().remove(0);
+            assert_eq!(alone, completion);
+            let trace = completion.trace.unwrap();
+            let tokens = [&completion.prompt[..], &trace.ids].concat();
+            let target = |i| Target { position: completion.prompt.len() + i, allowed: None };
+            let targets = (0..trace.len()).map(target).collect();
+            let sequence = ScoredSequence { tokens: &tokens, targets };
+            let scores = exact.with_model(|model| model.score(&[sequence]).unwrap().logprobs);
+            let scores = scores.to_vec1::<f32>().unwrap();
+            let gaps = trace.model_logprobs.iter().zip(&scores).map(|(a, b)| (a - b).abs());
+            let largest = gaps.fold(0.0, f32::max);
+            assert!(largest > 0.0 && largest < tolerance, "{precision:?}: {largest}");
+        }
+    }
 }
 
 #[test]

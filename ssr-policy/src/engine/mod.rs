@@ -20,7 +20,7 @@ use crate::generator::Generator;
 pub(crate) use row::Row;
 use scheduler::Scheduler;
 
-/// How a [`LocalPolicy`](crate::LocalPolicy) schedules its work. Nothing here changes an answer.
+/// How a [`LocalPolicy`](crate::LocalPolicy) generates. Nothing but the precision changes an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EngineConfig {
@@ -36,11 +36,34 @@ pub struct EngineConfig {
     /// Whether blocks of finished and running sequences serve later ones that begin alike.
     /// Default: true.
     pub prefix_cache: bool,
+    /// How precisely the weights of the projections are kept for generation. Default: `f32`, which
+    /// alone agrees with training to the last bit.
+    pub precision: Precision,
+}
+
+/// How precisely weights are kept for generation. Activations are always `f32`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Precision {
+    /// 32 bits, as in training.
+    #[default]
+    F32,
+    /// GGUF's `Q8_0`: 8 bits, and a 16-bit scale for 32 weights.
+    Q8,
+    /// GGUF's `Q4_0`: 4 bits, and a 16-bit scale for 32 weights.
+    Q4,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { max_rows: 64, prefill_tokens: 512, kv_bytes: 2 << 30, prefix_cache: true }
+        Self {
+            max_rows: 64,
+            prefill_tokens: 512,
+            kv_bytes: 2 << 30,
+            prefix_cache: true,
+            precision: Precision::F32,
+        }
     }
 }
 

@@ -16,6 +16,16 @@ pub(crate) enum Bits {
     Four,
 }
 
+impl Bits {
+    /// Bytes of a block of [`GROUP`] weights in a GGUF file.
+    fn block_bytes(self) -> usize {
+        match self {
+            Self::Eight => 2 + GROUP,
+            Self::Four => 2 + GROUP / 2,
+        }
+    }
+}
+
 /// A projection's weight as small integers in panels like those of [`super::Packed`], with one
 /// half-precision scale for [`GROUP`] inputs of an output.
 pub(crate) struct Quantized {
@@ -30,9 +40,35 @@ pub(crate) struct Quantized {
 }
 
 impl Quantized {
+    /// Packs weights [outputs, inputs] that share their input, one below the other, given as the
+    /// blocks of a GGUF file: a scale and then the integers of [`GROUP`] weights. `None` when the
+    /// sizes do not fit.
+    pub(crate) fn from_blocks(bits: Bits, weights: &[&[u8]], inputs: usize) -> Option<Self> {
+        let row = inputs / GROUP * bits.block_bytes();
+        let whole = |weight: &&[u8]| weight.len().is_multiple_of(row);
+        if !inputs.is_multiple_of(GROUP) || inputs == 0 || !weights.iter().all(whole) {
+            return None;
+        }
+        let size: usize = weights.iter().map(|weight| weight.len()).sum();
+        let mut values = Vec::with_capacity(size / bits.block_bytes() * GROUP);
+        let mut scales = Vec::with_capacity(size / bits.block_bytes());
+        for block in weights.iter().flat_map(|weight| weight.chunks_exact(bits.block_bytes())) {
+            let (scale, integers) = block.split_at(2);
+            scales.push(u16::from_le_bytes([scale[0], scale[1]]));
+            match bits {
+                Bits::Eight => values.extend(integers.iter().map(|&byte| byte as i8)),
+                Bits::Four => {
+                    values.extend(integers.iter().map(|byte| (byte & 15) as i8 - 8));
+                    values.extend(integers.iter().map(|byte| (byte >> 4) as i8 - 8));
+                }
+            }
+        }
+        Some(Self::new(bits, &values, &scales, inputs))
+    }
+
     /// Packs rows of integers [outputs, inputs] with their scales [outputs, inputs / GROUP], given
     /// as the bits of half-precision floats. `inputs` is a multiple of [`GROUP`].
-    pub(crate) fn new(bits: Bits, values: &[i8], scales: &[u16], inputs: usize) -> Self {
+    fn new(bits: Bits, values: &[i8], scales: &[u16], inputs: usize) -> Self {
         let groups = inputs / GROUP;
         let outputs = values.len() / inputs;
         assert!(inputs.is_multiple_of(GROUP) && scales.len() == outputs * groups);

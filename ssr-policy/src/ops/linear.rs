@@ -55,13 +55,19 @@ impl CustomOp2 for Product {
             let mut grads = (None, None);
             if x.track_op() {
                 let mut values = vec![0.0; rows * inner];
-                with_slice(weight, |w| Ok(times_columns(grad, w, outer, &mut values)))?;
+                with_slice(weight, |weight| {
+                    times_columns(grad, weight, outer, &mut values);
+                    Ok(())
+                })?;
                 grads.0 = Some(tensor(values, x)?);
             }
             if weight.track_op() {
                 let grad = transposed(grad, outer);
                 let mut values = vec![0.0; outer * inner];
-                with_slice(x, |x| Ok(times_columns(&grad, x, rows, &mut values)))?;
+                with_slice(x, |x| {
+                    times_columns(&grad, x, rows, &mut values);
+                    Ok(())
+                })?;
                 grads.1 = Some(tensor(values, weight)?);
             }
             Ok(grads)

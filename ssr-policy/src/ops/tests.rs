@@ -80,7 +80,7 @@ fn heads_are_normalised_and_rotated() {
         let positions = Tensor::arange(0, tokens as u32, &Device::Cpu)?.to_dtype(DType::F32)?;
         let frequencies = Tensor::new(&frequencies[..], &Device::Cpu)?.unsqueeze(0)?;
         let angles = positions.unsqueeze(1)?.matmul(&frequencies)?;
-        let x = rope_slow(&x, &angles.cos()?, &angles.sin()?)?;
+        let x = rope_slow(x, &angles.cos()?, &angles.sin()?)?;
         x.transpose(1, 2)?.reshape((tokens, heads * dim))
     };
     let heads_first = |x: &Tensor| x.reshape((1, tokens, heads, dim))?.transpose(1, 2);
