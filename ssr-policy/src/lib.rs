@@ -18,9 +18,10 @@ mod score;
 mod tokenizer;
 mod weights;
 
+pub use candle_core::Device;
 pub use chat::{Rendered, render};
 pub use config::{Architecture, LayerType, ModelConfig, RopeScaling, WeightType};
-pub use engine::{Delta, EngineConfig, EngineStats, Precision};
+pub use engine::{Delta, EngineConfig, EngineStats, Executor, Precision};
 pub use error::{Error, Result};
 pub use files::SaveOptions;
 pub use local::{LocalPolicy, Stream};

@@ -1,14 +1,13 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use ssr_core::{Completion, Policy, PolicyError, Request};
 
-use crate::engine::{
-    Delta, Engine, EngineConfig, EngineStats, Event, Failure, Handle, Precision, Row,
-};
+use crate::engine::{Delta, Engine, EngineConfig, EngineStats, Event, Failure, Handle, Row};
 use crate::error::{Error, Result};
 use crate::generator::Generator;
+use crate::kv::DeviceKv;
 use crate::model::Model;
 use crate::tokenizer::Tokenizer;
 
@@ -35,7 +34,9 @@ struct Weights {
     model: Model,
     /// Packed when the first completion after an update asks for it.
     generator: OnceLock<Arc<Generator>>,
-    precision: Precision,
+    engine: EngineConfig,
+    /// Places for keys and values on a device, kept when the weights change.
+    kv: Mutex<Option<Arc<DeviceKv>>>,
 }
 
 impl Weights {
@@ -43,7 +44,8 @@ impl Weights {
         if let Some(generator) = self.generator.get() {
             return Ok(generator);
         }
-        let generator = Arc::new(Generator::new(&self.model, self.precision)?);
+        let mut kv = self.kv.lock().unwrap_or_else(PoisonError::into_inner);
+        let generator = Arc::new(Generator::new(&self.model, &self.engine, &mut kv)?);
         Ok(self.generator.get_or_init(|| generator))
     }
 }
@@ -67,8 +69,12 @@ impl LocalPolicy {
             let problem = format!("the tokenizer has {ids} tokens, the model has {logits} logits");
             return Err(Error::Input { problem });
         }
-        let weights =
-            RwLock::new(Weights { model, generator: OnceLock::new(), precision: config.precision });
+        let weights = RwLock::new(Weights {
+            model,
+            generator: OnceLock::new(),
+            engine: config,
+            kv: Mutex::new(None),
+        });
         let engine = Engine::start(config)?;
         let tokenizer = Arc::new(tokenizer);
         Ok(Self { weights, tokenizer, version: AtomicU64::new(0), engine })

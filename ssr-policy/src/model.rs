@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use candle_core::{Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 use ssr_core::Seed;
 
 use crate::config::ModelConfig;
@@ -11,11 +11,11 @@ use crate::ops::{Scored, linear, token_logprobs};
 use crate::weights::random_vars;
 use crate::{files, score};
 
-/// A decoder-only language model in `f32` on the CPU.
+/// A decoder-only language model in `f32`.
 ///
 /// One definition serves two executors: *train* builds candle's autograd graph over the variables,
 /// *infer* runs the same operations on a packed snapshot of them with a cache of keys and values.
-/// Both give the same log-probabilities to the last bit.
+/// On the CPU, both give the same log-probabilities to the last bit.
 pub struct Model {
     config: ModelConfig,
     vars: Vec<(String, Var)>,
@@ -75,6 +75,24 @@ impl Model {
         files::save_weights(dir, &tensors, options)?;
         let config = ModelConfig { dtype: options.dtype, ..self.config.clone() };
         files::save_json(&config, &dir.join(files::CONFIG))
+    }
+
+    /// A copy on another device. On a GPU, training and generation use candle's operations.
+    ///
+    /// # Errors
+    /// When the device fails or its memory runs out.
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        let copy = |(name, var): &(String, Var)| {
+            let tensor = var.as_detached_tensor().to_device(device)?;
+            Ok((name.clone(), Var::from_tensor(&tensor.copy()?)?))
+        };
+        let vars = self.vars.iter().map(copy).collect::<Result<_>>()?;
+        Self::from_vars(self.config.clone(), vars)
+    }
+
+    /// Where the weights are.
+    pub fn device(&self) -> &Device {
+        self.network.head().device()
     }
 
     /// A copy with variables of its own, for a reference or an average.

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Tensor, Var};
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
@@ -109,7 +109,7 @@ impl Network {
         let spans: Spans = sequences.iter().map(|tokens| tokens.len()).collect();
         let positions: Vec<usize> = sequences.iter().flat_map(|tokens| 0..tokens.len()).collect();
         let rotation = Rotation::new(&positions, &self.frequencies);
-        let tokens = Tensor::new(sequences.concat(), &Device::Cpu)?;
+        let tokens = Tensor::new(sequences.concat(), self.embedding.device())?;
         let mut x = self.embedding.index_select(&tokens, 0)?;
         for layer in &self.layers {
             x = layer.forward(&x, self.config.rms_norm_eps, &rotation, &spans)?;
@@ -119,7 +119,7 @@ impl Network {
 
     /// Chosen rows of the residual stream, normalised for the output head.
     pub(crate) fn hidden(&self, residual: &Tensor, rows: Vec<u32>) -> Result<Tensor> {
-        let rows = Tensor::new(rows, &Device::Cpu)?;
+        let rows = Tensor::new(rows, residual.device())?;
         Ok(rms_norm(&residual.index_select(&rows, 0)?, &self.norm, self.config.rms_norm_eps)?)
     }
 

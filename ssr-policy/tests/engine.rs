@@ -2,8 +2,8 @@
 
 use ssr_core::{Completion, Message, Policy, Request, Sampling, Seed, Segment};
 use ssr_policy::{
-    Architecture, EngineConfig, LocalPolicy, Model, ModelConfig, Precision, ScoredSequence, Target,
-    Tokenizer,
+    Architecture, EngineConfig, Executor, LocalPolicy, Model, ModelConfig, Precision,
+    ScoredSequence, Target, Tokenizer,
 };
 
 fn config(architecture: Architecture) -> ModelConfig {
@@ -195,6 +195,38 @@ fn quantised_weights_give_nearly_the_same_logits_and_do_not_depend_on_the_batch(
             assert!(largest > 0.0 && largest < tolerance, "{precision:?}: {largest}");
         }
     }
+}
+
+#[test]
+fn tensors_compute_what_the_kernels_do() {
+    let mut windowed = config(Architecture::Cwm);
+    windowed.sliding_window = Some(40);
+    for config in [config(Architecture::Llama), config(Architecture::Qwen2), windowed] {
+        let exact = policy(config.clone(), EngineConfig::default());
+        let tensors = EngineConfig { executor: Executor::Tensors, ..EngineConfig::default() };
+        let slow = policy(config, tensors);
+        let expected = exact.complete(&requests()).unwrap();
+        for (completion, expected) in slow.complete(&requests()).unwrap().iter().zip(&expected) {
+            let (trace, exact) = (completion.trace.as_ref().unwrap(), expected.trace.as_ref());
+            assert_eq!(trace.ids, exact.unwrap().ids);
+            let gaps = trace.model_logprobs.iter().zip(&exact.unwrap().model_logprobs);
+            let largest = gaps.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(largest < 1e-5, "{largest}");
+        }
+        let cached = slow.stats().cached_tokens;
+        assert!(cached > 5 * 200, "{:?}", slow.stats());
+    }
+}
+
+#[test]
+fn a_device_without_room_fails_the_request_and_goes_on() {
+    let engine =
+        EngineConfig { executor: Executor::Tensors, kv_bytes: 70_000, ..EngineConfig::default() };
+    let policy = policy(config(Architecture::Qwen2), engine);
+    let long = "a".repeat(400);
+    let error = policy.complete(&[request(&long, 3, 1)]).unwrap_err().to_string();
+    assert!(error.contains("generating"), "{error}");
+    assert_eq!(policy.complete(&[request("b", 3, 1)]).unwrap().len(), 1);
 }
 
 #[test]

@@ -9,11 +9,10 @@ use ours::{Shape, measure};
 fn main() -> ExitCode {
     let names: Vec<String> = std::env::args().skip(1).collect();
     for shape in [Shape::Small, Shape::Half] {
-        if names.iter().any(|name| name == shape.name()) {
-            if let Err(error) = measure(shape) {
-                eprintln!("error: {error}");
-                return ExitCode::FAILURE;
-            }
+        let wanted = names.iter().any(|name| name == shape.name());
+        if wanted && let Err(error) = measure(shape) {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
         }
     }
     ExitCode::SUCCESS

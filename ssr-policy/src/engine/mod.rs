@@ -20,7 +20,8 @@ use crate::generator::Generator;
 pub(crate) use row::Row;
 use scheduler::Scheduler;
 
-/// How a [`LocalPolicy`](crate::LocalPolicy) generates. Nothing but the precision changes an answer.
+/// How a [`LocalPolicy`](crate::LocalPolicy) generates. Nothing but the precision and the executor
+/// changes an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EngineConfig {
@@ -39,9 +40,26 @@ pub struct EngineConfig {
     /// How precisely the weights of the projections are kept for generation. Default: `f32`, which
     /// alone agrees with training to the last bit.
     pub precision: Precision,
+    /// What computes the forward passes. Default: [`Executor::Auto`].
+    pub executor: Executor,
 }
 
-/// How precisely weights are kept for generation. Activations are always `f32`.
+/// What computes forward passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Executor {
+    /// The kernels for a model on the CPU, tensors for one on a GPU.
+    #[default]
+    Auto,
+    /// This crate's kernels: CPU only, and exact. What is generated has the very log-probabilities
+    /// that training computes, whatever the batch.
+    Kernels,
+    /// candle's operations, on any device. They round as the device's libraries do.
+    Tensors,
+}
+
+/// How precisely weights are kept for generation. Activations are `f32` unless said otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -49,6 +67,8 @@ pub enum Precision {
     /// 32 bits, as in training.
     #[default]
     F32,
+    /// Bfloat16, activations and cache included; only with [`Executor::Tensors`].
+    Bf16,
     /// GGUF's `Q8_0`: 8 bits, and a 16-bit scale for 32 weights.
     Q8,
     /// GGUF's `Q4_0`: 4 bits, and a 16-bit scale for 32 weights.
@@ -63,6 +83,7 @@ impl Default for EngineConfig {
             kv_bytes: 2 << 30,
             prefix_cache: true,
             precision: Precision::F32,
+            executor: Executor::Auto,
         }
     }
 }

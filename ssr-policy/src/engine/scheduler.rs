@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::{EngineConfig, EngineStats, Event, Job};
+use crate::error::Error;
 use crate::generator::{Feed, Scratch};
 use crate::kernels;
 use crate::kv::{Cache, Pool, PrefixCache, PrefixKey};
@@ -167,7 +168,7 @@ impl Scheduler {
             .collect();
         let fed: usize = turns.iter().map(|(_, plan)| plan.tokens.len()).sum();
         let threads = rayon::current_num_threads();
-        let apart = generator.weight_bytes() <= SMALL_MODEL
+        let apart = generator.weight_bytes().is_some_and(|bytes| bytes <= SMALL_MODEL)
             && turns.len() >= threads
             && fed <= MANY_ROWS * threads;
         let shares = if apart { threads } else { 1 };
@@ -181,7 +182,12 @@ impl Scheduler {
                     logits: plan.logits,
                 })
                 .collect();
-            generator.forward(&mut feeds, scratch);
+            if let Err(error) = generator.forward(&mut feeds, scratch) {
+                for (active, _) in turns.iter_mut() {
+                    active.job.failed = Some(Error::input(error.to_string()).into());
+                }
+                return;
+            }
             let width = generator.config().vocab_size;
             let drawing = turns.iter_mut().filter(|(_, plan)| plan.logits);
             let draws: Vec<_> = drawing.zip(scratch.logits.chunks(width)).collect();
@@ -198,6 +204,7 @@ impl Scheduler {
         self.stats.fed_tokens += fed as u64;
         for (active, plan) in self.active.iter_mut().zip(&plans) {
             if self.config.prefix_cache
+                && active.job.failed.is_none()
                 && let Some(plan) = plan
             {
                 active.remember(plan.tokens.len(), &mut self.prefixes);

@@ -1,8 +1,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::Cache;
-use super::cache::Shared;
+use super::{Cache, Column};
 use crate::ops::BLOCK;
 
 /// Names a block of tokens after everything before it, under certain weights.
@@ -27,12 +26,12 @@ fn hash(value: &impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// The blocks of all layers for [`BLOCK`] tokens.
-struct Column {
+/// A block and what it stands for.
+struct Entry {
     /// What the key stands for, so that equal hashes cannot be mistaken for equal tokens.
     parent: PrefixKey,
     tokens: Box<[u32]>,
-    blocks: Vec<Shared>,
+    column: Column,
     used: u64,
 }
 
@@ -41,7 +40,7 @@ struct Column {
 pub(crate) struct PrefixCache {
     /// The identity of the weights.
     weights: u64,
-    columns: HashMap<PrefixKey, Column>,
+    columns: HashMap<PrefixKey, Entry>,
     clock: u64,
 }
 
@@ -61,9 +60,9 @@ impl PrefixCache {
         for tokens in tokens[..most.min(tokens.len())].chunks_exact(BLOCK) {
             let key = parent.then(tokens);
             match self.columns.get_mut(&key) {
-                Some(column) if column.parent == parent && *column.tokens == *tokens => {
-                    column.used = self.clock;
-                    cache.extend(&column.blocks);
+                Some(entry) if entry.parent == parent && *entry.tokens == *tokens => {
+                    entry.used = self.clock;
+                    cache.extend(&entry.column);
                 }
                 _ => break,
             }
@@ -87,20 +86,19 @@ impl PrefixCache {
         self.clock += 1;
         let key = parent.then(tokens);
         if !self.columns.contains_key(&key)
-            && let Some(blocks) = cache.column(index)
+            && let Some(column) = cache.column(index)
         {
-            let column = Column { parent, tokens: tokens.into(), blocks, used: self.clock };
-            self.columns.insert(key, column);
+            let entry = Entry { parent, tokens: tokens.into(), column, used: self.clock };
+            self.columns.insert(key, entry);
         }
     }
 
     /// Forgets the block that was not used for longest among those that nobody else holds; false
     /// when there is none.
     pub(crate) fn evict(&mut self) -> bool {
-        let sole = |column: &Column| column.blocks.iter().any(Shared::is_sole);
-        let oldest = self.columns.iter().filter(|(_, column)| sole(column));
+        let oldest = self.columns.iter().filter(|(_, entry)| entry.column.is_sole());
         // A sequence's later blocks are used no later than its earlier ones: they go first.
-        match oldest.min_by_key(|(key, column)| (column.used, key.0)).map(|(key, _)| *key) {
+        match oldest.min_by_key(|(key, entry)| (entry.used, key.0)).map(|(key, _)| *key) {
             Some(key) => self.columns.remove(&key).is_some(),
             None => false,
         }

@@ -1,6 +1,6 @@
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
-use super::{contiguous, with_slice};
+use super::{composed, contiguous, with_slice};
 use crate::kernels::{times_columns, times_rows, transposed};
 
 /// `x` [N, in] times the transposed `weight` [out, in], plus `bias` [out]: [N, out]. The bits of a
@@ -8,7 +8,11 @@ use crate::kernels::{times_columns, times_rows, transposed};
 ///
 /// A weight that tracks no operation (a detached tensor) gets no gradient and costs none.
 pub(crate) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    let product = x.contiguous()?.apply_op2(weight, Product)?;
+    let product = if x.device().is_cpu() {
+        x.contiguous()?.apply_op2(weight, Product)?
+    } else {
+        composed::linear(x, weight)?
+    };
     match bias {
         Some(bias) => product.broadcast_add(bias),
         None => Ok(product),

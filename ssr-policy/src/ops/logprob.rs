@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use ssr_core::TokenSet;
 
 use super::math::{exp_in_place, max};
-use super::{contiguous, exp, with_slice};
+use super::{composed, contiguous, exp, with_slice};
 use crate::kernels::{times_columns, times_rows, transposed};
 
 /// Rows whose logits are held at once.
@@ -133,6 +133,9 @@ pub(crate) fn token_logprobs(
     head: &Tensor,
     scored: Vec<Scored>,
 ) -> Result<(Tensor, Vec<f32>)> {
+    if !hidden.device().is_cpu() {
+        return composed::token_logprobs(hidden, head, &scored);
+    }
     let entropies = Arc::new(Mutex::new(Vec::new()));
     let op = TokenLogprobs { scored, entropies: Arc::clone(&entropies) };
     let logprobs = hidden.contiguous()?.apply_op2(head, op)?;

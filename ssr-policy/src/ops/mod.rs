@@ -6,6 +6,7 @@
 //! on its own input row only and is reduced in one fixed order, whatever else is in the batch.
 
 mod attention;
+mod composed;
 mod linear;
 mod logprob;
 mod math;

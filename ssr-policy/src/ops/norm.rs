@@ -4,13 +4,16 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use super::math::{dot, sum_of_squares};
-use super::{Rotation, contiguous, with_slice};
+use super::{Rotation, composed, contiguous, with_slice};
 
 /// Rows per task.
 const ROWS: usize = 32;
 
 /// Root-mean-square normalisation of the rows of `x` [N, width], scaled by `weight` [width].
 pub(crate) fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
+    if !x.device().is_cpu() {
+        return composed::rms_norm(x, weight, eps);
+    }
     x.contiguous()?.apply_op2(weight, Norm { eps: eps as f32, rotation: None })
 }
 
@@ -22,6 +25,9 @@ pub(crate) fn head_norm_rope(
     eps: f64,
     rotation: &Arc<Rotation>,
 ) -> Result<Tensor> {
+    if !x.device().is_cpu() {
+        return composed::head_norm_rope(x, weight, eps, rotation);
+    }
     let rotation = Some(Arc::clone(rotation));
     x.contiguous()?.apply_op2(weight, Norm { eps: eps as f32, rotation })
 }

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::{contiguous, with_slice};
+use super::{composed, contiguous, with_slice};
 
 /// The rotary angles of a sequence of positions: cosines and sines, each [N, dim / 2].
 pub(crate) struct Rotation {
@@ -20,6 +20,13 @@ impl Rotation {
             .flat_map(|&position| frequencies.iter().map(move |f| position as f32 * f));
         let (sin, cos) = angles.map(f32::sin_cos).unzip();
         Arc::new(Self { cos, sin, pairs: frequencies.len() })
+    }
+
+    /// Cosines and sines as tensors [N, dim / 2].
+    pub(crate) fn tensors(&self, device: &Device) -> Result<(Tensor, Tensor)> {
+        let shape = (self.cos.len() / self.pairs.max(1), self.pairs);
+        let tensor = |values: &[f32]| Tensor::from_slice(values, shape, device);
+        Ok((tensor(&self.cos)?, tensor(&self.sin)?))
     }
 
     /// Whether it has angles for that many rows of heads of `dim` elements.
@@ -53,6 +60,9 @@ impl Rotation {
 
 /// Rotates every head of `x` [N, heads * dim] by the angles of the row's position.
 pub(crate) fn rope(x: &Tensor, rotation: &Arc<Rotation>) -> Result<Tensor> {
+    if !x.device().is_cpu() {
+        return composed::rope(x, rotation);
+    }
     x.contiguous()?.apply_op1(Rope(Arc::clone(rotation)))
 }
 

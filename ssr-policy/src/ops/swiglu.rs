@@ -1,7 +1,7 @@
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::{contiguous, exp, with_slice};
+use super::{composed, contiguous, exp, with_slice};
 use crate::kernels::widened;
 
 /// Elements per task.
@@ -9,6 +9,9 @@ const CHUNK: usize = 1 << 14;
 
 /// `silu(gate) * up`, element by element.
 pub(crate) fn swiglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+    if !gate.device().is_cpu() {
+        return composed::swiglu(gate, up);
+    }
     gate.apply_op2(up, SwiGlu)
 }
 

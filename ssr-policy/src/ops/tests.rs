@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{D, DType, Device, Result, Tensor, Var};
-use candle_nn::ops::{log_softmax, silu, softmax};
-use candle_nn::rotary_emb::rope_slow;
+use candle_core::{DType, Device, Result, Tensor, Var};
 use ssr_core::Seed;
 
 use super::*;
@@ -45,7 +43,7 @@ fn assert_close(a: &Tensor, b: &Tensor, what: &str) {
 fn linear_is_a_product_with_the_transposed_weight_plus_a_bias() {
     for rows in [1, 3, 70] {
         let (x, w, b) = (var(&[rows, 48], 1), var(&[20, 48], 2), var(&[20], 3));
-        assert_same(&[&x, &w], || linear(&x, &w, None), || x.matmul(&w.t()?));
+        assert_same(&[&x, &w], || linear(&x, &w, None), || composed::linear(&x, &w));
         let composed = || x.matmul(&w.t()?)?.broadcast_add(&b);
         assert_same(&[&x, &w, &b], || linear(&x, &w, Some(&b)), composed);
     }
@@ -62,11 +60,7 @@ fn a_detached_weight_gets_no_gradient() {
 #[test]
 fn rms_norm_is_x_over_its_root_mean_square() {
     let (x, w) = (var(&[37, 50], 1), var(&[50], 2));
-    let composed = || {
-        let mean = x.sqr()?.mean_keepdim(D::Minus1)?;
-        x.broadcast_div(&(mean + 1e-6)?.sqrt()?)?.broadcast_mul(&w)
-    };
-    assert_same(&[&x, &w], || rms_norm(&x, &w, 1e-6), composed);
+    assert_same(&[&x, &w], || rms_norm(&x, &w, 1e-6), || composed::rms_norm(&x, &w, 1e-6));
 }
 
 #[test]
@@ -76,28 +70,15 @@ fn heads_are_normalised_and_rotated() {
     let frequencies: Vec<f32> =
         (0..dim / 2).map(|i| 1e4f32.powf(-(i as f32) * 2.0 / dim as f32)).collect();
     let rotation = Rotation::new(&(0..tokens).collect::<Vec<_>>(), &frequencies);
-    let rotated = |x: &Tensor| {
-        let positions = Tensor::arange(0, tokens as u32, &Device::Cpu)?.to_dtype(DType::F32)?;
-        let frequencies = Tensor::new(&frequencies[..], &Device::Cpu)?.unsqueeze(0)?;
-        let angles = positions.unsqueeze(1)?.matmul(&frequencies)?;
-        let x = rope_slow(x, &angles.cos()?, &angles.sin()?)?;
-        x.transpose(1, 2)?.reshape((tokens, heads * dim))
-    };
-    let heads_first = |x: &Tensor| x.reshape((1, tokens, heads, dim))?.transpose(1, 2);
-    let normalised = || {
-        let x = heads_first(&x)?;
-        let mean = x.sqr()?.mean_keepdim(D::Minus1)?;
-        rotated(&x.broadcast_div(&(mean + 1e-6)?.sqrt()?)?.broadcast_mul(&w)?)
-    };
+    let normalised = || composed::head_norm_rope(&x, &w, 1e-6, &rotation);
     assert_same(&[&x, &w], || head_norm_rope(&x, &w, 1e-6, &rotation), normalised);
-    let plain = || rotated(&heads_first(&x)?.contiguous()?);
-    assert_same(&[&x], || rope(&x, &rotation), plain);
+    assert_same(&[&x], || rope(&x, &rotation), || composed::rope(&x, &rotation));
 }
 
 #[test]
 fn swiglu_gates_with_silu() {
     let (gate, up) = (var(&[30, 17], 1), var(&[30, 17], 2));
-    assert_same(&[&gate, &up], || swiglu(&gate, &up), || silu(&gate)? * up.as_tensor());
+    assert_same(&[&gate, &up], || swiglu(&gate, &up), || composed::swiglu(&gate, &up));
 }
 
 #[test]
@@ -113,33 +94,7 @@ fn attention_is_a_masked_softmax(window: Option<usize>) {
     let rows: usize = lengths.iter().sum();
     let (q, k, v) = (var(&[rows, 32], 1), var(&[rows, 16], 2), var(&[rows, 16], 3));
     let spans: Spans = Arc::from(lengths);
-    let composed = || {
-        let mut first = 0;
-        let mut outs = Vec::new();
-        for tokens in lengths {
-            let split = |t: &Tensor, heads: usize| -> Result<Tensor> {
-                t.narrow(0, first, tokens)?
-                    .reshape((tokens, heads, 8))?
-                    .transpose(0, 1)?
-                    .contiguous()
-            };
-            let repeat = |t: Tensor| -> Result<Tensor> {
-                t.unsqueeze(1)?.broadcast_as((2, 2, tokens, 8))?.reshape((4, tokens, 8))
-            };
-            let (q, k, v) = (split(&q, 4)?, repeat(split(&k, 2)?)?, repeat(split(&v, 2)?)?);
-            let scores = (q.matmul(&k.t()?)? / 8f64.sqrt())?;
-            let mask: Vec<f32> = (0..tokens * tokens)
-                .map(|i| (i / tokens, i % tokens))
-                .map(|(query, key)| key <= query && key + window.unwrap_or(tokens) > query)
-                .map(|visible| if visible { 0.0 } else { f32::NEG_INFINITY })
-                .collect();
-            let mask = Tensor::from_vec(mask, (1, tokens, tokens), &Device::Cpu)?;
-            let weights = softmax(&scores.broadcast_add(&mask)?, D::Minus1)?;
-            outs.push(weights.matmul(&v)?.transpose(0, 1)?.reshape((tokens, 32))?);
-            first += tokens;
-        }
-        Tensor::cat(&outs, 0)
-    };
+    let composed = || composed::causal_attention(&q, &k, &v, shape, &spans);
     assert_same(&[&q, &k, &v], || causal_attention(&q, &k, &v, shape, &spans), composed);
 }
 
@@ -153,20 +108,8 @@ fn token_logprobs_are_log_softmax_over_the_allowed_tokens() {
         Scored { token: row as u32 % 7 + 7 * (row as u32 % 9), allowed }
     };
     let fused = || Ok(token_logprobs(&hidden, &head, (0..rows).map(scored).collect())?.0);
-    let composed = || {
-        let mask = (0..rows).flat_map(|row| {
-            let allowed = scored(row).allowed;
-            (0..vocabulary as u32).map(move |token| match &allowed {
-                Some(allowed) if !allowed.contains(token) => -1e9,
-                _ => 0f32,
-            })
-        });
-        let mask = Tensor::from_vec(mask.collect::<Vec<_>>(), (rows, vocabulary), &Device::Cpu)?;
-        let logits = (hidden.matmul(&head.t()?)? + mask)?;
-        let tokens: Vec<u32> = (0..rows).map(|row| scored(row).token).collect();
-        let tokens = Tensor::new(tokens, &Device::Cpu)?.unsqueeze(1)?;
-        log_softmax(&logits, D::Minus1)?.gather(&tokens, 1)?.squeeze(1)
-    };
+    let scored_rows: Vec<Scored> = (0..rows).map(scored).collect();
+    let composed = || Ok(composed::token_logprobs(&hidden, &head, &scored_rows)?.0);
     assert_same(&[&hidden, &head], fused, composed);
 }
 
@@ -178,6 +121,8 @@ fn entropies_are_those_of_the_distributions() {
         Scored { token: 3, allowed: None },
         Scored { token: 3, allowed: Some([1, 3].into_iter().collect()) },
     ];
-    let (_, entropies) = token_logprobs(&hidden, &head, scored).unwrap();
+    let (_, entropies) = token_logprobs(&hidden, &head, scored.clone()).unwrap();
+    let (_, composed) = composed::token_logprobs(&hidden, &head, &scored).unwrap();
+    assert!(composed.iter().zip(&entropies).all(|(a, b)| (a - b).abs() < 1e-6));
     assert!((entropies[0] - 8f32.ln()).abs() < 1e-6 && (entropies[1] - 2f32.ln()).abs() < 1e-6);
 }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::backward::{Head, HeadGrads, backward};
 use super::{Attending, AttentionShape, KvBlock, attend};
-use crate::ops::{contiguous, with_slice};
+use crate::ops::{composed, contiguous, with_slice};
 
 /// The lengths of the sequences that are packed into one batch, one after the other.
 pub(crate) type Spans = Arc<[usize]>;
@@ -19,6 +19,9 @@ pub(crate) fn causal_attention(
     shape: AttentionShape,
     spans: &Spans,
 ) -> Result<Tensor> {
+    if !queries.device().is_cpu() {
+        return composed::causal_attention(queries, keys, values, shape, spans);
+    }
     let op = CausalAttention { shape, spans: Arc::clone(spans) };
     queries.contiguous()?.apply_op3(&keys.contiguous()?, &values.contiguous()?, op)
 }

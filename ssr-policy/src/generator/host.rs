@@ -1,25 +1,23 @@
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::Tensor;
 use candle_core::quantized::{GgmlDType, QTensor};
 use rayon::prelude::*;
 
+use super::HostFeed;
 use crate::config::ModelConfig;
 use crate::engine::Precision;
 use crate::error::{Error, Result};
 use crate::kernels::{Bits, Packed, Quantized, threads};
-use crate::kv::{Cache, Pool};
+use crate::kv::{HostCache, Pool};
 use crate::model::Model;
 use crate::ops::{
     AttentionShape, KvBlock, Rotation, rms_norm_row, swiglu_row, with_slice, with_slices,
 };
 
-/// The generating executor: a snapshot of a model's weights, packed for few rows at a time.
-pub(crate) struct Generator {
-    /// Differs from that of every other generator of the process.
-    id: u64,
+/// The exact executor on the CPU: a snapshot of a model's weights, packed for few rows at a time.
+pub(super) struct HostGenerator {
     config: ModelConfig,
     embedding: Embedding,
     layers: Vec<Layer>,
@@ -66,6 +64,9 @@ impl Weight {
             Precision::F32 => {
                 let packed = with_slices(weights, |weights| Ok(Packed::new(weights, inputs)))?;
                 return Ok(Self::Dense(packed));
+            }
+            Precision::Bf16 => {
+                return Err(Error::input("bfloat16 needs Executor::Tensors; on a CPU it is slow"));
             }
             Precision::Q8 => (Bits::Eight, GgmlDType::Q8_0),
             Precision::Q4 => (Bits::Four, GgmlDType::Q4_0),
@@ -125,14 +126,6 @@ impl Projection {
     }
 }
 
-/// The new tokens of one sequence.
-pub(crate) struct Feed<'a> {
-    pub(crate) cache: &'a mut Cache,
-    pub(crate) tokens: &'a [u32],
-    /// Whether the logits of what follows the last of them are wanted.
-    pub(crate) logits: bool,
-}
-
 /// Buffers of a forward pass, kept for the next one.
 #[derive(Default)]
 pub(crate) struct Scratch {
@@ -147,8 +140,8 @@ pub(crate) struct Scratch {
     pub(crate) logits: Vec<f32>,
 }
 
-impl Generator {
-    pub(crate) fn new(model: &Model, precision: Precision) -> Result<Self> {
+impl HostGenerator {
+    pub(super) fn new(model: &Model, precision: Precision) -> Result<Self> {
         let (config, vars) = (model.config(), model.vars());
         let tensors: HashMap<&str, Tensor> =
             vars.iter().map(|(name, var)| (name.as_str(), var.as_detached_tensor())).collect();
@@ -205,9 +198,7 @@ impl Generator {
             let rows = needed("model.embed_tokens.weight")?;
             (Embedding::Rows(rows), project("", &["lm_head"], hidden)?)
         };
-        static GENERATORS: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
-            id: GENERATORS.fetch_add(1, Ordering::Relaxed),
             embedding,
             layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
             norm: needed("model.norm.weight")?,
@@ -217,33 +208,24 @@ impl Generator {
         })
     }
 
-    pub(crate) fn config(&self) -> &ModelConfig {
-        &self.config
-    }
-
-    /// Tells snapshots of weights apart.
-    pub(crate) fn id(&self) -> u64 {
-        self.id
-    }
-
     /// Bytes that a step reads, about.
-    pub(crate) fn weight_bytes(&self) -> usize {
+    pub(super) fn weight_bytes(&self) -> usize {
         self.head.bytes() + self.layers.iter().map(Layer::bytes).sum::<usize>()
     }
 
     /// Bytes of one block of keys and values in all layers.
-    pub(crate) fn column_bytes(&self) -> usize {
+    pub(super) fn column_bytes(&self) -> usize {
         self.layers.iter().map(|layer| KvBlock::bytes(layer.shape)).sum()
     }
 
-    pub(crate) fn new_cache(&self, pool: &Arc<Pool>) -> Cache {
-        Cache::new(self.layers.iter().map(|layer| layer.shape), pool)
+    pub(super) fn new_cache(&self, pool: &Arc<Pool>) -> HostCache {
+        HostCache::new(self.layers.iter().map(|layer| layer.shape), pool)
     }
 
     /// Feeds every sequence its next tokens and leaves in `scratch.logits` the logits [W,
     /// vocabulary] of what follows the last token of each sequence that wants them. Neither the
     /// batch nor the cutting into steps changes a bit of a row.
-    pub(crate) fn forward(&self, feeds: &mut [Feed<'_>], scratch: &mut Scratch) {
+    pub(super) fn forward(&self, feeds: &mut [HostFeed<'_>], scratch: &mut Scratch) {
         let hidden = self.config.hidden_size;
         let positions: Vec<usize> = feeds
             .iter()
@@ -291,7 +273,7 @@ impl Layer {
         index: usize,
         eps: f32,
         rotation: &Rotation,
-        feeds: &mut [Feed<'_>],
+        feeds: &mut [HostFeed<'_>],
         scratch: &mut Scratch,
     ) {
         let Scratch { residual, normed, qkv, mixed, gate_up, middle, projected, .. } = scratch;
@@ -313,7 +295,7 @@ impl Layer {
         }
         mixed.resize(start * queries, 0.0);
         let caches: Vec<_> = feeds.iter().map(|feed| (&*feed.cache, feed.tokens.len())).collect();
-        Cache::attend(&caches, index, qkv, stride, mixed);
+        HostCache::attend(&caches, index, qkv, stride, mixed);
         self.output.forward(mixed, projected);
         add(residual, projected);
 

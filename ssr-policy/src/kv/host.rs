@@ -1,20 +1,7 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::Pool;
 use crate::ops::{Attending, AttentionShape, BLOCK, KvBlock, attend};
-
-/// What the blocks of all sequences together take.
-#[derive(Debug, Default)]
-pub(crate) struct Pool {
-    bytes: AtomicUsize,
-}
-
-impl Pool {
-    /// Bytes of all blocks that exist.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
-    }
-}
 
 /// A block that counts in its pool as long as it exists.
 pub(crate) struct Block {
@@ -26,21 +13,21 @@ pub(crate) struct Block {
 impl Block {
     fn new(block: KvBlock, shape: AttentionShape, pool: &Arc<Pool>) -> Self {
         let bytes = KvBlock::bytes(shape);
-        pool.bytes.fetch_add(bytes, Ordering::Relaxed);
+        pool.add(bytes);
         Self { block, bytes, pool: Arc::clone(pool) }
     }
 }
 
 impl Clone for Block {
     fn clone(&self) -> Self {
-        self.pool.bytes.fetch_add(self.bytes, Ordering::Relaxed);
+        self.pool.add(self.bytes);
         Self { block: self.block.clone(), bytes: self.bytes, pool: Arc::clone(&self.pool) }
     }
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
-        self.pool.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.pool.subtract(self.bytes);
     }
 }
 
@@ -63,9 +50,9 @@ impl Shared {
 
 /// The keys and values of one sequence, per layer in shared blocks: a clone costs nothing, and
 /// sequences that start alike hold their common blocks once. Writing copies a block that is shared;
-/// of layers with a window, [`Cache::trim`] drops what no later token sees.
+/// of layers with a window, [`HostCache::trim`] drops what no later token sees.
 #[derive(Clone)]
-pub(crate) struct Cache {
+pub(crate) struct HostCache {
     layers: Vec<Layer>,
     len: usize,
     pool: Arc<Pool>,
@@ -79,7 +66,7 @@ struct Layer {
     blocks: Vec<Shared>,
 }
 
-impl Cache {
+impl HostCache {
     pub(crate) fn new(shapes: impl IntoIterator<Item = AttentionShape>, pool: &Arc<Pool>) -> Self {
         let layer = |shape| Layer { shape, first: 0, blocks: Vec::new() };
         Self { layers: shapes.into_iter().map(layer).collect(), len: 0, pool: Arc::clone(pool) }

@@ -1,0 +1,347 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use candle_core::{D, DType, Device, Tensor};
+use candle_nn::ops::{rms_norm, softmax_last_dim, swiglu};
+use candle_nn::rotary_emb::rope_thd;
+
+use super::Feed;
+use crate::config::ModelConfig;
+use crate::engine::{EngineConfig, Precision};
+use crate::error::{Error, Result};
+use crate::kv::{Cache, DeviceCache, DeviceKv, Pool, device_column_bytes};
+use crate::model::Model;
+use crate::ops::{AttentionShape, Rotation};
+
+/// The executor made of candle's operations, for any device. It batches as the kernels do, but
+/// rounds as the device's libraries do: a row's bits may depend on its batch.
+pub(super) struct DeviceGenerator {
+    config: ModelConfig,
+    device: Device,
+    dtype: DType,
+    embedding: Tensor,
+    layers: Vec<Layer>,
+    norm: Tensor,
+    head: Tensor,
+    frequencies: Vec<f32>,
+    kv: Arc<DeviceKv>,
+}
+
+struct Layer {
+    shape: AttentionShape,
+    input_norm: Tensor,
+    query_key_value: Projection,
+    head_norms: Option<(Tensor, Tensor)>,
+    output: Projection,
+    middle_norm: Tensor,
+    gate_up: Projection,
+    down: Projection,
+}
+
+struct Projection {
+    /// [in, out], a transposed view.
+    weight: Tensor,
+    bias: Option<Tensor>,
+}
+
+impl Projection {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let product = x.matmul(&self.weight)?;
+        match &self.bias {
+            Some(bias) => Ok(product.broadcast_add(bias)?),
+            None => Ok(product),
+        }
+    }
+}
+
+/// Where the tokens of a step are and what they see; the same for all layers.
+struct Step {
+    /// [N, dim / 2]
+    cos: Tensor,
+    sin: Tensor,
+    /// Where the new keys and values go: [kv_heads, N, dim].
+    places: Tensor,
+    /// Sequences with one new token, which are computed together.
+    decoding: Option<Group>,
+    /// Sequences with several, one by one, each with the number of its new tokens.
+    prefilling: Vec<(Group, usize)>,
+}
+
+/// Sequences whose queries look back together.
+struct Group {
+    /// Where the positions that are seen are kept, padded to one length: [sequences * length].
+    seen: Tensor,
+    sequences: usize,
+    /// 0 where a query sees and −∞ where not, by window: [sequences, 1, queries, length].
+    masks: HashMap<Option<usize>, Tensor>,
+}
+
+impl DeviceGenerator {
+    pub(super) fn new(
+        model: &Model,
+        engine: &EngineConfig,
+        kv: &mut Option<Arc<DeviceKv>>,
+    ) -> Result<Self> {
+        let (config, device) = (model.config(), model.device());
+        let dtype = match engine.precision {
+            Precision::F32 => DType::F32,
+            Precision::Bf16 => DType::BF16,
+            Precision::Q8 | Precision::Q4 => {
+                let problem = "quantised weights need the kernels, that is, a model on the CPU";
+                return Err(Error::input(problem));
+            }
+        };
+        let tensors: HashMap<&str, Tensor> = model
+            .vars()
+            .iter()
+            .map(|(name, var)| (name.as_str(), var.as_detached_tensor()))
+            .collect();
+        let optional = |name: &str| -> Result<Option<Tensor>> {
+            Ok(tensors.get(name).map(|tensor| tensor.to_dtype(dtype)).transpose()?)
+        };
+        let needed = |name: &str| {
+            optional(name)?.ok_or_else(|| Error::input(format!("the weight {name} is missing")))
+        };
+        let project = |prefix: &str, names: &[&str]| -> Result<Projection> {
+            let part = |name: &&str, kind: &str| format!("{prefix}{name}.{kind}");
+            let weights = names
+                .iter()
+                .map(|name| needed(&part(name, "weight")))
+                .collect::<Result<Vec<_>>>()?;
+            let biases = names
+                .iter()
+                .map(|name| optional(&part(name, "bias")))
+                .collect::<Result<Vec<_>>>()?;
+            let biases: Vec<Tensor> = biases.into_iter().flatten().collect();
+            Ok(Projection {
+                weight: Tensor::cat(&weights, 0)?.t()?,
+                bias: if biases.is_empty() { None } else { Some(Tensor::cat(&biases, 0)?) },
+            })
+        };
+        let layer = |index: usize| {
+            let prefix = format!("model.layers.{index}.");
+            let (attention, mlp) = (format!("{prefix}self_attn."), format!("{prefix}mlp."));
+            let query_norm = optional(&format!("{attention}q_norm.weight"))?;
+            let key_norm = optional(&format!("{attention}k_norm.weight"))?;
+            Ok(Layer {
+                shape: config.attention_shape(index),
+                input_norm: needed(&format!("{prefix}input_layernorm.weight"))?,
+                query_key_value: project(&attention, &["q_proj", "k_proj", "v_proj"])?,
+                head_norms: query_norm.zip(key_norm),
+                output: project(&attention, &["o_proj"])?,
+                middle_norm: needed(&format!("{prefix}post_attention_layernorm.weight"))?,
+                gate_up: project(&mlp, &["gate_proj", "up_proj"])?,
+                down: project(&mlp, &["down_proj"])?,
+            })
+        };
+        let embedding = needed("model.embed_tokens.weight")?;
+        let head =
+            if config.tie_word_embeddings { embedding.clone() } else { needed("lm_head.weight")? };
+        let places = match kv {
+            Some(kv) => Arc::clone(kv),
+            None => DeviceKv::new(config, engine.kv_bytes, dtype, device)?,
+        };
+        *kv = Some(Arc::clone(&places));
+        Ok(Self {
+            embedding,
+            layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
+            norm: needed("model.norm.weight")?,
+            head: head.t()?,
+            frequencies: config.rope_frequencies(),
+            kv: places,
+            config: config.clone(),
+            device: device.clone(),
+            dtype,
+        })
+    }
+
+    pub(super) fn column_bytes(&self) -> usize {
+        device_column_bytes(&self.config, self.dtype)
+    }
+
+    pub(super) fn new_cache(&self, pool: &Arc<Pool>) -> DeviceCache {
+        DeviceCache::new(self.column_bytes(), &self.kv, pool)
+    }
+
+    /// As [`super::Generator::forward`].
+    pub(super) fn forward(&self, feeds: &mut [Feed<'_>], logits: &mut Vec<f32>) -> Result<()> {
+        // Sequences with one token first: together they are one batch.
+        let mut order: Vec<usize> = (0..feeds.len()).collect();
+        order.sort_by_key(|&index| feeds[index].tokens.len() > 1);
+        for feed in feeds.iter_mut() {
+            if let Cache::Device(cache) = &mut *feed.cache {
+                cache.reserve(feed.tokens.len())?;
+            }
+        }
+        let ordered: Vec<(&DeviceCache, &[u32])> = order
+            .iter()
+            .filter_map(|&index| match &*feeds[index].cache {
+                Cache::Device(cache) => Some((cache, feeds[index].tokens)),
+                Cache::Host(_) => None,
+            })
+            .collect();
+        let step = self.step(&ordered)?;
+        let tokens: Vec<u32> = ordered.iter().flat_map(|(_, tokens)| *tokens).copied().collect();
+        let mut x = self.embedding.index_select(&Tensor::new(tokens, &self.device)?, 0)?;
+        for (index, layer) in self.layers.iter().enumerate() {
+            x = self.layer(layer, index, &x, &step)?;
+        }
+        let ends: HashMap<usize, u32> = order
+            .iter()
+            .scan(0, |end, &index| {
+                *end += feeds[index].tokens.len() as u32;
+                Some((index, *end - 1))
+            })
+            .collect();
+        let wanted: Vec<u32> = (0..feeds.len())
+            .filter(|&index| feeds[index].logits)
+            .map(|index| ends[&index])
+            .collect();
+        for feed in feeds.iter_mut() {
+            if let Cache::Device(cache) = &mut *feed.cache {
+                cache.advance(feed.tokens.len());
+            }
+        }
+        logits.clear();
+        if !wanted.is_empty() {
+            let x = x.index_select(&Tensor::new(wanted, &self.device)?, 0)?;
+            let x = rms_norm(&x, &self.norm, self.config.rms_norm_eps as f32)?;
+            let rows = x.matmul(&self.head)?.to_dtype(DType::F32)?;
+            *logits = rows.flatten_all()?.to_vec1()?;
+        }
+        Ok(())
+    }
+
+    fn step(&self, feeds: &[(&DeviceCache, &[u32])]) -> Result<Step> {
+        let (heads, dim) = (self.config.num_key_value_heads, self.config.head_dim);
+        let positions = feeds.iter().flat_map(|(cache, tokens)| {
+            (cache.len()..cache.len() + tokens.len()).map(move |position| (*cache, position))
+        });
+        let (places, positions): (Vec<u32>, Vec<usize>) =
+            positions.map(|(cache, position)| (cache.place(position), position)).unzip();
+        let count = positions.len();
+        let rotation = Rotation::new(&positions, &self.frequencies);
+        let (cos, sin) = rotation.tensors(&self.device)?;
+        let places = Tensor::new(places, &self.device)?.reshape((1, count, 1))?;
+        let singles = feeds.iter().take_while(|(_, tokens)| tokens.len() == 1).count();
+        let (decoding, prefilling) = feeds.split_at(singles);
+        Ok(Step {
+            cos: cos.to_dtype(self.dtype)?,
+            sin: sin.to_dtype(self.dtype)?,
+            places: places.broadcast_as((heads, count, dim))?.contiguous()?,
+            decoding: if singles == 0 { None } else { Some(self.group(decoding)?) },
+            prefilling: prefilling
+                .iter()
+                .map(|feed| Ok((self.group(&[*feed])?, feed.1.len())))
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    /// Sequences with equally many new tokens.
+    fn group(&self, feeds: &[(&DeviceCache, &[u32])]) -> Result<Group> {
+        let ends = feeds.iter().map(|(cache, tokens)| cache.len() + tokens.len());
+        let length = ends.max().unwrap_or(0);
+        let mut seen = Vec::with_capacity(feeds.len() * length);
+        for (cache, tokens) in feeds {
+            let end = cache.len() + tokens.len();
+            // What lies beyond a sequence is masked; any place will do.
+            seen.extend((0..length).map(|position| cache.place(position.min(end - 1))));
+        }
+        let mut masks = HashMap::new();
+        for layer in &self.layers {
+            let shape = layer.shape;
+            if masks.contains_key(&shape.window) {
+                continue;
+            }
+            let queries = feeds.first().map_or(0, |(_, tokens)| tokens.len());
+            let mut mask = vec![f32::NEG_INFINITY; feeds.len() * queries * length];
+            let rows =
+                feeds.iter().flat_map(|(cache, tokens)| cache.len()..cache.len() + tokens.len());
+            for (row, position) in mask.chunks_mut(length.max(1)).zip(rows) {
+                row[shape.first_visible(position)..=position].fill(0.0);
+            }
+            let mask = Tensor::from_vec(mask, (feeds.len(), 1, queries, length), &self.device)?;
+            masks.insert(shape.window, mask);
+        }
+        Ok(Group { seen: Tensor::new(seen, &self.device)?, sequences: feeds.len(), masks })
+    }
+
+    fn layer(&self, layer: &Layer, index: usize, x: &Tensor, step: &Step) -> Result<Tensor> {
+        let eps = self.config.rms_norm_eps as f32;
+        let shape = layer.shape;
+        let (rows, wide, narrow) = (x.dim(0)?, shape.query_width(), shape.key_width());
+        let h = rms_norm(x, &layer.input_norm, eps)?;
+        let qkv = layer.query_key_value.forward(&h)?;
+        let heads = |start: usize, width: usize| -> Result<Tensor> {
+            let part = qkv.narrow(1, start, width)?;
+            Ok(part.reshape((rows, width / shape.dim, shape.dim))?.contiguous()?)
+        };
+        let rotated = |part: Tensor, norm: Option<&Tensor>| -> Result<Tensor> {
+            let part = norm.map_or(Ok(part.clone()), |norm| rms_norm(&part, norm, eps))?;
+            Ok(rope_thd(&part.unsqueeze(0)?, &step.cos, &step.sin)?.squeeze(0)?)
+        };
+        let norms = layer.head_norms.as_ref();
+        let queries = rotated(heads(0, wide)?, norms.map(|norms| &norms.0))?;
+        let keys = rotated(heads(wide, narrow)?, norms.map(|norms| &norms.1))?;
+        let values = heads(wide + narrow, narrow)?;
+        let (all_keys, all_values) = (&self.kv.keys[index], &self.kv.values[index]);
+        all_keys.scatter_set(&step.places, &keys.transpose(0, 1)?.contiguous()?, 1)?;
+        all_values.scatter_set(&step.places, &values.transpose(0, 1)?.contiguous()?, 1)?;
+
+        let mut mixed = Vec::new();
+        let mut start = 0;
+        let groups = step.decoding.iter().map(|group| (group, 1));
+        let groups = groups.chain(step.prefilling.iter().map(|(group, tokens)| (group, *tokens)));
+        for (group, tokens) in groups {
+            let own = queries.narrow(0, start, group.sequences * tokens)?;
+            start += group.sequences * tokens;
+            mixed.push(group.attend(shape, &own, tokens, all_keys, all_values)?);
+        }
+        let mixed = if mixed.len() == 1 { mixed.remove(0) } else { Tensor::cat(&mixed, 0)? };
+        let x = (x + layer.output.forward(&mixed)?)?;
+        let h = rms_norm(&x, &layer.middle_norm, eps)?;
+        let h = swiglu(&layer.gate_up.forward(&h)?)?;
+        Ok((x + layer.down.forward(&h)?)?)
+    }
+}
+
+impl Group {
+    /// Queries [sequences * tokens, heads, dim] to [sequences * tokens, heads * dim].
+    fn attend(
+        &self,
+        shape: AttentionShape,
+        queries: &Tensor,
+        tokens: usize,
+        keys: &Tensor,
+        values: &Tensor,
+    ) -> Result<Tensor> {
+        let (count, kv, dim) = (self.sequences, shape.kv_heads, shape.dim);
+        let group = shape.heads / kv;
+        let length = self.seen.dim(0)? / count;
+        let seen = |all: &Tensor| -> Result<Tensor> {
+            Ok(all.index_select(&self.seen, 1)?.reshape((kv, count, length, dim))?)
+        };
+        // [kv, sequences, group * tokens, dim]
+        let queries = queries
+            .reshape((count, tokens, kv, group, dim))?
+            .permute((2, 0, 3, 1, 4))?
+            .reshape((kv, count, group * tokens, dim))?;
+        let scores = queries.matmul(&seen(keys)?.transpose(D::Minus2, D::Minus1)?)?;
+        let dtype = scores.dtype();
+        let scores = (scores.to_dtype(DType::F32)? * f64::from(dim as u32).powf(-0.5))?;
+        let mask = self.masks.get(&shape.window).ok_or_else(|| Error::input("no mask"))?;
+        let scores = scores
+            .reshape((kv, count, group, tokens, length))?
+            .broadcast_add(&mask.unsqueeze(0)?)?;
+        let weights = softmax_last_dim(&scores)?
+            .reshape((kv, count, group * tokens, length))?
+            .to_dtype(dtype)?;
+        // [kv, sequences, group, tokens, dim] to [sequences, tokens, kv, group, dim]
+        let mixed = weights
+            .matmul(&seen(values)?)?
+            .reshape((kv, count, group, tokens, dim))?
+            .permute((1, 3, 0, 2, 4))?
+            .reshape((count * tokens, shape.heads * dim))?;
+        Ok(mixed)
+    }
+}
