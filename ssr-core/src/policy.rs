@@ -13,6 +13,18 @@ pub trait Policy: Send + Sync {
     fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, PolicyError>;
 }
 
+impl<P: Policy + ?Sized> Policy for &P {
+    fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, PolicyError> {
+        (**self).complete(requests)
+    }
+}
+
+impl<P: Policy + ?Sized> Policy for std::sync::Arc<P> {
+    fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, PolicyError> {
+        (**self).complete(requests)
+    }
+}
+
 /// A conversation to be continued by the assistant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {

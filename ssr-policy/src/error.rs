@@ -43,6 +43,15 @@ pub enum Error {
         /// What is wrong and what would be right.
         problem: String,
     },
+    /// A server that cannot be reached, refuses, or answers what makes no sense.
+    #[cfg(feature = "remote")]
+    #[error("POST {url}: {problem}")]
+    Remote {
+        /// The address of the request.
+        url: String,
+        /// The status or cause, and what to do.
+        problem: String,
+    },
     /// A tensor operation failed; a bug or a lack of memory.
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] candle_core::Error),

@@ -14,7 +14,10 @@ mod local;
 mod model;
 mod network;
 mod ops;
+#[cfg(feature = "remote")]
+mod remote;
 mod score;
+mod search;
 mod tokenizer;
 mod weights;
 
@@ -26,5 +29,11 @@ pub use error::{Error, Result};
 pub use files::SaveOptions;
 pub use local::{LocalPolicy, Stream};
 pub use model::Model;
+#[cfg(feature = "remote")]
+pub use remote::{Dialect, Reload, RemotePolicy, RemoteSettings, RemoteUsage};
 pub use score::{ScoredSequence, Scores, Target};
+pub use search::{
+    BestOfN, Environment, Found, Majority, Ranked, SequenceLogprob, Step, TreeSearch, Verifier,
+    Vote,
+};
 pub use tokenizer::Tokenizer;

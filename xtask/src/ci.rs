@@ -2,7 +2,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use crate::process::{Cargo, target, workspace};
-use crate::{consumer, corpora};
+use crate::{consumer, corpora, servers};
 
 /// How much of the checks to run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,13 @@ pub fn run(extent: Extent) -> Result<ExitCode, String> {
             let test = ["test", "--release", "--package", "ssr-mutate", "--test", "corpus"];
             let test = cargo(test).args(["--", "--nocapture"]);
             test.env("SSR_MUTATE_CORPUS", &code.to_string_lossy()).check()
+        })?;
+        step("the remote policy with llama.cpp", || {
+            let test = ["test", "--package", "ssr-policy", "--test", "remote", "llama_cpp"];
+            cargo(test)
+                .args(["--", "--nocapture"])
+                .env("SSR_LLAMA_SERVER", &servers::llama()?)
+                .check()
         })?;
         step("a project outside of the workspace", consumer::check)?;
         step("fuzz targets for a minute each", fuzz)?;

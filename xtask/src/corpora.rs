@@ -80,7 +80,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect()
 }
 
-fn run(program: &str, args: &[&OsStr]) -> Result<(), String> {
+/// Runs a program to its end.
+pub fn run(program: &str, args: &[&OsStr]) -> Result<(), String> {
     match Command::new(program).args(args).status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("{program} ended with {status}")),

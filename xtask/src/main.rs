@@ -4,6 +4,7 @@ mod ci;
 mod consumer;
 mod corpora;
 mod process;
+mod servers;
 
 use std::process::ExitCode;
 

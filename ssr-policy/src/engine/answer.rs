@@ -15,22 +15,23 @@ enum Part {
 
 /// An answer in the making: knows which tokens may come next and when it is finished. It draws
 /// nothing itself.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     tokenizer: Arc<Tokenizer>,
     plan: Vec<Part>,
-    segment: usize,
+    /// The segment that is being written.
+    pub(crate) segment: usize,
     /// Bytes and drawn tokens of the free segment that is being written.
     text: Vec<u8>,
     drawn: usize,
     /// Tokens that still fit into the context window.
-    room: usize,
-    pub(super) trace: TokenTrace,
-    pub(super) parts: Vec<String>,
-    pub(super) finish: Option<FinishReason>,
+    pub(crate) room: usize,
+    pub(crate) trace: TokenTrace,
+    pub(crate) parts: Vec<String>,
+    pub(crate) finish: Option<FinishReason>,
 }
 
 /// What the next token may be.
-pub(super) enum Draw {
+pub(crate) enum Draw {
     /// Any token.
     Free,
     /// One of these, ascending.
@@ -38,7 +39,7 @@ pub(super) enum Draw {
 }
 
 impl Answer {
-    pub(super) fn new(
+    pub(crate) fn new(
         tokenizer: &Arc<Tokenizer>,
         segments: &[Segment],
         room: usize,
@@ -75,7 +76,7 @@ impl Answer {
 
     /// Writes everything that is not left to chance and says what has to be drawn next; `None` when
     /// the answer is finished.
-    pub(super) fn next(&mut self, version: u64) -> Option<Draw> {
+    pub(crate) fn next(&mut self, version: u64) -> Option<Draw> {
         while self.finish.is_none() {
             match self.plan.get_mut(self.segment) {
                 None => self.finish = Some(FinishReason::Stop),
@@ -112,7 +113,7 @@ impl Answer {
     }
 
     /// Takes the token that was drawn as [`Self::next`] asked.
-    pub(super) fn accept(&mut self, drawn: Drawn, draw: Draw, version: u64) {
+    pub(crate) fn accept(&mut self, drawn: Drawn, draw: Draw, version: u64) {
         if let Draw::Among(allowed) = draw {
             self.trace.allowed.insert(self.trace.len(), allowed.into_iter().collect());
         }
@@ -151,6 +152,13 @@ impl Answer {
             text.push_str(&String::from_utf8_lossy(&bytes[..whole_characters(bytes)]));
         }
         text
+    }
+
+    /// Ends the answer in its free segment, for a reason that its tokens do not show.
+    #[cfg(feature = "remote")]
+    pub(crate) fn end(&mut self, finish: FinishReason) {
+        self.end_free_segment();
+        self.finish = Some(finish);
     }
 
     fn push(&mut self, token: u32, drawn: Option<Drawn>, version: u64) {

@@ -17,7 +17,11 @@ use ssr_core::Completion;
 
 use crate::error::{Error, Result};
 use crate::generator::Generator;
+#[cfg(feature = "remote")]
+pub(crate) use answer::{Answer, Draw};
 pub(crate) use row::Row;
+#[cfg(feature = "remote")]
+pub(crate) use sample::{Drawn, check as check_sampling, draw};
 use scheduler::Scheduler;
 
 /// How a [`LocalPolicy`](crate::LocalPolicy) generates. Nothing but the precision and the executor

@@ -7,16 +7,16 @@ use crate::ops::{Mass, exp};
 
 /// One drawn token.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Drawn {
-    pub(super) token: u32,
+pub(crate) struct Drawn {
+    pub(crate) token: u32,
     /// Under the distribution it was drawn from.
-    pub(super) logprob: f32,
+    pub(crate) logprob: f32,
     /// Under the model, restricted to the allowed tokens.
-    pub(super) model_logprob: f32,
+    pub(crate) model_logprob: f32,
 }
 
 /// Refuses settings that make no distribution.
-pub(super) fn check(sampling: &Sampling) -> Result<(), String> {
+pub(crate) fn check(sampling: &Sampling) -> Result<(), String> {
     let Sampling { temperature, top_p, min_p, repetition_penalty, .. } = *sampling;
     if !(temperature.is_finite() && temperature >= 0.0) {
         return Err(format!("the temperature is {temperature}; it must be 0 or positive"));
@@ -35,7 +35,7 @@ pub(super) fn check(sampling: &Sampling) -> Result<(), String> {
 
 /// Draws a token by the uniform number `unit` in `0..1`, among `allowed` (ascending) if given. The
 /// repetition penalty falls on the tokens in `seen`.
-pub(super) fn draw(
+pub(crate) fn draw(
     logits: &[f32],
     allowed: Option<&[u32]>,
     sampling: &Sampling,
