@@ -1,4 +1,8 @@
 #![doc = include_str!("../README.md")]
+//!
+//! ## Features
+//!
+#![doc = document_features::document_features!()]
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
