@@ -14,10 +14,10 @@ mod files;
 mod generator;
 mod kernels;
 mod kv;
-mod local;
 mod model;
 mod network;
 mod ops;
+mod policy;
 #[cfg(feature = "remote")]
 mod remote;
 mod score;
@@ -31,8 +31,8 @@ pub use config::{Architecture, LayerType, ModelConfig, RopeScaling, WeightType};
 pub use engine::{Delta, EngineConfig, EngineStats, Executor, Precision};
 pub use error::{Error, Result};
 pub use files::SaveOptions;
-pub use local::{LocalPolicy, Stream};
 pub use model::Model;
+pub use policy::{InferencePolicy, LocalPolicy, Stream};
 #[cfg(feature = "remote")]
 pub use remote::{Dialect, Reload, RemotePolicy, RemoteSettings, RemoteUsage};
 pub use score::{ScoredSequence, Scores, Target};

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{Device, Tensor, Var};
@@ -88,6 +89,19 @@ impl Model {
         };
         let vars = self.vars.iter().map(copy).collect::<Result<_>>()?;
         Self::from_vars(self.config.clone(), vars)
+    }
+
+    /// The weights by name, no longer variables.
+    pub(crate) fn into_tensors(self) -> HashMap<String, Tensor> {
+        let Self { vars, network, .. } = self;
+        drop(network);
+        vars.into_iter().map(|(name, var)| (name, var.as_detached_tensor())).collect()
+    }
+
+    /// The weights by name, sharing their memory, without their history.
+    pub(crate) fn tensors(&self) -> HashMap<String, Tensor> {
+        let vars = self.vars.iter();
+        vars.map(|(name, var)| (name.clone(), var.as_detached_tensor())).collect()
     }
 
     /// Where the weights are.

@@ -5,12 +5,11 @@ use candle_core::{D, DType, Device, Tensor};
 use candle_nn::ops::{rms_norm, softmax_last_dim, swiglu};
 use candle_nn::rotary_emb::rope_thd;
 
-use super::Feed;
+use super::{Feed, Tensors};
 use crate::config::ModelConfig;
 use crate::engine::{EngineConfig, Precision};
 use crate::error::{Error, Result};
 use crate::kv::{Cache, DeviceCache, DeviceKv, Pool, device_column_bytes};
-use crate::model::Model;
 use crate::ops::{AttentionShape, Rotation};
 
 /// The executor made of candle's operations, for any device. It batches as the kernels do, but
@@ -78,11 +77,12 @@ struct Group {
 
 impl DeviceGenerator {
     pub(super) fn new(
-        model: &Model,
+        config: &ModelConfig,
+        device: &Device,
+        mut tensors: Tensors,
         engine: &EngineConfig,
         kv: &mut Option<Arc<DeviceKv>>,
     ) -> Result<Self> {
-        let (config, device) = (model.config(), model.device());
         let dtype = match engine.precision {
             Precision::F32 => DType::F32,
             Precision::Bf16 => DType::BF16,
@@ -91,52 +91,47 @@ impl DeviceGenerator {
                 return Err(Error::input(problem));
             }
         };
-        let tensors: HashMap<&str, Tensor> = model
-            .vars()
-            .iter()
-            .map(|(name, var)| (name.as_str(), var.as_detached_tensor()))
-            .collect();
-        let optional = |name: &str| -> Result<Option<Tensor>> {
-            Ok(tensors.get(name).map(|tensor| tensor.to_dtype(dtype)).transpose()?)
-        };
-        let needed = |name: &str| {
-            optional(name)?.ok_or_else(|| Error::input(format!("the weight {name} is missing")))
-        };
-        let project = |prefix: &str, names: &[&str]| -> Result<Projection> {
-            let part = |name: &&str, kind: &str| format!("{prefix}{name}.{kind}");
-            let weights = names
-                .iter()
-                .map(|name| needed(&part(name, "weight")))
-                .collect::<Result<Vec<_>>>()?;
-            let biases = names
-                .iter()
-                .map(|name| optional(&part(name, "bias")))
-                .collect::<Result<Vec<_>>>()?;
-            let biases: Vec<Tensor> = biases.into_iter().flatten().collect();
+        let cast = |tensor: Tensor| -> Result<Tensor> { Ok(tensor.to_dtype(dtype)?) };
+        let project = |tensors: &mut Tensors, prefix: &str, names: &[&str]| -> Result<Projection> {
+            let (mut weights, mut biases) = (Vec::new(), Vec::new());
+            for name in names {
+                weights.push(cast(tensors.needed(&format!("{prefix}{name}.weight"))?)?);
+                let bias = tensors.optional(&format!("{prefix}{name}.bias"));
+                biases.extend(bias.map(cast).transpose()?);
+            }
             Ok(Projection {
                 weight: Tensor::cat(&weights, 0)?.t()?,
                 bias: if biases.is_empty() { None } else { Some(Tensor::cat(&biases, 0)?) },
             })
         };
-        let layer = |index: usize| {
+        let embedding = cast(tensors.needed("model.embed_tokens.weight")?)?;
+        let head = match config.tie_word_embeddings {
+            true => embedding.clone(),
+            false => cast(tensors.needed("lm_head.weight")?)?,
+        };
+        let norm = cast(tensors.needed("model.norm.weight")?)?;
+        let mut layer = |index: usize| {
             let prefix = format!("model.layers.{index}.");
             let (attention, mlp) = (format!("{prefix}self_attn."), format!("{prefix}mlp."));
-            let query_norm = optional(&format!("{attention}q_norm.weight"))?;
-            let key_norm = optional(&format!("{attention}k_norm.weight"))?;
+            let mut optional = |name: String| tensors.optional(&name).map(cast).transpose();
+            let query_norm = optional(format!("{attention}q_norm.weight"))?;
+            let key_norm = optional(format!("{attention}k_norm.weight"))?;
+            let mut needed = |name: &str| cast(tensors.needed(&format!("{prefix}{name}.weight"))?);
+            let input_norm = needed("input_layernorm")?;
+            let middle_norm = needed("post_attention_layernorm")?;
+            let parts = ["q_proj", "k_proj", "v_proj"];
             Ok(Layer {
                 shape: config.attention_shape(index),
-                input_norm: needed(&format!("{prefix}input_layernorm.weight"))?,
-                query_key_value: project(&attention, &["q_proj", "k_proj", "v_proj"])?,
+                input_norm,
+                query_key_value: project(&mut tensors, &attention, &parts)?,
                 head_norms: query_norm.zip(key_norm),
-                output: project(&attention, &["o_proj"])?,
-                middle_norm: needed(&format!("{prefix}post_attention_layernorm.weight"))?,
-                gate_up: project(&mlp, &["gate_proj", "up_proj"])?,
-                down: project(&mlp, &["down_proj"])?,
+                output: project(&mut tensors, &attention, &["o_proj"])?,
+                middle_norm,
+                gate_up: project(&mut tensors, &mlp, &["gate_proj", "up_proj"])?,
+                down: project(&mut tensors, &mlp, &["down_proj"])?,
             })
         };
-        let embedding = needed("model.embed_tokens.weight")?;
-        let head =
-            if config.tie_word_embeddings { embedding.clone() } else { needed("lm_head.weight")? };
+        let layers = (0..config.num_hidden_layers).map(&mut layer).collect::<Result<_>>()?;
         let places = match kv {
             Some(kv) => Arc::clone(kv),
             None => DeviceKv::new(config, engine.kv_bytes, dtype, device)?,
@@ -144,8 +139,8 @@ impl DeviceGenerator {
         *kv = Some(Arc::clone(&places));
         Ok(Self {
             embedding,
-            layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
-            norm: needed("model.norm.weight")?,
+            layers,
+            norm,
             head: head.t()?,
             frequencies: config.rope_frequencies(),
             kv: places,

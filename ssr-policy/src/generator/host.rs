@@ -1,17 +1,15 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use candle_core::Tensor;
 use candle_core::quantized::{GgmlDType, QTensor};
 use rayon::prelude::*;
 
-use super::HostFeed;
+use super::{HostFeed, Tensors};
 use crate::config::ModelConfig;
 use crate::engine::Precision;
 use crate::error::{Error, Result};
 use crate::kernels::{Bits, Packed, Quantized, threads};
 use crate::kv::{HostCache, Pool};
-use crate::model::Model;
 use crate::ops::{
     AttentionShape, KvBlock, Rotation, rms_norm_row, swiglu_row, with_slice, with_slices,
 };
@@ -83,14 +81,18 @@ impl Weight {
         let packed = Quantized::from_blocks(bits, &blocks, inputs);
         packed.map(Self::Quantized).ok_or_else(|| Error::input("blocks of another size"))
     }
+
+    fn outputs(&self) -> usize {
+        match self {
+            Self::Dense(weight) => weight.outputs(),
+            Self::Quantized(weight) => weight.outputs(),
+        }
+    }
 }
 
 impl Projection {
     fn outputs(&self) -> usize {
-        match &self.weight {
-            Weight::Dense(weight) => weight.outputs(),
-            Weight::Quantized(weight) => weight.outputs(),
-        }
+        self.weight.outputs()
     }
 
     fn bytes(&self) -> usize {
@@ -141,67 +143,63 @@ pub(crate) struct Scratch {
 }
 
 impl HostGenerator {
-    pub(super) fn new(model: &Model, precision: Precision) -> Result<Self> {
-        let (config, vars) = (model.config(), model.vars());
-        let tensors: HashMap<&str, Tensor> =
-            vars.iter().map(|(name, var)| (name.as_str(), var.as_detached_tensor())).collect();
-        let values = |name: &str| -> Result<Option<Vec<f32>>> {
-            match tensors.get(name) {
-                Some(tensor) => Ok(Some(with_slice(tensor, |values| Ok(values.to_vec()))?)),
-                None => Ok(None),
-            }
-        };
-        let needed = |name: &str| {
-            values(name)?.ok_or_else(|| Error::input(format!("the weight {name} is missing")))
-        };
-        let project = |prefix: &str, names: &[&str], inputs: usize| -> Result<Projection> {
-            let mut weights = Vec::with_capacity(names.len());
-            let mut biases = Vec::with_capacity(names.len());
-            for name in names {
-                let weight = format!("{prefix}{name}.weight");
-                let missing = || Error::input(format!("the weight {weight} is missing"));
-                weights.push(tensors.get(weight.as_str()).ok_or_else(missing)?.contiguous()?);
-                biases.push(values(&format!("{prefix}{name}.bias"))?);
-            }
-            let bias = biases.iter().any(Option::is_some).then(|| {
-                let parts = biases.iter().zip(&weights).map(|(bias, weight)| {
-                    bias.clone().unwrap_or_else(|| vec![0.0; weight.elem_count() / inputs])
-                });
-                parts.flatten().collect()
-            });
-            Ok(Projection { weight: Weight::new(&weights, inputs, precision)?, bias })
-        };
+    pub(super) fn new(
+        config: &ModelConfig,
+        mut tensors: Tensors,
+        precision: Precision,
+    ) -> Result<Self> {
         let hidden = config.hidden_size;
-        let layer = |index: usize| {
+        let project = |tensors: &mut Tensors, prefix: &str, names: &[&str], inputs: usize| {
+            let mut weights = Vec::with_capacity(names.len());
+            let mut bias = Vec::new();
+            for name in names {
+                let weight = tensors.needed(&format!("{prefix}{name}.weight"))?.contiguous()?;
+                if let Some(part) = tensors.optional(&format!("{prefix}{name}.bias")) {
+                    bias.extend(values(&part)?);
+                }
+                weights.push(weight);
+            }
+            let weight = Weight::new(&weights, inputs, precision)?;
+            if !bias.is_empty() && bias.len() != weight.outputs() {
+                return Err(Error::input(format!("{prefix}{} lack a bias", names.join(", "))));
+            }
+            Ok(Projection { weight, bias: if bias.is_empty() { None } else { Some(bias) } })
+        };
+        let mut layer = |index: usize| {
             let prefix = format!("model.layers.{index}.");
-            let attention = format!("{prefix}self_attn.");
-            let queries = values(&format!("{attention}q_norm.weight"))?;
-            let keys = values(&format!("{attention}k_norm.weight"))?;
+            let (attention, mlp) = (format!("{prefix}self_attn."), format!("{prefix}mlp."));
+            let queries = config.num_attention_heads * config.head_dim;
+            let query_norm = tensors.optional(&format!("{attention}q_norm.weight"));
+            let key_norm = tensors.optional(&format!("{attention}k_norm.weight"));
+            let norms = match query_norm.zip(key_norm) {
+                Some((query, key)) => Some((values(&query)?, values(&key)?)),
+                None => None,
+            };
+            let parts = ["q_proj", "k_proj", "v_proj"];
             Ok(Layer {
                 shape: config.attention_shape(index),
-                input_norm: needed(&format!("{prefix}input_layernorm.weight"))?,
-                query_key_value: project(&attention, &["q_proj", "k_proj", "v_proj"], hidden)?,
-                head_norms: queries.zip(keys),
-                output: project(
-                    &attention,
-                    &["o_proj"],
-                    config.num_attention_heads * config.head_dim,
+                input_norm: values(&tensors.needed(&format!("{prefix}input_layernorm.weight"))?)?,
+                query_key_value: project(&mut tensors, &attention, &parts, hidden)?,
+                head_norms: norms,
+                output: project(&mut tensors, &attention, &["o_proj"], queries)?,
+                middle_norm: values(
+                    &tensors.needed(&format!("{prefix}post_attention_layernorm.weight"))?,
                 )?,
-                middle_norm: needed(&format!("{prefix}post_attention_layernorm.weight"))?,
-                gate_up: project(&format!("{prefix}mlp."), &["gate_proj", "up_proj"], hidden)?,
-                down: project(&format!("{prefix}mlp."), &["down_proj"], config.intermediate_size)?,
+                gate_up: project(&mut tensors, &mlp, &["gate_proj", "up_proj"], hidden)?,
+                down: project(&mut tensors, &mlp, &["down_proj"], config.intermediate_size)?,
             })
         };
+        let layers = (0..config.num_hidden_layers).map(&mut layer).collect::<Result<_>>()?;
         let (embedding, head) = if config.tie_word_embeddings {
-            (Embedding::Tied, project("model.", &["embed_tokens"], hidden)?)
+            (Embedding::Tied, project(&mut tensors, "model.", &["embed_tokens"], hidden)?)
         } else {
-            let rows = needed("model.embed_tokens.weight")?;
-            (Embedding::Rows(rows), project("", &["lm_head"], hidden)?)
+            let rows = values(&tensors.needed("model.embed_tokens.weight")?)?;
+            (Embedding::Rows(rows), project(&mut tensors, "", &["lm_head"], hidden)?)
         };
         Ok(Self {
             embedding,
-            layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
-            norm: needed("model.norm.weight")?,
+            layers,
+            norm: values(&tensors.needed("model.norm.weight")?)?,
             head,
             frequencies: config.rope_frequencies(),
             config: config.clone(),
@@ -334,6 +332,11 @@ impl Layer {
 
 /// The widest head that a configuration may have.
 const MAX_HEAD: usize = 1 << 10;
+
+/// The elements of a tensor.
+fn values(tensor: &Tensor) -> Result<Vec<f32>> {
+    Ok(with_slice(tensor, |values| Ok(values.to_vec()))?)
+}
 
 /// Floats that are worth a task of their own.
 const TASK: usize = 1 << 14;

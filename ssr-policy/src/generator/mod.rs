@@ -3,8 +3,11 @@
 mod device;
 mod host;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use candle_core::{Device, Tensor};
 
 use crate::config::ModelConfig;
 use crate::engine::{EngineConfig, Executor};
@@ -26,6 +29,20 @@ pub(crate) struct Generator {
 enum Running {
     Kernels(HostGenerator),
     Tensors(DeviceGenerator),
+}
+
+/// Weights by name, each taken once.
+struct Tensors(HashMap<String, Tensor>);
+
+impl Tensors {
+    fn optional(&mut self, name: &str) -> Option<Tensor> {
+        self.0.remove(name)
+    }
+
+    fn needed(&mut self, name: &str) -> Result<Tensor> {
+        let missing = || Error::input(format!("the weight {name} is missing"));
+        self.optional(name).ok_or_else(missing)
+    }
 }
 
 /// The new tokens of one sequence.
@@ -51,24 +68,42 @@ impl Generator {
         engine: &EngineConfig,
         kv: &mut Option<Arc<DeviceKv>>,
     ) -> Result<Self> {
+        let (config, device) = (model.config().clone(), model.device().clone());
+        Self::arrange(config, device, model.tensors(), engine, kv)
+    }
+
+    /// Takes a model apart, so that its weights exist once.
+    pub(crate) fn take(model: Model, engine: &EngineConfig) -> Result<Self> {
+        let (config, device) = (model.config().clone(), model.device().clone());
+        Self::arrange(config, device, model.into_tensors(), engine, &mut None)
+    }
+
+    fn arrange(
+        config: ModelConfig,
+        device: Device,
+        tensors: HashMap<String, Tensor>,
+        engine: &EngineConfig,
+        kv: &mut Option<Arc<DeviceKv>>,
+    ) -> Result<Self> {
         static GENERATORS: AtomicU64 = AtomicU64::new(0);
+        let tensors = Tensors(tensors);
         let executor = match engine.executor {
-            Executor::Auto if model.device().is_cpu() => Executor::Kernels,
+            Executor::Auto if device.is_cpu() => Executor::Kernels,
             Executor::Auto => Executor::Tensors,
             chosen => chosen,
         };
         let executor = if executor == Executor::Kernels {
-            if !model.device().is_cpu() {
+            if !device.is_cpu() {
                 return Err(Error::input(
                     "the kernels need a model on the CPU; use Executor::Auto",
                 ));
             }
-            Running::Kernels(HostGenerator::new(model, engine.precision)?)
+            Running::Kernels(HostGenerator::new(&config, tensors, engine.precision)?)
         } else {
-            Running::Tensors(DeviceGenerator::new(model, engine, kv)?)
+            Running::Tensors(DeviceGenerator::new(&config, &device, tensors, engine, kv)?)
         };
         let id = GENERATORS.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { id, config: model.config().clone(), executor })
+        Ok(Self { id, config, executor })
     }
 
     pub(crate) fn config(&self) -> &ModelConfig {

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use ssr_core::{Completion, Policy, PolicyError, Request};
 
-use crate::engine::{Delta, Engine, EngineConfig, EngineStats, Event, Failure, Handle, Row};
-use crate::error::{Error, Result};
+use super::{Completer, Stream, broke};
+use crate::engine::{EngineConfig, EngineStats};
+use crate::error::Result;
 use crate::generator::Generator;
 use crate::kv::DeviceKv;
 use crate::model::Model;
@@ -18,9 +19,8 @@ use crate::tokenizer::Tokenizer;
 /// threads and the moment.
 pub struct LocalPolicy {
     weights: RwLock<Weights>,
-    tokenizer: Arc<Tokenizer>,
+    completer: Completer,
     version: AtomicU64,
-    engine: Engine,
 }
 
 impl std::fmt::Debug for LocalPolicy {
@@ -30,7 +30,7 @@ impl std::fmt::Debug for LocalPolicy {
 }
 
 /// A model and what generation uses of it.
-struct Weights {
+pub(super) struct Weights {
     model: Model,
     /// Packed when the first completion after an update asks for it.
     generator: OnceLock<Arc<Generator>>,
@@ -64,20 +64,14 @@ impl LocalPolicy {
     /// # Errors
     /// Those of [`Self::new`], and when the settings leave no place for any request.
     pub fn with_engine(model: Model, tokenizer: Tokenizer, config: EngineConfig) -> Result<Self> {
-        let (ids, logits) = (tokenizer.vocab_size(), model.config().vocab_size);
-        if ids > logits {
-            let problem = format!("the tokenizer has {ids} tokens, the model has {logits} logits");
-            return Err(Error::Input { problem });
-        }
+        let completer = Completer::new(model.config().vocab_size, tokenizer, config)?;
         let weights = RwLock::new(Weights {
             model,
             generator: OnceLock::new(),
             engine: config,
             kv: Mutex::new(None),
         });
-        let engine = Engine::start(config)?;
-        let tokenizer = Arc::new(tokenizer);
-        Ok(Self { weights, tokenizer, version: AtomicU64::new(0), engine })
+        Ok(Self { weights, completer, version: AtomicU64::new(0) })
     }
 
     /// Reads `config.json`, `model.safetensors` and `tokenizer.json` from a folder.
@@ -93,13 +87,13 @@ impl LocalPolicy {
     /// # Errors
     /// When the folder cannot be written.
     pub fn save(&self, dir: &Path) -> Result<()> {
-        self.tokenizer.save(dir)?;
+        self.tokenizer().save(dir)?;
         self.with_model(|model| model.save(dir))
     }
 
     /// The tokenizer.
     pub fn tokenizer(&self) -> &Tokenizer {
-        &self.tokenizer
+        &self.completer.tokenizer
     }
 
     /// How often the weights have been updated.
@@ -138,20 +132,14 @@ impl LocalPolicy {
     /// [`PolicyError::Request`] when the request cannot be served.
     pub fn stream(&self, request: &Request) -> Result<Stream<'_>, PolicyError> {
         let weights = self.read();
-        let row = self.row(&weights, 0, request)?;
-        let handle = self.engine.submit(row, weights.generator().map_err(broke)?, true);
-        Ok(Stream { handle, completion: None, _weights: weights })
+        let generator = weights.generator().map_err(broke)?;
+        let handle = self.completer.start(generator, self.weight_version(), request)?;
+        Ok(Stream::new(handle, Some(weights)))
     }
 
     /// What the engine has done so far.
     pub fn stats(&self) -> EngineStats {
-        self.engine.stats()
-    }
-
-    fn row(&self, weights: &Weights, index: usize, request: &Request) -> Result<Row, PolicyError> {
-        let generator = weights.generator().map_err(broke)?;
-        let row = Row::new(generator, &self.tokenizer, request, self.weight_version());
-        row.map_err(|failure| failure.of_request(index))
+        self.completer.engine.stats()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Weights> {
@@ -163,87 +151,7 @@ impl Policy for LocalPolicy {
     fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, PolicyError> {
         // The version is read under the lock, so it belongs to the weights.
         let weights = self.read();
-        let rows = requests.iter().enumerate();
-        let rows = rows.map(|(index, request)| self.row(&weights, index, request));
-        let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let generator = weights.generator().map_err(broke)?;
-        let handles: Vec<Handle> =
-            rows.into_iter().map(|row| self.engine.submit(row, generator, false)).collect();
-        handles.iter().enumerate().map(|(index, handle)| finished(index, handle)).collect()
-    }
-}
-
-/// An answer as it is written, token by token; ends after the last one. Dropping it cancels the
-/// request.
-///
-/// The weights cannot be updated while it exists.
-pub struct Stream<'a> {
-    handle: Handle,
-    completion: Option<Result<Completion, PolicyError>>,
-    _weights: RwLockReadGuard<'a, Weights>,
-}
-
-impl std::fmt::Debug for Stream<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stream").field("completion", &self.completion).finish_non_exhaustive()
-    }
-}
-
-impl Iterator for Stream<'_> {
-    type Item = Delta;
-
-    fn next(&mut self) -> Option<Delta> {
-        if self.completion.is_some() {
-            return None;
-        }
-        match next_event(&self.handle) {
-            Ok(Event::Delta(delta)) => return Some(delta),
-            Ok(Event::Done(done)) => {
-                self.completion = Some(done.map_err(|failure| failure.of_request(0)));
-            }
-            Err(error) => self.completion = Some(Err(error)),
-        }
-        None
-    }
-}
-
-impl Stream<'_> {
-    /// The whole answer, waiting for what is missing.
-    ///
-    /// # Errors
-    /// Those of [`Policy::complete`].
-    pub fn completion(mut self) -> Result<Completion, PolicyError> {
-        while self.next().is_some() {}
-        self.completion.take().unwrap_or_else(|| Err(gone()))
-    }
-}
-
-/// Waits for the end of a job.
-fn finished(index: usize, handle: &Handle) -> Result<Completion, PolicyError> {
-    loop {
-        if let Event::Done(done) = next_event(handle)? {
-            return done.map_err(|failure| failure.of_request(index));
-        }
-    }
-}
-
-fn next_event(handle: &Handle) -> Result<Event, PolicyError> {
-    handle.events.recv().map_err(|_| gone())
-}
-
-fn gone() -> PolicyError {
-    PolicyError::infrastructure("generating", Error::input("the generating thread has stopped"))
-}
-
-fn broke(error: Error) -> PolicyError {
-    PolicyError::infrastructure("generating", error)
-}
-
-impl Failure {
-    fn of_request(self, index: usize) -> PolicyError {
-        match self {
-            Self::Request(problem) => PolicyError::Request { index, problem },
-            Self::Model(error) => broke(error),
-        }
+        self.completer.complete(generator, self.weight_version(), requests)
     }
 }
