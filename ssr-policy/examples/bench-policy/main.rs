@@ -1,19 +1,154 @@
-//! Generation against PyTorch and llama.cpp, in one run. See `cargo xtask bench policy`.
+//! Generation against PyTorch and llama.cpp, in one run: `cargo xtask bench policy`.
+//!
+//! Every engine runs in a process of its own with the same random weights and answers the same
+//! questions one after the other, so that all see the same machine.
 
+mod bandwidth;
+mod cases;
+mod gguf;
 mod ours;
+mod shape;
+mod worker;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ours::{Shape, measure};
+use cases::{Row, json, table};
+use shape::Shape;
+use ssr_core::Seed;
+use ssr_policy::{Model, Precision, SaveOptions};
+use worker::Worker;
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const HELP: &str = "\
+bench-policy [--shape 5m|0.5b]… [--device cpu|cuda] [--rounds N] [--python PROGRAM]
+             [--without torch|llama.cpp]… [--work DIR] [--json]
+
+  --python   an interpreter with torch, transformers and, on the CPU, xllamacpp
+";
+
+struct Args {
+    shapes: Vec<Shape>,
+    device: String,
+    rounds: usize,
+    python: PathBuf,
+    without: Vec<String>,
+    work: PathBuf,
+    json: bool,
+}
 
 fn main() -> ExitCode {
-    let names: Vec<String> = std::env::args().skip(1).collect();
-    for shape in [Shape::Small, Shape::Half] {
-        let wanted = names.iter().any(|name| name == shape.name());
-        if wanted && let Err(error) = measure(shape) {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let done = match args.first().map(String::as_str) {
+        Some("--worker") => ours::serve(&args[1..]),
+        Some("--help" | "-h") => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        _ => parse(args).and_then(|args| bench(&args)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
             eprintln!("error: {error}");
-            return ExitCode::FAILURE;
+            ExitCode::FAILURE
         }
     }
-    ExitCode::SUCCESS
+}
+
+fn parse(args: Vec<String>) -> Result<Args> {
+    let mut parsed = Args {
+        shapes: Vec::new(),
+        device: "cpu".to_owned(),
+        rounds: 3,
+        python: PathBuf::from("python3"),
+        without: Vec::new(),
+        work: std::env::temp_dir().join("ssr-bench-policy"),
+        json: false,
+    };
+    let mut args = args.into_iter();
+    while let Some(flag) = args.next() {
+        if flag == "--json" {
+            parsed.json = true;
+            continue;
+        }
+        let value = args.next().ok_or_else(|| format!("{flag} needs a value\n\n{HELP}"))?;
+        match flag.as_str() {
+            "--shape" => parsed.shapes.push(Shape::parse(&value)?),
+            "--device" => parsed.device = value,
+            "--rounds" => parsed.rounds = value.parse()?,
+            "--python" => parsed.python = PathBuf::from(value),
+            "--without" => parsed.without.push(value),
+            "--work" => parsed.work = PathBuf::from(value),
+            _ => return Err(format!("there is no option {flag}\n\n{HELP}").into()),
+        }
+    }
+    if parsed.shapes.is_empty() {
+        parsed.shapes = vec![Shape::Small, Shape::Half];
+    }
+    Ok(parsed)
+}
+
+fn bench(args: &Args) -> Result<()> {
+    let mut rows = Vec::new();
+    for &shape in &args.shapes {
+        rows.extend(of_shape(args, shape)?);
+    }
+    print!("{}", table(&rows));
+    if args.json {
+        println!("{}", json(&rows));
+    }
+    Ok(())
+}
+
+fn of_shape(args: &Args, shape: Shape) -> Result<Vec<Row>> {
+    let dir = args.work.join(shape.name());
+    std::fs::create_dir_all(&dir)?;
+    let torch = !args.without.iter().any(|peer| peer == "torch");
+    let llama = args.device == "cpu" && !args.without.iter().any(|peer| peer == "llama.cpp");
+    prepare(shape, &dir, llama)?;
+    let script = dir.join("peers.py");
+    std::fs::write(&script, include_str!("peers.py"))?;
+    let ours = |precision: &str| {
+        let program = std::env::current_exe()?;
+        let args = ["--worker", shape.name(), &args.device, precision];
+        Worker::start(&program, &args, &dir.join(format!("ours-{precision}.log")))
+    };
+    let peer = |kind: &str, file: &Path| {
+        let log = file.with_extension(format!("{kind}.log"));
+        let (script, file) = (script.to_string_lossy(), file.to_string_lossy());
+        Worker::start(&args.python, &[&script, kind, &file, &args.device], &log)
+    };
+    let mut engines = cases::Engines {
+        device: args.device.clone(),
+        shape,
+        rounds: args.rounds.max(1),
+        bandwidth: if args.device == "cpu" { Some(bandwidth::read()) } else { None },
+        ours: ours("f32")?,
+        small: ours(if args.device == "cpu" { "q8" } else { "bf16" })?,
+        torch: torch.then(|| peer("torch", &dir)).transpose()?,
+        torch_bf16: (torch && args.device != "cpu")
+            .then(|| peer("torch-bf16", &dir))
+            .transpose()?,
+        llama: llama.then(|| peer("llama", &dir.join("f32.gguf"))).transpose()?,
+        llama_q8: llama.then(|| peer("llama", &dir.join("q8_0.gguf"))).transpose()?,
+    };
+    engines.rows()
+}
+
+/// Writes the random model as the peers read it, unless it is there from an earlier run.
+fn prepare(shape: Shape, dir: &Path, llama: bool) -> Result<()> {
+    let done = dir.join("done");
+    if done.exists() {
+        return Ok(());
+    }
+    let model = Model::new(shape.config(), Seed::new(0))?;
+    model.save_with(dir, &SaveOptions::default())?;
+    if llama {
+        gguf::write(&model, Precision::F32, &dir.join("f32.gguf"))?;
+        gguf::write(&model, Precision::Q8, &dir.join("q8_0.gguf"))?;
+    }
+    std::fs::write(done, "")?;
+    Ok(())
 }

@@ -1,116 +1,129 @@
+use std::io::BufRead;
 use std::time::Instant;
 
 use ssr_core::{Message, Policy, Request, Sampling, Seed, Segment};
-use ssr_policy::{Architecture, EngineConfig, LocalPolicy, Model, ModelConfig, Tokenizer};
+use ssr_policy::{Device, EngineConfig, InferencePolicy, Model, Precision, Tokenizer};
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+use crate::Result;
+use crate::shape::Shape;
 
-/// Shapes that are measured, with random weights.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    /// 5 million parameters.
-    Small,
-    /// That of Qwen2.5-0.5B.
-    Half,
-}
+/// The special tokens and characters that the chat format adds to a prompt.
+const FRAME: usize = 12;
 
-impl Shape {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Small => "5m",
-            Self::Half => "0.5b",
-        }
+/// Answers questions on standard input until it ends.
+pub fn serve(args: &[String]) -> Result<()> {
+    let [shape, device, precision] = args else {
+        return Err("--worker needs a shape, a device and a precision".into());
+    };
+    let shape = Shape::parse(shape)?;
+    let precision = match precision.as_str() {
+        "f32" => Precision::F32,
+        "bf16" => Precision::Bf16,
+        "q8" => Precision::Q8,
+        other => return Err(format!("there is no precision {other:?}").into()),
+    };
+    let mut model = Model::new(shape.config(), Seed::new(0))?;
+    if device == "cuda" {
+        model = model.to_device(&Device::new_cuda(0)?)?;
     }
-
-    fn config(self) -> ModelConfig {
-        let tiny = ModelConfig::tiny_of(Architecture::Qwen2, 4096);
-        match self {
-            Self::Small => ModelConfig {
-                hidden_size: 256,
-                intermediate_size: 768,
-                num_hidden_layers: 5,
-                num_attention_heads: 4,
-                num_key_value_heads: 2,
-                head_dim: 64,
-                max_position_embeddings: 4096,
-                ..tiny
-            },
-            Self::Half => ModelConfig {
-                vocab_size: 151_936,
-                hidden_size: 896,
-                intermediate_size: 4864,
-                num_hidden_layers: 24,
-                num_attention_heads: 14,
-                num_key_value_heads: 2,
-                head_dim: 64,
-                max_position_embeddings: 4096,
-                ..tiny
-            },
-        }
-    }
-}
-
-pub fn measure(shape: Shape) -> Result<()> {
-    let start = Instant::now();
-    let model = Model::new(shape.config(), Seed::new(0))?;
-    println!(
-        "{} {} parameters, {:.1} s",
-        shape.name(),
-        model.num_parameters(),
-        start.elapsed().as_secs_f64()
-    );
-    let config = EngineConfig { prefix_cache: false, ..EngineConfig::default() };
-    let policy = LocalPolicy::with_engine(model, Tokenizer::train([""; 0], 259)?, config)?;
-    let tokens = if shape == Shape::Half { 24 } else { 128 };
-    let start = Instant::now();
-    run(&policy, &[0], 16, 1)?;
-    println!("packing {:.2} s", start.elapsed().as_secs_f64());
-    for (rows, prompt) in [(1, 256), (8, 256), (32, 256)] {
-        let seeds = lasting(&policy, rows, prompt, tokens)?;
-        let (first, _) = run(&policy, &seeds, prompt, 1)?;
-        let (all, _) = run(&policy, &seeds, prompt, tokens)?;
-        println!(
-            "batch {rows}: prefill {:.0} tokens/s, decode {:.1} tokens/s",
-            (rows * prompt) as f64 / first,
-            (rows * (tokens - 1)) as f64 / (all - first)
-        );
+    let engine = EngineConfig { precision, ..EngineConfig::default() };
+    let policy = InferencePolicy::new(model, Tokenizer::train([""; 0], 259)?, engine)?;
+    let mut ours = Ours { policy, asked: 0 };
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let number = |index: usize| -> Result<usize> {
+            Ok(words.get(index).ok_or("a number is missing")?.parse()?)
+        };
+        let seconds = match words.first() {
+            Some(&"ready") => ours.decode(1, 32, 4)?,
+            Some(&"prefill") => ours.answers(1, number(1)?, 1, false)?,
+            Some(&"decode") => ours.decode(number(1)?, number(2)?, number(3)?)?,
+            Some(&"shared") => ours.answers(number(1)?, number(2)?, number(3)?, true)?,
+            _ => return Err(format!("what is {line:?}?").into()),
+        };
+        println!("seconds {seconds}");
     }
     Ok(())
 }
 
-/// Seeds of answers that do not end by themselves before `tokens`.
-fn lasting(policy: &LocalPolicy, rows: usize, prompt: usize, tokens: usize) -> Result<Vec<u64>> {
-    // A random model ends an answer once in a vocabulary.
-    let spare =
-        if policy.with_model(|model| model.config().vocab_size) < 10_000 { rows + 4 } else { 0 };
-    let seeds: Vec<u64> = (0..(rows + spare) as u64).collect();
-    if spare == 0 {
-        return Ok(seeds);
-    }
-    let (_, lengths) = run(policy, &seeds, prompt, tokens)?;
-    let last = seeds.into_iter().zip(lengths).filter(|(_, length)| *length == tokens as u64);
-    let seeds: Vec<u64> = last.map(|(seed, _)| seed).take(rows).collect();
-    if seeds.len() < rows { Err("too many answers end early".into()) } else { Ok(seeds) }
+struct Ours {
+    policy: InferencePolicy,
+    /// Makes every prompt a new one.
+    asked: usize,
 }
 
-/// Seconds for answers of up to `tokens` tokens to different prompts, and their lengths.
-fn run(
-    policy: &LocalPolicy,
-    seeds: &[u64],
-    prompt: usize,
-    tokens: usize,
-) -> Result<(f64, Vec<u64>)> {
-    let requests: Vec<Request> = seeds
-        .iter()
-        .map(|&seed| Request {
-            messages: vec![Message::user(format!("{seed:02}{}", "a".repeat(prompt - 12)))],
-            answer: vec![Segment::Free { max_tokens: tokens, stop: vec![] }],
-            sampling: Sampling::default(),
-            seed: Seed::new(seed),
-        })
-        .collect();
-    let start = Instant::now();
-    let completions = policy.complete(&requests)?;
-    let seconds = start.elapsed().as_secs_f64();
-    Ok((seconds, completions.iter().map(|c| c.usage.completion_tokens).collect()))
+impl Ours {
+    /// Seconds of `tokens` steps of `rows` answers, from the first token of the last row on.
+    fn decode(&mut self, rows: usize, prompt: usize, tokens: usize) -> Result<f64> {
+        self.again(|ours| ours.try_decode(rows, prompt, tokens))
+    }
+
+    /// Seconds of whole answers.
+    fn answers(&mut self, rows: usize, prompt: usize, tokens: usize, same: bool) -> Result<f64> {
+        self.again(|ours| ours.try_answers(rows, prompt, tokens, same))
+    }
+
+    /// Random answers end by themselves now and then: such a measurement is made again.
+    fn again(&mut self, measure: impl Fn(&mut Self) -> Result<Option<f64>>) -> Result<f64> {
+        for _ in 0..100 {
+            if let Some(seconds) = measure(self)? {
+                return Ok(seconds);
+            }
+        }
+        Err("a hundred times, an answer ended early".into())
+    }
+
+    fn try_decode(&mut self, rows: usize, prompt: usize, tokens: usize) -> Result<Option<f64>> {
+        let requests = self.requests(rows, prompt, tokens + 1, false);
+        let mut streams = Vec::with_capacity(rows);
+        for request in &requests {
+            streams.push(self.policy.stream(request)?);
+        }
+        for stream in &mut streams {
+            stream.next().ok_or("no first token")?;
+        }
+        // All rows decode from here on; those that began earlier are some steps ahead.
+        let before = self.policy.stats();
+        let start = Instant::now();
+        let lengths: Vec<usize> =
+            streams.iter_mut().map(|stream| stream.by_ref().count()).collect();
+        let seconds = start.elapsed().as_secs_f64();
+        let after = self.policy.stats();
+        let fed = (after.fed_tokens - before.fed_tokens) as f64;
+        let whole = lengths.iter().all(|&length| length == tokens);
+        Ok(whole.then_some(seconds * (rows * tokens) as f64 / fed))
+    }
+
+    fn try_answers(
+        &mut self,
+        rows: usize,
+        prompt: usize,
+        tokens: usize,
+        same: bool,
+    ) -> Result<Option<f64>> {
+        let requests = self.requests(rows, prompt, tokens, same);
+        let start = Instant::now();
+        let completions = self.policy.complete(&requests)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let whole = completions.iter().all(|c| c.usage.completion_tokens == tokens as u64);
+        Ok(whole.then_some(seconds))
+    }
+
+    fn requests(&mut self, rows: usize, prompt: usize, tokens: usize, same: bool) -> Vec<Request> {
+        let answer = vec![Segment::Free { max_tokens: tokens, stop: vec![] }];
+        let request = |row: usize| {
+            let number = if same { self.asked } else { self.asked + row };
+            let text = format!("{number:08}{}", "a".repeat(prompt.saturating_sub(FRAME + 8)));
+            Request {
+                messages: vec![Message::user(text)],
+                answer: answer.clone(),
+                sampling: Sampling::default(),
+                seed: Seed::new((self.asked + row) as u64),
+            }
+        };
+        let requests = (0..rows).map(request).collect();
+        self.asked += rows;
+        requests
+    }
 }

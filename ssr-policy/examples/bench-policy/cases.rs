@@ -1,0 +1,172 @@
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::Result;
+use crate::shape::Shape;
+use crate::worker::Worker;
+
+/// One measurement against a peer in the same run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    pub name: String,
+    pub unit: &'static str,
+    pub ours: f64,
+    pub peer: &'static str,
+    pub theirs: f64,
+    /// How many times better ours is.
+    pub ratio: f64,
+    /// What ours cannot beat, where that is known.
+    pub limit: Option<f64>,
+}
+
+impl Row {
+    fn more(name: String, unit: &'static str, ours: f64, peer: &'static str, theirs: f64) -> Self {
+        Self { name, unit, ours, peer, theirs, ratio: ours / theirs, limit: None }
+    }
+
+    fn less(name: String, unit: &'static str, ours: f64, peer: &'static str, theirs: f64) -> Self {
+        Self { ratio: theirs / ours, ..Self::more(name, unit, ours, peer, theirs) }
+    }
+}
+
+/// The rows as a table for people.
+pub fn table(rows: &[Row]) -> String {
+    let mut text = format!(
+        "{:<38} {:>9} {:>10} {:>10} {:>7} {:>9}  peer\n",
+        "measurement", "unit", "ours", "theirs", "ratio", "limit"
+    );
+    for Row { name, unit, ours, peer, theirs, ratio, limit } in rows {
+        let limit = limit.map_or("–".to_owned(), |limit| format!("{limit:.1}"));
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{name:<38} {unit:>9} {ours:>10.1} {theirs:>10.1} {ratio:>6.2}× {limit:>9}  {peer}"
+        );
+    }
+    text
+}
+
+/// The rows as one line.
+pub fn json(rows: &[Row]) -> String {
+    serde_json::json!({ "rows": rows }).to_string()
+}
+
+/// All that is measured for a shape.
+pub struct Engines {
+    pub device: String,
+    pub shape: Shape,
+    pub rounds: usize,
+    /// Bytes a second.
+    pub bandwidth: Option<f64>,
+    pub ours: Worker,
+    /// Ours with smaller weights: `Q8_0` on the CPU, bfloat16 on a GPU.
+    pub small: Worker,
+    pub torch: Option<Worker>,
+    pub torch_bf16: Option<Worker>,
+    pub llama: Option<Worker>,
+    pub llama_q8: Option<Worker>,
+}
+
+/// A question, what it is called, and how many tokens its seconds are for.
+struct Case {
+    name: String,
+    question: String,
+    tokens: f64,
+    /// Sequences that a step serves, if steps are what is measured.
+    rows: Option<usize>,
+}
+
+impl Engines {
+    pub fn rows(&mut self) -> Result<Vec<Row>> {
+        let shape = self.shape.name();
+        let steps = self.shape.answer();
+        let on = if self.device == "cpu" { String::new() } else { format!(" {}", self.device) };
+        let mut cases = vec![Case {
+            name: format!("{shape} prefill 256{on}"),
+            question: "prefill 256".to_owned(),
+            tokens: 256.0,
+            rows: None,
+        }];
+        cases.extend([1, 8, 32].map(|rows| Case {
+            name: format!("{shape} decode batch {rows}{on}"),
+            question: format!("decode {rows} 256 {steps}"),
+            tokens: (rows * steps) as f64,
+            rows: Some(rows),
+        }));
+        cases.push(Case {
+            name: format!("{shape} 8 answers, shared prompt 1000{on}"),
+            question: format!("shared 8 1000 {steps}"),
+            tokens: (8 * steps) as f64,
+            rows: None,
+        });
+        let mut rows = Vec::new();
+        for case in &cases {
+            rows.extend(self.measure(case)?);
+        }
+        rows.extend(self.memory(shape)?);
+        Ok(rows)
+    }
+
+    fn measure(&mut self, case: &Case) -> Result<Vec<Row>> {
+        let pairs: [(&str, &mut Worker, [(&'static str, &mut Option<Worker>); 2]); 2] = [
+            ("f32", &mut self.ours, [("PyTorch", &mut self.torch), ("llama.cpp", &mut self.llama)]),
+            (
+                if self.device == "cpu" { "Q8_0" } else { "bf16" },
+                &mut self.small,
+                [("PyTorch", &mut self.torch_bf16), ("llama.cpp", &mut self.llama_q8)],
+            ),
+        ];
+        let mut rows = Vec::new();
+        for (precision, ours, peers) in pairs {
+            let mut peers: Vec<(&'static str, &mut Worker)> =
+                peers.into_iter().filter_map(|(name, peer)| Some((name, peer.as_mut()?))).collect();
+            if peers.is_empty() {
+                continue;
+            }
+            eprintln!("{} {precision}", case.name);
+            let mut ours_best = Vec::new();
+            let mut theirs: Vec<Vec<f64>> = vec![Vec::new(); peers.len()];
+            for _ in 0..self.rounds {
+                ours_best.push(case.tokens / ours.ask(&case.question)?);
+                for ((_, peer), figures) in peers.iter_mut().zip(&mut theirs) {
+                    figures.push(case.tokens / peer.ask(&case.question)?);
+                }
+            }
+            let ours = median(ours_best);
+            let bytes = self.shape.bytes() * if precision == "Q8_0" { 34.0 / 128.0 } else { 1.0 };
+            let limit = case
+                .rows
+                .zip(self.bandwidth)
+                .map(|(rows, bandwidth)| rows as f64 * bandwidth / bytes);
+            for ((peer, _), theirs) in peers.iter().zip(theirs) {
+                let name = format!("{} {precision}", case.name);
+                let row = Row::more(name, "tokens/s", ours, peer, median(theirs));
+                rows.push(Row { limit, ..row });
+            }
+            if let (Some(1), Some(limit)) = (case.rows, limit) {
+                let name = format!("{} {precision}, of bandwidth", case.name);
+                rows.push(Row::more(name, "%", 100.0 * ours / limit, "streaming read", 100.0));
+            }
+        }
+        Ok(rows)
+    }
+
+    fn memory(&self, shape: &str) -> Result<Vec<Row>> {
+        let ours = self.ours.peak_memory()?;
+        let peers = [("PyTorch", &self.torch), ("llama.cpp", &self.llama)];
+        let mut rows = Vec::new();
+        for (name, peer) in peers {
+            if let (Some(peer), "cpu") = (peer, self.device.as_str()) {
+                let what = format!("{shape} peak memory f32");
+                rows.push(Row::less(what, "MB", ours, name, peer.peak_memory()?));
+            }
+        }
+        Ok(rows)
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
