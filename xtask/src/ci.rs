@@ -2,7 +2,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use crate::process::{Cargo, target, workspace};
-use crate::{consumer, corpora, servers};
+use crate::{consumer, corpora, python};
 
 /// How much of the checks to run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub fn run(extent: Extent) -> Result<ExitCode, String> {
             let test = ["test", "--package", "ssr-policy", "--test", "remote", "llama_cpp"];
             cargo(test)
                 .args(["--", "--nocapture"])
-                .env("SSR_LLAMA_SERVER", &servers::llama()?)
+                .env("SSR_LLAMA_SERVER", &python::llama_server()?)
                 .check()
         })?;
         step("a project outside of the workspace", consumer::check)?;

@@ -4,7 +4,7 @@ mod ci;
 mod consumer;
 mod corpora;
 mod process;
-mod servers;
+mod python;
 
 use std::process::ExitCode;
 
@@ -19,7 +19,8 @@ cargo xtask COMMAND
   run-tests [OPTIONS]   run a package's tests in the sandbox, and compare with native CPython
   guest [OPTIONS]       make the Python guest of the sandbox, or check the one that is there
                         (--python 3.11 compiles the one for older repositories)
-  bench AREA [--json]   measure against peers in one run; AREA: sandbox, mutate
+  bench AREA [--json]   measure against peers in one run; AREA: sandbox, mutate,
+                        policy (--shape 5m|0.5b, --device cpu|cuda, --rounds N)
   ci [--full]           every check that a change has to pass; --full adds the slow ones
 ";
 
@@ -36,7 +37,10 @@ fn main() -> ExitCode {
         (Some("guest"), rest) => program("guest", rest),
         (Some("bench"), ["sandbox", rest @ ..]) => program("bench-sandbox", rest),
         (Some("bench"), ["mutate", rest @ ..]) => bench_mutate(rest),
-        (Some("bench"), _) => return wrong("bench needs an area; there are: sandbox, mutate"),
+        (Some("bench"), ["policy", rest @ ..]) => bench_policy(rest),
+        (Some("bench"), _) => {
+            return wrong("bench needs an area; there are: sandbox, mutate, policy");
+        }
         (Some("ci"), []) => ci::run(ci::Extent::Usual),
         (Some("ci"), ["--full"]) => ci::run(ci::Extent::Full),
         (Some("ci"), _) => return wrong("ci takes --full and nothing else"),
@@ -71,6 +75,23 @@ fn bench_mutate(args: &[&str]) -> Result<ExitCode, String> {
         .arg("--")
         .arg(code)
         .arg(target().join("peers"))
+        .args(args)
+        .exit_code()
+}
+
+/// Needs the policy alone, and PyTorch and llama.cpp to compare with.
+fn bench_policy(args: &[&str]) -> Result<ExitCode, String> {
+    let python = python::engines()?;
+    let cuda = args.windows(2).any(|pair| pair == ["--device", "cuda"]);
+    let manifest = workspace().join("Cargo.toml");
+    Cargo::new(["run", "--package", "ssr-policy", "--example", "bench-policy"])
+        .args(if cuda { &["--features", "cuda"][..] } else { &[] })
+        .arg("--manifest-path")
+        .arg(manifest)
+        .args(["--", "--python"])
+        .arg(python)
+        .arg("--work")
+        .arg(target().join("bench-policy"))
         .args(args)
         .exit_code()
 }
