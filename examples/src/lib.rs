@@ -5,6 +5,7 @@
 /// Rows of measurements against a peer, as tables and as JSON.
 pub mod bench;
 mod coverage;
+mod device;
 mod failure;
 mod operators;
 mod package;
@@ -12,6 +13,7 @@ mod repository;
 mod trial;
 
 pub use coverage::measure_coverage;
+pub use device::device;
 pub use failure::{Failure, Result};
 pub use operators::OperatorInjector;
 pub use package::{PYTEST, Package, Packages};

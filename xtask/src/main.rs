@@ -16,6 +16,7 @@ cargo xtask COMMAND
   self-play [OPTIONS]   run self-play on a real package (cargo xtask self-play --help)
   mutate [OPTIONS]      write bugs for a package, validated in the sandbox or as mere patches
   validate-bug DIR      put a bug artifact through the seven checks and explain the verdict
+  generate DIR          talk with a model from a folder in Hugging Face's layout
   run-tests [OPTIONS]   run a package's tests in the sandbox, and compare with native CPython
   guest [OPTIONS]       make the Python guest of the sandbox, or check the one that is there
                         (--python 3.11 compiles the one for older repositories)
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     let result = match (command.as_deref(), rest.as_slice()) {
         (Some("self-play"), rest) => program("self-play", rest),
         (Some("mutate"), rest) => program("mutate", rest),
+        (Some("generate"), rest) => program("generate", rest),
         (Some("validate-bug"), rest) => program("validate-bug", rest),
         (Some("run-tests"), rest) => program("run-tests", rest),
         (Some("guest"), rest) => program("guest", rest),

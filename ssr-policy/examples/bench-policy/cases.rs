@@ -109,18 +109,16 @@ impl Engines {
     }
 
     fn measure(&mut self, case: &Case) -> Result<Vec<Row>> {
-        let pairs: [(&str, &mut Worker, [(&'static str, &mut Option<Worker>); 2]); 2] = [
-            ("f32", &mut self.ours, [("PyTorch", &mut self.torch), ("llama.cpp", &mut self.llama)]),
-            (
-                if self.device == "cpu" { "Q8_0" } else { "bf16" },
-                &mut self.small,
-                [("PyTorch", &mut self.torch_bf16), ("llama.cpp", &mut self.llama_q8)],
-            ),
+        let small = if self.device == "cpu" { "Q8_0" } else { "bf16" };
+        let groups = [
+            ("f32", &mut self.ours, &mut self.torch, &mut self.llama),
+            (small, &mut self.small, &mut self.torch_bf16, &mut self.llama_q8),
         ];
         let mut rows = Vec::new();
-        for (precision, ours, peers) in pairs {
+        for (precision, ours, torch, llama) in groups {
+            let peers = [("PyTorch", torch), ("llama.cpp", llama)].into_iter();
             let mut peers: Vec<(&'static str, &mut Worker)> =
-                peers.into_iter().filter_map(|(name, peer)| Some((name, peer.as_mut()?))).collect();
+                peers.filter_map(|(name, peer)| Some((name, peer.as_mut()?))).collect();
             if peers.is_empty() {
                 continue;
             }
