@@ -344,27 +344,19 @@ unsafe fn run<V: Lanes, const R: usize>(
     // SAFETY: the caller vouches for `R` rows and `terms` rows of `values`, whose width is a
     // multiple of LANES.
     unsafe {
-        let mut column = 0;
+        let (values, mut column) = (values.as_ptr(), 0);
         while column < width {
-            if column + PANEL <= width {
-                block::<V, R, 2>(
-                    x,
-                    terms,
-                    stride,
-                    values.as_ptr().add(column),
-                    width,
-                    sums.add(column),
-                );
-                column += PANEL;
+            let (values, sums) = (values.add(column), sums.add(column));
+            let vectors = (width - column) / LANES;
+            // With few rows, more columns keep the multipliers busy.
+            if R <= 4 && V::ROWS >= 8 && vectors >= 4 {
+                block::<V, R, 4>(x, terms, stride, values, width, sums);
+                column += 4 * LANES;
+            } else if vectors >= 2 {
+                block::<V, R, 2>(x, terms, stride, values, width, sums);
+                column += 2 * LANES;
             } else {
-                block::<V, R, 1>(
-                    x,
-                    terms,
-                    stride,
-                    values.as_ptr().add(column),
-                    width,
-                    sums.add(column),
-                );
+                block::<V, R, 1>(x, terms, stride, values, width, sums);
                 column += LANES;
             }
         }
