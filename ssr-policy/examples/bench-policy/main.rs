@@ -8,6 +8,7 @@ mod cases;
 mod gguf;
 mod ours;
 mod shape;
+mod verify;
 mod worker;
 
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 use cases::{Row, json, table};
 use shape::Shape;
 use ssr_core::Seed;
-use ssr_policy::{Model, Precision, SaveOptions};
+use ssr_policy::{Device, Model, Precision, SaveOptions};
 use worker::Worker;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -24,6 +25,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 const HELP: &str = "\
 bench-policy [--shape 5m|0.5b]… [--device cpu|cuda] [--rounds N] [--python PROGRAM]
              [--without torch|llama.cpp]… [--work DIR] [--json]
+bench-policy --verify   compares the first CUDA device with the CPU
 
   --python   an interpreter with torch, transformers and, on the CPU, xllamacpp
 ";
@@ -42,6 +44,9 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let done = match args.first().map(String::as_str) {
         Some("--worker") => ours::serve(&args[1..]),
+        Some("--verify") => Device::new_cuda(0)
+            .map_err(|error| format!("no CUDA device: {error}").into())
+            .and_then(|device| verify::verify(&device)),
         Some("--help" | "-h") => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
