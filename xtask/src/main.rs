@@ -3,6 +3,7 @@
 mod ci;
 mod consumer;
 mod corpora;
+mod cuda;
 mod process;
 mod python;
 
@@ -22,6 +23,8 @@ cargo xtask COMMAND
                         (--python 3.11 compiles the one for older repositories)
   bench AREA [--json]   measure against peers in one run; AREA: sandbox, mutate,
                         policy (--shape 5m|0.5b, --device cpu|cuda, --rounds N)
+  cuda [PROGRAM...]     build programs for NVIDIA GPUs, without GPU and CUDA here: bench-policy, and
+                        programs of the examples (--arch 90: the GPUs' compute capability)
   ci [--full]           every check that a change has to pass; --full adds the slow ones
 ";
 
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         (Some("bench"), _) => {
             return wrong("bench needs an area; there are: sandbox, mutate, policy");
         }
+        (Some("cuda"), rest) => cuda::run(rest),
         (Some("ci"), []) => ci::run(ci::Extent::Usual),
         (Some("ci"), ["--full"]) => ci::run(ci::Extent::Full),
         (Some("ci"), _) => return wrong("ci takes --full and nothing else"),
