@@ -14,6 +14,7 @@ mod files;
 mod generator;
 mod kernels;
 mod kv;
+mod lora;
 mod model;
 mod network;
 mod ops;
@@ -31,6 +32,7 @@ pub use config::{Architecture, LayerType, ModelConfig, RopeScaling, WeightType};
 pub use engine::{Delta, EngineConfig, EngineStats, Executor, Precision};
 pub use error::{Error, Result};
 pub use files::SaveOptions;
+pub use lora::LoraConfig;
 pub use model::Model;
 pub use policy::{InferencePolicy, LocalPolicy, Stream};
 #[cfg(feature = "remote")]

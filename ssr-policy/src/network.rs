@@ -1,13 +1,13 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use candle_core::{Tensor, Var};
+use candle_core::Tensor;
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
+use crate::lora::LowRank;
 use crate::ops::{
-    AttentionShape, Rotation, Spans, causal_attention, head_norm_rope, linear, rms_norm, rope,
-    swiglu,
+    AttentionShape, Rotation, Spans, causal_attention, checkpointed, head_norm_rope, linear,
+    lora_linear, rms_norm, rope, swiglu,
 };
 
 /// The training executor: views of a model's variables, arranged for a forward pass through which
@@ -15,10 +15,19 @@ use crate::ops::{
 pub(crate) struct Network {
     config: ModelConfig,
     embedding: Tensor,
-    layers: Vec<Layer>,
+    layers: Vec<Arc<Layer>>,
     norm: Tensor,
     head: Tensor,
     frequencies: Vec<f32>,
+}
+
+/// Where the network finds its tensors.
+pub(crate) trait Tensors {
+    /// A weight of the model by its name; detached, if it is frozen.
+    fn weight(&self, name: &str) -> Option<Tensor>;
+
+    /// What an adapter adds to a projection.
+    fn low_rank(&self, projection: &str) -> Option<LowRank>;
 }
 
 /// The tensors of one decoder layer.
@@ -39,12 +48,24 @@ struct Layer {
 
 struct Projection {
     weight: Tensor,
+    adapter: Option<LowRank>,
     bias: Option<Tensor>,
 }
 
 impl Projection {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(linear(x, &self.weight, self.bias.as_ref())?)
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        let bias = self.bias.as_ref();
+        match &self.adapter {
+            Some(LowRank { down, up, scale }) => {
+                lora_linear(x, &self.weight, down, up, *scale, bias)
+            }
+            None => linear(x, &self.weight, bias),
+        }
+    }
+
+    fn weights(&self) -> impl Iterator<Item = &Tensor> {
+        let adapter = self.adapter.iter().flat_map(|adapter| [&adapter.down, &adapter.up]);
+        [&self.weight].into_iter().chain(&self.bias).chain(adapter)
     }
 }
 
@@ -61,23 +82,24 @@ impl ModelConfig {
 }
 
 impl Network {
-    /// Arranges variables that have the names of [`ModelConfig::tensors`].
-    pub(crate) fn new(config: &ModelConfig, vars: &[(String, Var)]) -> Result<Self> {
-        let tensors: HashMap<&str, &Var> =
-            vars.iter().map(|(name, var)| (name.as_str(), var)).collect();
-        let optional = |name: &str| tensors.get(name).map(|var| var.as_tensor().clone());
+    /// Arranges tensors that have the names of [`ModelConfig::tensors`].
+    pub(crate) fn new(config: &ModelConfig, tensors: &impl Tensors) -> Result<Self> {
+        let optional = |name: &str| tensors.weight(name);
         let tensor = |name: &str| {
             optional(name).ok_or_else(|| Error::input(format!("the weight {name} is missing")))
         };
         let layer = |index: usize| {
             let name = |part: &str| format!("model.layers.{index}.{part}");
             let projection = |part: &str| -> Result<Projection> {
-                let weight = tensor(&name(&format!("{part}.weight")))?;
-                Ok(Projection { weight, bias: optional(&name(&format!("{part}.bias"))) })
+                Ok(Projection {
+                    weight: tensor(&name(&format!("{part}.weight")))?,
+                    adapter: tensors.low_rank(&name(part)),
+                    bias: optional(&name(&format!("{part}.bias"))),
+                })
             };
             let query_norm = optional(&name("self_attn.q_norm.weight"));
             let key_norm = optional(&name("self_attn.k_norm.weight"));
-            Ok(Layer {
+            Ok(Arc::new(Layer {
                 shape: config.attention_shape(index),
                 input_norm: tensor(&name("input_layernorm.weight"))?,
                 query: projection("self_attn.q_proj")?,
@@ -89,7 +111,7 @@ impl Network {
                 gate: projection("mlp.gate_proj")?,
                 up: projection("mlp.up_proj")?,
                 down: projection("mlp.down_proj")?,
-            })
+            }))
         };
         let embedding = tensor("model.embed_tokens.weight")?;
         let head =
@@ -105,14 +127,25 @@ impl Network {
     }
 
     /// The residual stream [N, hidden] after the last layer, of sequences packed one after another.
-    pub(crate) fn residual(&self, sequences: &[&[u32]]) -> Result<Tensor> {
+    /// With `checkpointing`, the layers forget what they computed and the backward pass runs each
+    /// of them again.
+    pub(crate) fn residual(&self, sequences: &[&[u32]], checkpointing: bool) -> Result<Tensor> {
         let spans: Spans = sequences.iter().map(|tokens| tokens.len()).collect();
         let positions: Vec<usize> = sequences.iter().flat_map(|tokens| 0..tokens.len()).collect();
         let rotation = Rotation::new(&positions, &self.frequencies);
         let tokens = Tensor::new(sequences.concat(), self.embedding.device())?;
         let mut x = self.embedding.index_select(&tokens, 0)?;
         for layer in &self.layers {
-            x = layer.forward(&x, self.config.rms_norm_eps, &rotation, &spans)?;
+            let eps = self.config.rms_norm_eps;
+            if !checkpointing {
+                x = layer.forward(&x, eps, &rotation, &spans)?;
+                continue;
+            }
+            let again = (Arc::clone(layer), Arc::clone(&rotation), Arc::clone(&spans));
+            x = checkpointed(&x, &layer.weights(), move |x| {
+                let (layer, rotation, spans) = &again;
+                layer.forward(x, eps, rotation, spans)
+            })?;
         }
         Ok(x)
     }
@@ -137,7 +170,7 @@ impl Layer {
         eps: f64,
         rotation: &Arc<Rotation>,
         spans: &Spans,
-    ) -> Result<Tensor> {
+    ) -> candle_core::Result<Tensor> {
         let h = rms_norm(x, &self.input_norm, eps)?;
         let (queries, keys) = (self.query.forward(&h)?, self.key.forward(&h)?);
         let (queries, keys) = match &self.head_norms {
@@ -152,6 +185,15 @@ impl Layer {
         let x = (x + self.output.forward(&mixed)?)?;
         let h = rms_norm(&x, &self.middle_norm, eps)?;
         let h = swiglu(&self.gate.forward(&h)?, &self.up.forward(&h)?)?;
-        Ok((x + self.down.forward(&h)?)?)
+        x + self.down.forward(&h)?
+    }
+
+    /// Everything that may be trained.
+    fn weights(&self) -> Vec<&Tensor> {
+        let norms = [&self.input_norm, &self.middle_norm].into_iter();
+        let head_norms = self.head_norms.iter().flat_map(|(query, key)| [query, key]);
+        let projections =
+            [&self.query, &self.key, &self.value, &self.output, &self.gate, &self.up, &self.down];
+        norms.chain(head_norms).chain(projections.into_iter().flat_map(|p| p.weights())).collect()
     }
 }

@@ -29,7 +29,8 @@ pub(crate) fn random_vars(config: &ModelConfig, seed: Seed) -> Result<Vec<(Strin
     config.tensors().into_iter().map(var).collect()
 }
 
-fn uniform(seed: Seed, deviation: f64, len: usize) -> Vec<f32> {
+/// Uniform numbers around 0 with a standard deviation.
+pub(crate) fn uniform(seed: Seed, deviation: f64, len: usize) -> Vec<f32> {
     let width = (deviation * 3f64.sqrt()) as f32;
     let mut rng = seed.rng();
     let unit = |bits: u32| (bits >> 8) as f32 / (1 << 23) as f32 - 1.0;

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
+use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{Activation, VarBuilder};
 use candle_transformers::models::qwen3;
 use ssr_core::{Seed, TokenSet};
-use ssr_policy::{Model, ModelConfig, ScoredSequence, Target};
+use ssr_policy::{Architecture, LoraConfig, Model, ModelConfig, ScoredSequence, Target};
 
 /// Small enough to be quick, with more query heads than key heads and an untied output head.
 fn small_config() -> ModelConfig {
@@ -82,24 +83,75 @@ fn logits_equal_candle_transformers_at_every_position() {
     }
 }
 
+/// Every architecture, and what Llama's derivatives may have, with windows of few tokens.
+fn all_shapes() -> Vec<ModelConfig> {
+    let small = |architecture| {
+        let config = ModelConfig::tiny_of(architecture, 300);
+        ModelConfig {
+            hidden_size: 64,
+            intermediate_size: 96,
+            num_attention_heads: 4,
+            sliding_window: config.sliding_window.map(|_| 9),
+            ..config
+        }
+    };
+    let biased = ModelConfig {
+        attention_bias: true,
+        attention_output_bias: true,
+        mlp_bias: true,
+        tie_word_embeddings: true,
+        ..small(Architecture::Llama)
+    };
+    let untied = ModelConfig { tie_word_embeddings: false, ..small(Architecture::Qwen2) };
+    Architecture::ALL.map(small).into_iter().chain([biased, untied]).collect()
+}
+
+/// Log-probabilities of two packed sequences and the gradients of their mean.
+fn gradients(model: &Model) -> (Vec<f32>, GradStore) {
+    let (first, second) = (tokens(140, 4), tokens(9, 5));
+    let target = |position| Target { position, allowed: None };
+    let sequences = [
+        ScoredSequence { tokens: &first, targets: (100..140).map(target).collect() },
+        ScoredSequence { tokens: &second, targets: (1..9).map(target).collect() },
+    ];
+    let scores = model.score(&sequences).unwrap();
+    let grads = scores.logprobs.mean_all().unwrap().backward().unwrap();
+    (scores.logprobs.to_vec1().unwrap(), grads)
+}
+
 #[test]
-fn every_variable_gets_a_gradient() {
-    for tie_word_embeddings in [false, true] {
-        let model = perturbed(ModelConfig { tie_word_embeddings, ..small_config() });
-        let (first, second) = (tokens(140, 4), tokens(9, 5));
-        let target = |position| Target { position, allowed: None };
-        let sequences = [
-            ScoredSequence { tokens: &first, targets: (100..140).map(target).collect() },
-            ScoredSequence { tokens: &second, targets: (1..9).map(target).collect() },
-        ];
-        let scores = model.score(&sequences).unwrap();
-        let grads = scores.logprobs.mean_all().unwrap().backward().unwrap();
+fn every_variable_of_every_architecture_gets_a_gradient() {
+    for config in all_shapes() {
+        let model = perturbed(config);
+        let (_, grads) = gradients(&model);
         for (name, var) in model.vars() {
             let grad = grads.get(var).unwrap_or_else(|| panic!("{name} has no gradient"));
             assert_eq!(grad.dims(), var.dims());
             let norm = grad.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
             assert!(norm > 0.0 && norm.is_finite(), "{name}: squared norm {norm}");
         }
+    }
+}
+
+#[test]
+fn checkpointing_does_not_change_a_bit() {
+    for (index, config) in all_shapes().into_iter().enumerate() {
+        let mut model = perturbed(config);
+        if index % 2 == 1 {
+            model = model.with_adapter(LoraConfig::default(), Seed::new(3)).unwrap();
+        }
+        let (logprobs, grads) = gradients(&model);
+        model.set_checkpointing(true);
+        let (again, checkpointed) = gradients(&model);
+        assert_eq!(logprobs, again);
+        for (name, var) in model.vars() {
+            let flat = |grads: &GradStore| -> Vec<f32> {
+                grads.get(var).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+            };
+            assert_eq!(flat(&grads), flat(&checkpointed), "{name}");
+        }
+        let ids = |grads: &GradStore| grads.get_ids().count();
+        assert!(ids(&checkpointed) <= ids(&grads) + 1);
     }
 }
 

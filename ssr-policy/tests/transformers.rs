@@ -89,7 +89,7 @@ fn log_probabilities_and_gradients_equal_pytorch() {
             let grad = flat(grads.get(var).unwrap_or_else(|| panic!("{name}: {variable}")));
             let theirs = flat(&theirs[variable]);
             let difference = largest_difference(&grad, &theirs);
-            // PyTorch itself is as far from its gradients in double precision.
+            // PyTorch itself is as far away from its gradients in double precision.
             let size = theirs.iter().fold(1f32, |max, value| max.max(value.abs()));
             assert!(difference <= 2e-5 * size, "{name}, {variable}: {difference} of {size}");
         }

@@ -8,7 +8,7 @@ mod write;
 pub use write::SaveOptions;
 
 pub(crate) use tensors::TensorFile;
-pub(crate) use write::{save_json, save_weights, write_atomically};
+pub(crate) use write::{TensorWriter, remove, save_json, save_weights, write_atomically};
 
 use std::fs::File;
 use std::io::Read;
@@ -24,6 +24,8 @@ pub(crate) const CONFIG: &str = "config.json";
 pub(crate) const GENERATION_CONFIG: &str = "generation_config.json";
 pub(crate) const WEIGHTS: &str = "model.safetensors";
 pub(crate) const INDEX: &str = "model.safetensors.index.json";
+/// The folder of an adapter beside the weights that it is for.
+pub(crate) const ADAPTER: &str = "adapter";
 pub(crate) const TOKENIZER: &str = "tokenizer.json";
 
 /// The largest JSON file or header that is read: indices and headers of the largest models have a

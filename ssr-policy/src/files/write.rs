@@ -3,7 +3,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use candle_core::{Storage, Tensor};
+use candle_core::{Device, Storage, Tensor};
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::Serialize;
@@ -89,7 +89,8 @@ fn forget_shards(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-fn remove(path: &Path) -> Result<()> {
+/// Removes a file if there is one.
+pub(crate) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io(path)(e)),
         _ => Ok(()),
@@ -147,7 +148,7 @@ impl TensorWriter {
     }
 
     fn write(self, path: &Path, file: &mut impl Write, name: &str, tensor: &Tensor) -> Result<()> {
-        let tensor = tensor.contiguous()?;
+        let tensor = tensor.to_device(&Device::Cpu)?.contiguous()?;
         let (storage, layout) = tensor.storage_and_layout();
         let (Storage::Cpu(storage), Some((start, end))) = (&*storage, layout.contiguous_offsets())
         else {

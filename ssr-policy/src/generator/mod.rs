@@ -69,13 +69,14 @@ impl Generator {
         kv: &mut Option<Arc<DeviceKv>>,
     ) -> Result<Self> {
         let (config, device) = (model.config().clone(), model.device().clone());
-        Self::arrange(config, device, model.tensors(), engine, kv)
+        Self::arrange(config, device, model.tensors()?, engine, kv)
     }
 
     /// Takes a model apart, so that its weights exist once.
     pub(crate) fn take(model: Model, engine: &EngineConfig) -> Result<Self> {
         let (config, device) = (model.config().clone(), model.device().clone());
-        Self::arrange(config, device, model.into_tensors(), engine, &mut None)
+        let tensors = model.merge_adapter()?.into_tensors();
+        Self::arrange(config, device, tensors, engine, &mut None)
     }
 
     fn arrange(

@@ -6,9 +6,11 @@
 //! on its own input row only and is reduced in one fixed order, whatever else is in the batch.
 
 mod attention;
+mod checkpoint;
 mod composed;
 mod linear;
 mod logprob;
+mod lora;
 mod math;
 mod norm;
 mod rotation;
@@ -19,8 +21,10 @@ mod tests;
 pub(crate) use attention::{
     Attending, AttentionShape, BLOCK, KvBlock, Spans, attend, causal_attention,
 };
+pub(crate) use checkpoint::checkpointed;
 pub(crate) use linear::linear;
 pub(crate) use logprob::{Mass, Scored, token_logprobs};
+pub(crate) use lora::{lora_linear, merged};
 pub(crate) use math::exp;
 pub(crate) use norm::{head_norm_rope, rms_norm, rms_norm_row};
 pub(crate) use rotation::{Rotation, rope};

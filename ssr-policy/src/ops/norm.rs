@@ -165,7 +165,10 @@ impl CustomOp2 for Norm {
             })
         })?;
         let x_grad = Tensor::from_vec(x_grad, x.shape(), x.device())?;
-        let weight_grad = Tensor::from_vec(weight_grad, weight.shape(), weight.device())?;
-        Ok((Some(x_grad), Some(weight_grad)))
+        let weight_grad = match weight.track_op() {
+            true => Some(Tensor::from_vec(weight_grad, weight.shape(), weight.device())?),
+            false => None,
+        };
+        Ok((x.track_op().then_some(x_grad), weight_grad))
     }
 }
