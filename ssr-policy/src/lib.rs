@@ -12,6 +12,7 @@ mod engine;
 mod error;
 mod files;
 mod generator;
+mod gguf;
 mod kernels;
 mod kv;
 mod lora;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use candle_core::{Device, Tensor};
-use ssr_policy::{Model, ModelConfig, ScoredSequence, Target};
+use ssr_core::Seed;
+use ssr_policy::{LoraConfig, Model, ModelConfig, SaveOptions, ScoredSequence, Target};
 
 const FIXTURES: [&str; 6] = ["llama2", "llama3", "llama-biases", "qwen2", "qwen3", "cwm"];
 
@@ -104,5 +105,36 @@ fn configurations_of_transformers_survive_a_round_trip() {
         let path = dir.path().join("config.json");
         std::fs::write(&path, serde_json::to_vec(&config).unwrap()).unwrap();
         assert_eq!(ModelConfig::load(&path).unwrap(), config, "{name}");
+    }
+}
+
+/// Leaves folders for `fixtures/check_saved.py`, which loads them with transformers and PEFT.
+#[test]
+fn saved_folders_are_complete() {
+    let saved = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("saved");
+    for name in FIXTURES {
+        let (mut model, expected) = fixture(name);
+        let max_shard_bytes = (name != "llama3").then_some(30_000);
+        if name.starts_with("llama") {
+            model = model.with_adapter(LoraConfig::default(), Seed::new(1)).unwrap();
+            for (_, var) in model.vars() {
+                let value = var.ones_like().unwrap() * 0.01;
+                var.set(&value.unwrap()).unwrap();
+            }
+        }
+        let options = SaveOptions { max_shard_bytes, ..SaveOptions::default() };
+        let dir = saved.join(name);
+        model.save_with(&dir, &options).unwrap();
+        let tokens: Vec<u32> = numbers(&expected["tokens"]);
+        let logits = model.logits(&tokens).unwrap().to_vec2::<f32>().unwrap();
+        let expected = serde_json::json!({ "tokens": tokens, "logits": logits });
+        std::fs::write(dir.join("expected.json"), expected.to_string()).unwrap();
+        let loaded = Model::load(&dir).unwrap();
+        assert_eq!(loaded.logits(&tokens).unwrap().to_vec2::<f32>().unwrap(), logits);
+        // What version 4 of transformers reads, and what version 5 reads.
+        let json = std::fs::read(dir.join("config.json")).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(json["rope_theta"], json["rope_parameters"]["rope_theta"]);
+        assert_eq!(json["torch_dtype"], json["dtype"]);
     }
 }

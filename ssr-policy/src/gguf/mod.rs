@@ -1,0 +1,74 @@
+//! Models in GGUF, the format of llama.cpp.
+
+mod convert;
+mod header;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use candle_core::{Device, Var};
+
+use crate::error::{Error, Result};
+use crate::model::Model;
+use header::{Header, TensorInfo};
+
+impl Model {
+    /// Reads a GGUF file of the architectures `llama`, `qwen2` and `qwen3` with weights in `F32`,
+    /// `F16`, `BF16`, `Q8_0` or `Q4_0`, which become `f32`, one tensor at a time. The rows that
+    /// llama.cpp reorders are put back.
+    ///
+    /// Generation with 8 or 4 bits ([`Precision`](crate::Precision)) finds the integers of the file
+    /// again. Its tokenizer is not read.
+    ///
+    /// # Errors
+    /// When the file is missing, corrupt, truncated, in several parts, or holds an architecture, a
+    /// type or a setting that is not implemented.
+    pub fn load_gguf(path: &Path) -> Result<Self> {
+        let mut header = Header::open(path)?;
+        let factors = match header.tensor(convert::FACTORS).map(|info| info.shape.clone()) {
+            Some(shape) if shape.len() == 1 => Some(read(&mut header, convert::FACTORS, &shape)?),
+            _ => None,
+        };
+        let config = convert::config(&header, factors.as_deref())
+            .map_err(|problem| Error::file(path, problem))?;
+        config.validate()?;
+        let rotated = convert::rotated_rows(&config);
+        let weights = config.tensors().into_iter().map(|(name, shape)| {
+            let theirs = convert::tensor_name(&name);
+            let mut values = read(&mut header, &theirs, &shape)?;
+            if let Some(rotated) = &rotated {
+                rotated.restore(&name, &mut values);
+            }
+            Ok((name, Var::from_vec(values, shape, &Device::Cpu)?))
+        });
+        let weights = weights.collect::<Result<_>>()?;
+        convert::refuse_others(&header, &config).map_err(|problem| Error::file(path, problem))?;
+        Self::assemble(config, weights, None)
+    }
+}
+
+/// Reads a tensor of an expected shape.
+fn read(header: &mut Header, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+    let wrong = |header: &Header, problem: String| {
+        Err(Error::file(header.path(), format!("the tensor {name} {problem}")))
+    };
+    let Some(info) = header.tensor(name).cloned() else {
+        return wrong(header, "is missing".into());
+    };
+    if info.shape != shape {
+        let problem = format!("has shape {:?}, the settings say {shape:?}", info.shape);
+        return wrong(header, problem);
+    }
+    match header.bytes(&info)? {
+        Some(bytes) => Ok(convert::widen(info.kind, &bytes)),
+        None => wrong(header, "is not of F32, F16, BF16, Q8_0 or Q4_0 or not all there".into()),
+    }
+}
+
+impl TensorInfo {
+    /// Number of elements.
+    fn len(&self) -> Option<usize> {
+        self.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size))
+    }
+}
