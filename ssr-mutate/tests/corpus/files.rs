@@ -17,8 +17,6 @@ pub struct Corpus {
     sources: Vec<Source>,
     /// Every how manyth site of a file is taken.
     pub step: usize,
-    /// Whether git only has to check: there is too much to write.
-    pub only_check: bool,
 }
 
 /// How many files the usual run takes, evenly spread over the standard library.
@@ -35,7 +33,7 @@ impl Corpus {
             }
             assert!(!sources.is_empty(), "no Python files in {}", folders.display());
             let step = std::env::var("SSR_MUTATE_STEP").map(|step| step.parse().unwrap());
-            return Self { sources, step: step.unwrap_or(1), only_check: true };
+            return Self { sources, step: step.unwrap_or(1) };
         }
         if let Some(folder) = standard_library() {
             read(&folder, "", &mut sources).unwrap();
@@ -49,7 +47,7 @@ impl Corpus {
         // The file that is always there.
         let path = RepoPath::new("pkg/inventory.py").unwrap();
         sources.push(Source { path, text: include_str!("../fixtures/inventory.py").to_owned() });
-        Self { sources, step: STEP, only_check: false }
+        Self { sources, step: STEP }
     }
 
     /// Gives every file to `work` and adds up what it returns.

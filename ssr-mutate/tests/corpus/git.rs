@@ -1,5 +1,5 @@
 //! `git apply` on many patches of one file with one process: each gets a copy of the file with a
-//! name of its own, which is a hard link as long as nobody writes to it.
+//! name of its own, which is a hard link until git replaces it.
 
 use std::fs;
 use std::io::Write;
@@ -9,19 +9,35 @@ use std::process::{Command, Stdio};
 use ssr_core::{EditRenderer, LineIndex, RepoPath};
 use ssr_mutate::Site;
 
-/// Panics unless git accepts the patch of every site, and where it also has to write (`!only_check`)
-/// makes of it the mutated file and then the original again.
-pub fn check(text: &str, sites: &[Site], only_check: bool) {
+use crate::files::Source;
+
+/// Copies of a file that lie in the temporary folder, and in git's memory, at a time.
+const MAX_BYTES: usize = 64 << 20;
+const MAX_COPIES: usize = 1000;
+
+/// Panics unless git makes of the patch of every site the mutated file, and of the same patch the
+/// original again. It looks at all of them, as with `--check`, before it writes the first.
+pub fn check(source: &Source, sites: &[Site]) {
+    let copies = (MAX_BYTES / source.text.len().max(1)).clamp(1, MAX_COPIES);
+    sites.chunks(copies).for_each(|batch| check_batch(source, batch));
+}
+
+fn check_batch(source: &Source, sites: &[Site]) {
     let folder = tempfile::tempdir().unwrap();
     let original = folder.path().join("original");
-    fs::write(&original, text).unwrap();
-    let index = LineIndex::new(text.as_bytes());
+    fs::write(&original, &source.text).unwrap();
+    let index = LineIndex::new(source.text.as_bytes());
     let mut patches = Vec::new();
+    let mut copies = Vec::with_capacity(sites.len());
     for (number, site) in sites.iter().enumerate() {
-        let name = format!("{number}.py");
-        fs::hard_link(&original, folder.path().join(&name)).unwrap();
-        let name = RepoPath::new(&name).unwrap();
-        let mut renderer = EditRenderer::new(&name, text.as_bytes(), &index);
+        // One of them keeps its name, so that git reads this too.
+        let name = if number == 0 { source.path.as_str() } else { &format!("{number}.copy") };
+        let copy = folder.path().join(name);
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::hard_link(&original, &copy).unwrap();
+        copies.push(copy);
+        let name = RepoPath::new(name).unwrap();
+        let mut renderer = EditRenderer::new(&name, source.text.as_bytes(), &index);
         let start = patches.len();
         let edit = ssr_core::Edit { path: name.clone(), ..site.edit() };
         renderer.render(&[edit], &mut patches).unwrap();
@@ -30,25 +46,20 @@ pub fn check(text: &str, sites: &[Site], only_check: bool) {
             "{site:?}: another name gives another patch"
         );
     }
-    if only_check {
-        apply(folder.path(), &["--check"], &patches);
-        return;
-    }
     apply(folder.path(), &[], &patches);
-    let compare = |expected: &dyn Fn(&Site) -> String| {
-        for (number, site) in sites.iter().enumerate() {
-            let found = fs::read(folder.path().join(format!("{number}.py"))).unwrap();
-            assert!(found == expected(site).as_bytes(), "{site:?}");
-        }
-    };
-    compare(&Site::mutated);
+    for (site, copy) in sites.iter().zip(&copies) {
+        assert!(fs::read(copy).unwrap() == site.mutated().as_bytes(), "{site:?}");
+    }
     apply(folder.path(), &["-R"], &patches);
-    compare(&|site| site.source().to_owned());
+    for (site, copy) in sites.iter().zip(&copies) {
+        assert!(fs::read(copy).unwrap() == source.text.as_bytes(), "{site:?}");
+    }
 }
 
 /// What follows the three lines with names.
-fn body(patch: &[u8]) -> Vec<u8> {
-    patch.split_inclusive(|byte| *byte == b'\n').skip(3).flatten().copied().collect()
+fn body(patch: &[u8]) -> &[u8] {
+    let head: usize = patch.split_inclusive(|byte| *byte == b'\n').take(3).map(<[u8]>::len).sum();
+    &patch[head..]
 }
 
 fn apply(folder: &Path, options: &[&str], patches: &[u8]) {
