@@ -8,51 +8,34 @@
 //! ```
 #![cfg(feature = "python")]
 
-use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::Hasher;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+#[path = "corpus/compiler.rs"]
+mod compiler;
 
-use serde_json::{Value, json};
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::Hasher;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use ssr_core::{File, Patch, RepoPath, Seed, Tree};
 use ssr_mutate::{Site, SiteId, languages, sites};
+
+use compiler::Compiler;
 
 /// Files of the standard library, and sites of each operator in them.
 const FILES: usize = 80;
 const SAMPLE: usize = 15;
 
-/// Longer files take CPython long.
+/// All mutants of longer files take long to compare.
 const MAX_BYTES: usize = 40_000;
-
-/// Reads lines of `[path, text, [[start, end, replacement], …]]` with byte offsets, and prints
-/// `[path, number, error]` for each mutant that does not compile; the number of a file that does
-/// not compile itself is `null`.
-const COMPILER: &str = r"
-import json, sys
-def error(text):
-    try:
-        compile(text, 'mutant', 'exec', dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
-        return str(error)
-rejected = []
-for line in sys.stdin:
-    path, text, mutants = json.loads(line)
-    text = text.encode()
-    if problem := error(text):
-        rejected.append([path, None, problem])
-        continue
-    for number, (start, end, new) in enumerate(mutants):
-        if problem := error(text[:start] + new.encode() + text[end:]):
-            rejected.append([path, number, problem])
-print(json.dumps(rejected))
-";
 
 #[test]
 fn cpython_compiles_the_mutants_of_its_standard_library() {
-    // Without CPython on this machine there is no oracle to ask.
-    let Some((root, all)) = corpus() else { return };
+    if !Compiler::exists() {
+        // Without CPython on this machine there is no oracle to ask.
+        return;
+    }
+    let (root, all) = corpus();
     let wanted = std::env::var("PYTHON_ORACLE_SAMPLE").ok().and_then(|n| n.parse().ok());
     let wanted = wanted.unwrap_or(SAMPLE);
     let mut paths = python_files(&root);
@@ -67,9 +50,11 @@ fn cpython_compiles_the_mutants_of_its_standard_library() {
     let mut counts: BTreeMap<&str, usize> =
         python.operators().iter().map(|operator| (operator.id, 0)).collect();
     for path in &paths {
-        let Some(text) = read(&root, path) else { continue };
+        let Ok(text) = std::fs::read_to_string(root.join(path.as_str())) else { continue };
         let found = sites(path, &text);
-        assert_no_repetition(&text, &found);
+        if text.len() < MAX_BYTES {
+            assert_no_repetition(&text, &found);
+        }
         for site in found {
             let id = site.operator().id;
             *counts.entry(id).or_default() += 1;
@@ -103,14 +88,13 @@ fn cpython_compiles_the_mutants_of_its_standard_library() {
 }
 
 /// The directory, and whether to take all of it.
-fn corpus() -> Option<(PathBuf, bool)> {
+fn corpus() -> (PathBuf, bool) {
     if let Some(root) = std::env::var_os("PYTHON_ORACLE_CORPUS") {
-        return Some((root.into(), true));
+        return (root.into(), true);
     }
     let program = "import sysconfig; print(sysconfig.get_path('stdlib'))";
-    let output = Command::new("python3").args(["-c", program]).output().ok()?;
-    let root = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| (root.trim().into(), false))
+    let output = Command::new("python3").args(["-c", program]).output().unwrap();
+    (String::from_utf8(output.stdout).unwrap().trim().into(), false)
 }
 
 /// The Python files below the directory, sorted, without tests and installed packages.
@@ -133,11 +117,6 @@ fn python_files(root: &Path) -> Vec<RepoPath> {
     found.retain(|path| path.extension() == Some("py"));
     found.sort();
     found
-}
-
-fn read(root: &Path, path: &RepoPath) -> Option<String> {
-    let text = std::fs::read_to_string(root.join(path.as_str())).ok()?;
-    (text.len() < MAX_BYTES).then_some(text)
 }
 
 fn assert_no_repetition(text: &str, found: &[Site]) {
@@ -166,29 +145,12 @@ fn assert_reversible(site: &Site) {
 
 /// The sites whose mutants do not compile, each with the reason.
 fn rejected<'a>(by_file: &BTreeMap<&RepoPath, Vec<&'a Site>>) -> Vec<(&'a Site, String)> {
-    let mut python: Child = Command::new("python3")
-        .args(["-W", "ignore", "-c", COMPILER])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = BufWriter::new(python.stdin.take().unwrap());
-    for (path, sites) in by_file {
-        let mutants: Vec<_> = sites
-            .iter()
-            .map(|site| json!([site.range().start, site.range().end, site.replacement()]))
-            .collect();
-        writeln!(input, "{}", json!([path.as_str(), sites[0].source(), mutants])).unwrap();
-    }
-    drop(input.into_inner().unwrap());
-    let output = python.wait_with_output().unwrap();
-    let answers: Vec<(String, Value, String)> = serde_json::from_slice(&output.stdout).unwrap();
-    let sites: HashMap<_, _> = by_file.iter().map(|(path, sites)| (path.as_str(), sites)).collect();
-    let mutant = |(path, number, why): (String, Value, String)| {
-        let number = usize::try_from(number.as_u64()?).ok()?;
-        Some((sites[path.as_str()][number], why))
-    };
-    answers.into_iter().filter_map(mutant).collect()
+    let mut compiler = Compiler::start();
+    let each = by_file.values().flat_map(|sites| {
+        let rejected = compiler.rejects(sites[0].source(), sites);
+        rejected.into_iter().map(|(number, why)| (sites[number], why))
+    });
+    each.collect()
 }
 
 fn print_table(counts: &BTreeMap<&str, usize>, sampled: &[Site], rejected: &[(&Site, String)]) {

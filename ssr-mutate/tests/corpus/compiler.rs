@@ -9,7 +9,7 @@ use ssr_mutate::Site;
 /// A Python process that compiles mutants; see `compile.py` for the protocol.
 pub struct Compiler {
     process: Child,
-    stdin: ChildStdin,
+    stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
 }
 
@@ -25,23 +25,22 @@ impl Compiler {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let stdin = process.stdin.take().unwrap();
+        let stdin = process.stdin.take();
         let stdout = BufReader::new(process.stdout.take().unwrap());
         Self { process, stdin, stdout }
     }
 
-    /// The positions of the sites whose mutants do not compile, each with the reason. None in a
-    /// file that does not compile as it is.
-    pub fn rejects(mut self, text: &str, sites: &[Site]) -> Vec<(usize, String)> {
+    /// The positions of the sites of one file whose mutants do not compile, each with the reason.
+    /// None in a file that does not compile as it is.
+    pub fn rejects(&mut self, text: &str, sites: &[&Site]) -> Vec<(usize, String)> {
         let edits: Vec<_> = sites
             .iter()
             .map(|site| json!([site.range().start, site.range().end, site.replacement()]))
             .collect();
-        writeln!(self.stdin, "{}", json!({ "text": text, "edits": edits })).unwrap();
+        let stdin = self.stdin.as_mut().unwrap();
+        writeln!(stdin, "{}", json!({ "text": text, "edits": edits })).unwrap();
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
-        drop(self.stdin);
-        assert!(self.process.wait().unwrap().success());
         let answer: Value = serde_json::from_str(&line).unwrap();
         let rejected = answer["rejected"].as_array().unwrap().iter();
         let each = |pair: &Value| {
@@ -49,5 +48,13 @@ impl Compiler {
             (index, pair[1].as_str().unwrap().to_owned())
         };
         rejected.map(each).collect()
+    }
+}
+
+impl Drop for Compiler {
+    fn drop(&mut self) {
+        // Without input it ends.
+        self.stdin = None;
+        let _ = self.process.wait();
     }
 }

@@ -92,6 +92,7 @@ fn cpython_compiles_all_but_one_in_a_thousand() {
     let rejected = std::sync::Mutex::new(Vec::new());
     let count = corpus.in_parallel(|source| {
         let found = chosen(&corpus, source);
+        let found: Vec<_> = found.iter().collect();
         let bad = Compiler::start().rejects(&source.text, &found);
         let described = bad.iter().map(|(index, why)| format!("{:?}: {why}", found[*index]));
         rejected.lock().unwrap().extend(described);
