@@ -3,8 +3,8 @@
 //! The same on other code, and on more of it, with a table of every operator:
 //!
 //! ```sh
-//! PYTHON_ORACLE_CORPUS=DIR PYTHON_ORACLE_SAMPLE=2000 \
-//!     cargo test --release -p ssr-mutate --test python_oracle -- --nocapture
+//! PYTHON_ORACLE_CORPUS=DIR PYTHON_ORACLE_SAMPLE=250 \
+//!     cargo test -p ssr-mutate --test python_oracle -- --nocapture
 //! ```
 #![cfg(feature = "python")]
 

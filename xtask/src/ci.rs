@@ -11,6 +11,8 @@ pub enum Extent {
     Usual,
     /// The slow checks too.
     Full,
+    /// Of the slow ones, those over code of other projects.
+    Corpora,
 }
 
 const LIBRARIES: [&str; 6] =
@@ -19,6 +21,19 @@ const LIBRARIES: [&str; 6] =
 /// Runs every check in turn and stops at the first that fails.
 pub fn run(extent: Extent) -> Result<ExitCode, String> {
     let start = Instant::now();
+    match extent {
+        Extent::Usual => usual()?,
+        Extent::Full => {
+            usual()?;
+            slow()?;
+        }
+        Extent::Corpora => corpora()?,
+    }
+    println!("\nall checks passed in {} s", start.elapsed().as_secs());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn usual() -> Result<(), String> {
     step("format", || cargo(["fmt", "--all", "--check"]).check())?;
     step("lints", || {
         cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).check()
@@ -55,39 +70,42 @@ pub fn run(extent: Extent) -> Result<ExitCode, String> {
         let package = ["package", "--workspace", "--exclude", "xtask", "--exclude", "ssr-examples"];
         cargo(package).args(["--no-verify", "--allow-dirty", "--quiet"]).check()
     })?;
-    step("unused dependencies", machete)?;
-    if extent == Extent::Full {
-        step("CPython 3.11", || {
-            let guest = ["run", "--package", "ssr-sandbox", "--example", "prepare", "--", "3.11"];
-            cargo(guest).check()
-        })?;
-        step("tests with CPython 3.11", || {
-            let test = ["test", "--package", "ssr-sandbox", "--test", "guest", "older"];
-            cargo(test).check()
-        })?;
-        step("diffs between releases of five packages", || {
-            let releases = corpora::releases()?;
-            let test = ["test", "--package", "ssr-core", "--test", "git", "releases"];
-            cargo(test).env("SSR_RELEASES", &releases.to_string_lossy()).check()
-        })?;
-        step("every site of Django and sympy", || {
-            let code = corpora::code()?;
-            let test = ["test", "--release", "--package", "ssr-mutate", "--test", "corpus"];
-            let test = cargo(test).args(["--", "--nocapture"]);
-            test.env("SSR_MUTATE_CORPUS", &code.to_string_lossy()).check()
-        })?;
-        step("the remote policy with llama.cpp", || {
-            let test = ["test", "--package", "ssr-policy", "--test", "remote", "llama_cpp"];
-            cargo(test)
-                .args(["--", "--nocapture"])
-                .env("SSR_LLAMA_SERVER", &python::llama_server()?)
-                .check()
-        })?;
-        step("a project outside of the workspace", consumer::check)?;
-        step("fuzz targets for a minute each", fuzz)?;
-    }
-    println!("\nall checks passed in {} s", start.elapsed().as_secs());
-    Ok(ExitCode::SUCCESS)
+    step("unused dependencies", machete)
+}
+
+fn slow() -> Result<(), String> {
+    step("CPython 3.11", || {
+        let guest = ["run", "--package", "ssr-sandbox", "--example", "prepare", "--", "3.11"];
+        cargo(guest).check()
+    })?;
+    step("tests with CPython 3.11", || {
+        let test = ["test", "--package", "ssr-sandbox", "--test", "guest", "older"];
+        cargo(test).check()
+    })?;
+    corpora()?;
+    step("the remote policy with llama.cpp", || {
+        let test = ["test", "--package", "ssr-policy", "--test", "remote", "llama_cpp"];
+        cargo(test)
+            .args(["--", "--nocapture"])
+            .env("SSR_LLAMA_SERVER", &python::llama_server()?)
+            .check()
+    })?;
+    step("a project outside of the workspace", consumer::check)?;
+    step("fuzz targets for a minute each", fuzz)
+}
+
+/// `SSR_MUTATE_STEP=400` takes every 400th site instead of all.
+fn corpora() -> Result<(), String> {
+    step("diffs between releases of five packages", || {
+        let releases = corpora::releases()?;
+        let test = ["test", "--package", "ssr-core", "--test", "git", "releases"];
+        cargo(test).env("SSR_RELEASES", &releases.to_string_lossy()).check()
+    })?;
+    step("every site of Django and sympy", || {
+        let code = corpora::code()?;
+        let test = ["test", "--package", "ssr-mutate", "--test", "corpus", "--", "--nocapture"];
+        cargo(test).env("SSR_MUTATE_CORPUS", &code.to_string_lossy()).check()
+    })
 }
 
 fn cargo<const N: usize>(args: [&str; N]) -> Cargo {

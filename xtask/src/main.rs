@@ -25,7 +25,8 @@ cargo xtask COMMAND
                         policy (--shape 5m|0.5b, --device cpu|cuda, --rounds N)
   cuda [PROGRAM...]     build programs for NVIDIA GPUs, without GPU and CUDA here: bench-policy, and
                         programs of the examples (--arch 90: the GPUs' compute capability)
-  ci [--full]           every check that a change has to pass; --full adds the slow ones
+  ci [--full|--corpora] every check that a change has to pass; --full adds the slow ones, and
+                        --corpora runs only those of them that take code of other projects
 ";
 
 fn main() -> ExitCode {
@@ -49,7 +50,8 @@ fn main() -> ExitCode {
         (Some("cuda"), rest) => cuda::run(rest),
         (Some("ci"), []) => ci::run(ci::Extent::Usual),
         (Some("ci"), ["--full"]) => ci::run(ci::Extent::Full),
-        (Some("ci"), _) => return wrong("ci takes --full and nothing else"),
+        (Some("ci"), ["--corpora"]) => ci::run(ci::Extent::Corpora),
+        (Some("ci"), _) => return wrong("ci takes --full or --corpora and nothing else"),
         (None | Some("help" | "--help" | "-h"), _) => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
