@@ -10,9 +10,11 @@ pub fn device(name: &str) -> Result<Device> {
     let number = match name {
         "cpu" => return Ok(Device::Cpu),
         "cuda" => 0,
-        other => other.strip_prefix("cuda:").and_then(|number| number.parse().ok()).ok_or_else(
-            || Failure::input(format!("there is no device {other:?}; say cpu, cuda or cuda:N")),
-        )?,
+        other => {
+            other.strip_prefix("cuda:").and_then(|number| number.parse().ok()).ok_or_else(|| {
+                Failure::input(format!("there is no device {other:?}; say cpu, cuda or cuda:N"))
+            })?
+        }
     };
     if !cfg!(feature = "cuda") {
         let problem = "this program was built without CUDA; `cargo xtask cuda` builds one with it";

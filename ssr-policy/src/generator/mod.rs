@@ -2,6 +2,8 @@
 
 mod device;
 mod host;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
