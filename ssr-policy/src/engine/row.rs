@@ -37,8 +37,19 @@ impl Row {
         request: &Request,
         version: u64,
     ) -> Result<Self, Failure> {
-        sample::check(&request.sampling).map_err(Failure::Request)?;
         let prompt = render(tokenizer, &request.messages)?.tokens;
+        Self::after(generator, tokenizer, prompt, request, version)
+    }
+
+    /// The same after a prompt that is rendered already.
+    pub(crate) fn after(
+        generator: &Generator,
+        tokenizer: &Arc<Tokenizer>,
+        prompt: Vec<u32>,
+        request: &Request,
+        version: u64,
+    ) -> Result<Self, Failure> {
+        sample::check(&request.sampling).map_err(Failure::Request)?;
         let config = generator.config();
         check_tokens(config, &prompt).map_err(|e| Failure::Request(format!("its prompt: {e}")))?;
         let room = config.max_position_embeddings - prompt.len();

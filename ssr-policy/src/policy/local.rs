@@ -137,6 +137,23 @@ impl LocalPolicy {
         Ok(Stream::new(handle, Some(weights)))
     }
 
+    /// [`Self::stream`] after the tokens of a prompt instead of the messages of the request, which
+    /// are not looked at.
+    ///
+    /// # Errors
+    /// [`PolicyError::Request`] when the request cannot be served.
+    pub fn stream_after(
+        &self,
+        prompt: &[u32],
+        request: &Request,
+    ) -> Result<Stream<'_>, PolicyError> {
+        let weights = self.read();
+        let generator = weights.generator().map_err(broke)?;
+        let version = self.weight_version();
+        let handle = self.completer.start_after(generator, version, prompt, request)?;
+        Ok(Stream::new(handle, Some(weights)))
+    }
+
     /// What the engine has done so far.
     pub fn stats(&self) -> EngineStats {
         self.completer.engine.stats()

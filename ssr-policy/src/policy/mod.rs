@@ -59,6 +59,19 @@ impl Completer {
         Ok(self.engine.submit(row, generator, true))
     }
 
+    /// The same after a prompt that is tokens already.
+    fn start_after(
+        &self,
+        generator: &Arc<Generator>,
+        version: u64,
+        prompt: &[u32],
+        request: &Request,
+    ) -> Result<Handle, PolicyError> {
+        let row = Row::after(generator, &self.tokenizer, prompt.to_vec(), request, version);
+        let row = row.map_err(|failure| failure.of_request(0))?;
+        Ok(self.engine.submit(row, generator, true))
+    }
+
     fn row(
         &self,
         generator: &Generator,

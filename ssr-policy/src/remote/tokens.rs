@@ -53,18 +53,11 @@ impl RemotePolicy {
                 }
                 Draw::Free => {
                     let reply = self.free_text(tokenizer, request, &answer, &before)?;
-                    let Some(ids) = reply.ids.clone() else {
+                    if reply.ids.is_none() {
                         return self.complete_by_text(request, answer, prompt, reply);
-                    };
-                    if self.accept(
-                        tokenizer,
-                        request,
-                        &mut answer,
-                        &before,
-                        &ids,
-                        &reply,
-                        version,
-                    )? == Record::Gaps
+                    }
+                    if self.accept(tokenizer, request, &mut answer, &reply, (&before, version))?
+                        == Record::Gaps
                     {
                         record = Record::Gaps;
                     }
@@ -85,17 +78,15 @@ impl RemotePolicy {
     }
 
     /// Feeds the tokens of free text to the answer, until its segment or they end.
-    #[allow(clippy::too_many_arguments)]
     fn accept(
         &self,
         tokenizer: &Tokenizer,
         request: &Request,
         answer: &mut Answer,
-        before: &[u32],
-        ids: &[u32],
         reply: &Reply,
-        version: u64,
+        (before, version): (&[u32], u64),
     ) -> Result<Record, Failure> {
+        let ids = reply.ids.as_deref().unwrap_or_default();
         let segment = answer.segment;
         let mut record = Record::Complete;
         for (position, (&token, &told)) in ids.iter().zip(&reply.logprobs).enumerate() {

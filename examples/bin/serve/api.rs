@@ -1,0 +1,159 @@
+//! The requests, as far as they are understood; other fields are ignored as other servers do.
+
+use serde::Deserialize;
+use serde_json::Value;
+use ssr_core::{Message, Segment, Speaker};
+
+use crate::refuse::Refusal;
+
+/// What both endpoints take.
+#[derive(Debug, Deserialize)]
+pub struct Common {
+    pub model: Option<String>,
+    pub max_tokens: Option<usize>,
+    pub max_completion_tokens: Option<usize>,
+    pub temperature: Option<f32>,
+    pub top_p: Option<f32>,
+    /// −1 and 0 keep all tokens.
+    pub top_k: Option<i64>,
+    pub min_p: Option<f32>,
+    pub repetition_penalty: Option<f32>,
+    pub seed: Option<u64>,
+    pub n: Option<usize>,
+    #[serde(default)]
+    pub stop: Stop,
+    #[serde(default)]
+    pub include_stop_str_in_output: bool,
+    #[serde(default)]
+    pub return_token_ids: bool,
+    #[serde(default)]
+    pub stream: bool,
+    #[serde(default)]
+    pub stream_options: StreamOptions,
+    pub structured_outputs: Option<StructuredOutputs>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+pub enum Stop {
+    #[default]
+    None,
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub struct StreamOptions {
+    #[serde(default)]
+    pub include_usage: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct StructuredOutputs {
+    pub choice: Option<Vec<String>>,
+}
+
+/// `/v1/completions`.
+#[derive(Debug, Deserialize)]
+pub struct Completions {
+    pub prompt: Prompt,
+    /// Any number tells the log-probabilities of the drawn tokens.
+    pub logprobs: Option<u32>,
+    /// Any number tells those of the prompt's tokens.
+    pub prompt_logprobs: Option<u32>,
+    #[serde(default)]
+    pub echo: bool,
+    #[serde(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Prompt {
+    Text(String),
+    Tokens(Vec<u32>),
+    Texts(Vec<String>),
+    ManyTokens(Vec<Vec<u32>>),
+}
+
+/// `/v1/chat/completions`.
+#[derive(Debug, Deserialize)]
+pub struct Chat {
+    pub messages: Vec<ChatMessage>,
+    #[serde(default)]
+    pub logprobs: bool,
+    /// The last message is the beginning of the answer.
+    #[serde(default)]
+    pub continue_final_message: bool,
+    pub tools: Option<Value>,
+    #[serde(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct ChatMessage {
+    pub role: String,
+    pub content: Option<Content>,
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Content {
+    Text(String),
+    Parts(Vec<Part>),
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Part {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub text: Option<String>,
+}
+
+impl ChatMessage {
+    pub fn read(self) -> Result<Message, Refusal> {
+        let text = match self.content {
+            None => String::new(),
+            Some(Content::Text(text)) => text,
+            Some(Content::Parts(parts)) => parts
+                .into_iter()
+                .map(|part| match (part.kind.as_str(), part.text) {
+                    ("text", Some(text)) => Ok(text),
+                    (kind, _) => {
+                        Err(Refusal::wrong(format!("content of type {kind:?}; only text is read")))
+                    }
+                })
+                .collect::<Result<String, Refusal>>()?,
+        };
+        let message = match self.role.as_str() {
+            "system" | "developer" => Message::system(text),
+            "user" => Message::user(text),
+            "assistant" => Message::assistant(text),
+            "tool" => Message { speaker: Speaker::Tool, ..Message::user(text) },
+            role => return Err(Refusal::wrong(format!("a message of the role {role:?}"))),
+        };
+        Ok(Message { name: self.name, ..message })
+    }
+}
+
+impl Common {
+    pub fn stop(&self) -> Vec<String> {
+        match &self.stop {
+            Stop::None => Vec::new(),
+            Stop::One(text) => vec![text.clone()],
+            Stop::Many(texts) => texts.clone(),
+        }
+    }
+
+    /// The part of the answer that the model writes.
+    pub fn segment(&self, max_tokens: usize) -> Segment {
+        match self.structured_outputs.as_ref().and_then(|outputs| outputs.choice.clone()) {
+            Some(texts) => Segment::Choice(texts),
+            None => Segment::Free {
+                max_tokens: self.max_completion_tokens.or(self.max_tokens).unwrap_or(max_tokens),
+                stop: self.stop(),
+            },
+        }
+    }
+}

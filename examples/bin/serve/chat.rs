@@ -1,0 +1,99 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use ssr_core::{Completion, Message, Request, Segment, Speaker};
+
+use crate::api::Chat;
+use crate::refuse::Refusal;
+use crate::sampling::Plan;
+use crate::stream::{self, Chunks, entry};
+use crate::work::{Job, Server, reason, usage};
+
+pub async fn answer(
+    State(server): State<Arc<Server>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    let asked: Chat =
+        serde_json::from_slice(&body?).map_err(|error| Refusal::wrong(error.to_string()))?;
+    if asked.tools.as_ref().is_some_and(|tools| tools.as_array().is_none_or(|all| !all.is_empty()))
+    {
+        return Err(Refusal::wrong("tools are not offered; describe them in a message"));
+    }
+    let plan = Plan::read(&server, &asked.common)?;
+    let messages = asked.messages.into_iter().map(|message| message.read());
+    let mut messages = messages.collect::<Result<Vec<Message>, Refusal>>()?;
+    let mut answer = Vec::new();
+    let mut given = 0;
+    if asked.continue_final_message {
+        let last = messages.pop().filter(|last| last.speaker == Speaker::Assistant);
+        let last = last.ok_or_else(|| Refusal::wrong("the last message is not the assistant's"))?;
+        let tokens = server.policy.tokenizer().encode(&last.text);
+        given = tokens.map_err(|error| Refusal::wrong(error.to_string()))?.len();
+        answer.push(Segment::Forced(last.text));
+    }
+    answer.push(asked.common.segment(usize::MAX));
+    let jobs: Vec<Job> = plan
+        .seeds
+        .iter()
+        .map(|&seed| {
+            let (messages, answer) = (messages.clone(), answer.clone());
+            let request = Request { messages, answer, sampling: plan.sampling, seed };
+            Job { prompt: None, request, given }
+        })
+        .collect();
+    if asked.common.stream {
+        let head = stream::head("chatcmpl", "chat.completion.chunk", &server);
+        let prompt_tokens = stream::prompt_tokens(&server, &messages)?;
+        let chunks = Chunks {
+            head,
+            chat: true,
+            logprobs: asked.logprobs,
+            ids: asked.common.return_token_ids,
+            usage: asked.common.stream_options.include_usage.then_some(prompt_tokens),
+        };
+        return stream::respond(server, jobs, chunks);
+    }
+    let count = jobs.len();
+    let answers = Server::finish(server.start(jobs)?, count).await?;
+    let stop = asked.common.stop();
+    let choices = answers.iter().enumerate().map(|(index, answer)| {
+        let (mut text, ended) = server.text(given, answer, &stop);
+        if asked.common.include_stop_str_in_output {
+            text.extend(ended.iter().map(String::as_str));
+        }
+        let mut choice = json!({
+            "index": index,
+            "message": {"role": "assistant", "content": text},
+            "finish_reason": reason(answer.finish),
+            "stop_reason": ended,
+            "logprobs": null,
+        });
+        if asked.logprobs {
+            choice["logprobs"] = json!({"content": entries(&server, given, answer)});
+        }
+        if let (true, Some(trace)) = (asked.common.return_token_ids, &answer.trace) {
+            choice["token_ids"] = json!(trace.ids.get(given..).unwrap_or_default());
+        }
+        choice
+    });
+    let choices: Vec<Value> = choices.collect();
+    let prompt_tokens = answers.first().map_or(0, |answer| answer.prompt.len() as u64);
+    let mut body = stream::head("chatcmpl", "chat.completion", &server);
+    body["choices"] = Value::Array(choices);
+    body["usage"] = usage(prompt_tokens, &answers);
+    if asked.common.return_token_ids {
+        body["prompt_token_ids"] = json!(answers.first().map(|answer| &answer.prompt));
+    }
+    Ok(Json(body).into_response())
+}
+
+fn entries(server: &Server, given: usize, answer: &Completion) -> Vec<Value> {
+    let Some(trace) = &answer.trace else { return Vec::new() };
+    let tokens = trace.ids.iter().zip(&trace.model_logprobs).skip(given);
+    tokens.map(|(id, logprob)| entry(server, *id, *logprob)).collect()
+}

@@ -1,0 +1,265 @@
+//! The remote policy against `serve`: the same model over HTTP and in this process.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+use ssr_core::{Completion, Message, Policy, PolicyError, Request, Sampling, Seed, Segment};
+use ssr_policy::{
+    Dialect, LocalPolicy, Model, ModelConfig, RemotePolicy, RemoteSettings, Tokenizer,
+};
+
+const TEXT: &str = "def take(n, seq):\n    return islice(seq, n)\n\nfor x in seq:\n    n += 1\n";
+
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A random model in this process, and the same model served.
+fn start(options: &[&str]) -> (LocalPolicy, Server) {
+    let tokenizer = Tokenizer::train([TEXT], 320).unwrap();
+    let config = ModelConfig {
+        hidden_size: 64,
+        intermediate_size: 96,
+        num_hidden_layers: 2,
+        num_attention_heads: 4,
+        max_position_embeddings: 512,
+        ..ModelConfig::tiny(tokenizer.vocab_size())
+    };
+    let local = LocalPolicy::new(Model::new(config, Seed::new(1)).unwrap(), tokenizer).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    local.save(dir.path()).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_serve"))
+        .arg(dir.path())
+        .args(["--port", "0", "--name", "tiny"])
+        .args(options)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("http://").expect("an address").to_owned();
+    (local, Server { child, address })
+}
+
+impl Server {
+    fn settings(&self) -> RemoteSettings {
+        RemoteSettings {
+            dialect: Dialect::Vllm,
+            ..RemoteSettings::new(format!("http://{}", self.address), "tiny")
+        }
+    }
+
+    /// Status and body of a request by hand.
+    fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let (address, length) = (&self.address, body.len());
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        let body = answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+        (status, body)
+    }
+
+    fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let (status, body) = self.ask("POST", path, &body.to_string());
+        (status, serde_json::from_str(&body).unwrap_or_else(|_| panic!("{body}")))
+    }
+
+    fn metric(&self, name: &str) -> u64 {
+        let (_, text) = self.ask("GET", "/metrics", "");
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("ssr_{name} ")));
+        line.unwrap_or_else(|| panic!("{text}")).trim().parse().unwrap()
+    }
+}
+
+fn request(answer: Vec<Segment>, temperature: f32, seed: Seed) -> Request {
+    Request {
+        messages: vec![Message::system("Write Python."), Message::user(TEXT)],
+        answer,
+        sampling: Sampling { temperature, ..Sampling::default() },
+        seed,
+    }
+}
+
+fn free(max_tokens: usize, stop: &[&str]) -> Segment {
+    Segment::Free { max_tokens, stop: stop.iter().map(|&text| text.to_owned()).collect() }
+}
+
+/// The seed that the remote policy sends for the segment of an index.
+fn sent(seed: Seed, segment: u64) -> u64 {
+    seed.derive("segment").index(segment).value() >> 1
+}
+
+#[test]
+fn a_remote_policy_on_our_server_is_the_local_policy_to_the_bit() {
+    let (local, server) = start(&[]);
+    let remote = RemotePolicy::new(server.settings()).unwrap();
+    let remote = remote.with_tokenizer(local.tokenizer().clone());
+    let requests: Vec<Request> = (0..12)
+        .map(|i| request(vec![free(20, &["e", "\n"])], (i % 2) as f32, Seed::new(i)))
+        .collect();
+    let direct: Vec<Request> = requests
+        .iter()
+        .map(|request| Request { seed: Seed::new(sent(request.seed, 0)), ..request.clone() })
+        .collect();
+    assert_eq!(remote.complete(&requests).unwrap(), local.complete(&direct).unwrap());
+
+    // Choices are drawn by the client with the local policy's own randomness.
+    let choice = Segment::Choice(["x += 1\n", "x -= 1\n", "y += 1\n"].map(str::to_owned).into());
+    let requests: Vec<Request> = (0..12)
+        .map(|i| request(vec![Segment::Forced("# ".into()), choice.clone()], 1.0, Seed::new(i)))
+        .collect();
+    let (ours, theirs) = (local.complete(&requests).unwrap(), remote.complete(&requests).unwrap());
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        let shape = |completion: &Completion| {
+            let trace = completion.trace.clone().unwrap();
+            (completion.parts.clone(), trace.ids, trace.sampled, trace.allowed)
+        };
+        assert_eq!(shape(ours), shape(theirs));
+        let logprobs = |completion: &Completion| completion.trace.clone().unwrap().logprobs;
+        let pairs = logprobs(ours).into_iter().zip(logprobs(theirs));
+        assert!(pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) < 1e-5);
+    }
+}
+
+#[test]
+fn the_chat_endpoint_continues_chooses_and_stops() {
+    let (local, server) = start(&[]);
+    let chat = RemotePolicy::new(server.settings()).unwrap();
+    let choice = Segment::Choice(vec!["yes\n".into(), "no\n".into()]);
+    let answer = vec![Segment::Forced("So: ".into()), choice, free(200, &["e", "n"]), free(3, &[])];
+    let completion = chat.complete(&[request(answer, 1.0, Seed::new(1))]).unwrap().remove(0);
+    assert_eq!(completion.parts[0], "So: ");
+    assert!(["yes\n", "no\n"].contains(&&completion.parts[1][..]));
+    assert!(!completion.parts[2].contains(['e', 'n']));
+
+    // The same by hand: token ids, log-probabilities, several answers.
+    let body = json!({"model": "tiny", "messages": [{"role": "user", "content": TEXT}],
+        "max_tokens": 6, "seed": 5, "n": 3, "logprobs": true, "return_token_ids": true});
+    let (status, answer) = server.post("/v1/chat/completions", &body);
+    assert_eq!(status, 200, "{answer}");
+    let direct = Request {
+        messages: vec![Message::user(TEXT)],
+        ..request(vec![free(6, &[])], 1.0, Seed::new(5))
+    };
+    let direct = local.complete(&[direct]).unwrap().remove(0);
+    let trace = direct.trace.unwrap();
+    let first = &answer["choices"][0];
+    assert_eq!(first["message"]["content"], json!(direct.parts[0]));
+    assert_eq!(first["token_ids"], json!(trace.ids));
+    assert_eq!(answer["prompt_token_ids"], json!(direct.prompt));
+    let told = first["logprobs"]["content"][0]["logprob"].as_f64().unwrap() as f32;
+    assert_eq!(told, trace.model_logprobs[0]);
+    assert_eq!(answer["choices"].as_array().unwrap().len(), 3);
+    assert_eq!(answer["usage"]["completion_tokens"], json!(18));
+}
+
+#[test]
+fn a_stream_is_the_answer_in_pieces() {
+    let (local, server) = start(&[]);
+    let direct = request(vec![free(24, &["e"])], 1.0, Seed::new(3));
+    let prompt = ssr_policy::render(local.tokenizer(), &direct.messages).unwrap().tokens;
+    let direct = local.complete(&[direct]).unwrap().remove(0);
+    let body = json!({"prompt": prompt, "max_tokens": 24, "stop": "e", "seed": 3, "stream": true,
+        "logprobs": 1, "return_token_ids": true, "stream_options": {"include_usage": true}});
+    let (status, events) = server.ask("POST", "/v1/completions", &body.to_string());
+    assert_eq!(status, 200);
+    let mut lines: Vec<&str> =
+        events.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+    assert_eq!(lines.pop(), Some("[DONE]"));
+    let chunks: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let texts = chunks.iter().filter_map(|chunk| chunk["choices"][0]["text"].as_str());
+    assert_eq!(texts.collect::<String>(), direct.parts[0]);
+    let ids = chunks.iter().filter_map(|chunk| chunk["choices"][0]["token_ids"][0].as_u64());
+    let trace = direct.trace.unwrap();
+    assert_eq!(ids.map(|id| id as u32).collect::<Vec<_>>(), trace.ids);
+    let usage = &chunks.last().unwrap()["usage"];
+    assert_eq!(usage["completion_tokens"], json!(trace.len()));
+    assert_eq!(usage["prompt_tokens"], json!(prompt.len()));
+
+    let body = json!({"messages": [{"role": "user", "content": "x"}], "max_tokens": 4,
+        "stream": true, "n": 2});
+    let (_, events) = server.ask("POST", "/v1/chat/completions", &body.to_string());
+    assert_eq!(events.matches("\"role\":\"assistant\"").count(), 2);
+    assert_eq!(events.matches("\"finish_reason\":\"length\"").count(), 2, "{events}");
+}
+
+#[test]
+fn a_client_that_leaves_ends_its_answer() {
+    let (_, server) = start(&[]);
+    let stays = json!({"prompt": "x", "max_tokens": 100_000, "stream": true}).to_string();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        let length = stays.len();
+        write!(
+            stream,
+            "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{stays}"
+        )
+        .unwrap();
+        stream.read_exact(&mut [0; 200]).unwrap();
+    }
+    while server.metric("answers_in_flight") > 0 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn what_cannot_be_served_is_refused_in_words() {
+    let (local, server) = start(&["--max-answers", "2", "--max-request-bytes", "4000"]);
+    let chat = "/v1/chat/completions";
+    let user = json!([{"role": "user", "content": "x"}]);
+    let refused = [
+        ("/v1/completions", json!({"prompt": 3}), 400),
+        ("/v1/completions", json!({"prompt": [999_999]}), 400),
+        ("/v1/completions", json!({"prompt": []}), 400),
+        ("/v1/completions", json!({"prompt": "x", "temperature": -1}), 400),
+        ("/v1/completions", json!({"prompt": "x", "n": 0}), 400),
+        ("/v1/completions", json!({"prompt": "x", "n": 3}), 400),
+        ("/v1/completions", json!({"prompt": "x", "stop": [""]}), 400),
+        ("/v1/completions", json!({"prompt": "x", "model": "other"}), 404),
+        ("/v1/completions", json!({"prompt": "x".repeat(5000)}), 413),
+        (chat, json!({"messages": [{"role": "king", "content": "x"}]}), 400),
+        (chat, json!({"messages": user, "continue_final_message": true}), 400),
+        (chat, json!({"messages": user, "tools": [{}]}), 400),
+        (chat, json!({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}), 400),
+        ("/v1/other", json!({}), 404),
+    ];
+    for (path, body, expected) in refused {
+        let (status, answer) = server.post(path, &body);
+        assert_eq!(status, expected, "{body}: {answer}");
+        assert!(answer["error"]["message"].as_str().is_some_and(|text| !text.is_empty()));
+    }
+    assert_eq!(server.ask("POST", chat, "{").0, 400);
+    assert_eq!(server.ask("GET", "/health", "").0, 200);
+    let (_, models) = server.ask("GET", "/v1/models", "");
+    assert!(models.contains("\"id\":\"tiny\""), "{models}");
+
+    let remote = RemotePolicy::new(server.settings()).unwrap();
+    let remote = remote.with_tokenizer(local.tokenizer().clone());
+    let long = Request {
+        messages: vec![Message::user("a b c ".repeat(120))],
+        ..request(vec![free(1, &[])], 0.0, Seed::new(1))
+    };
+    match remote.complete(&[long]) {
+        Err(PolicyError::Request { index: 0, problem }) => {
+            assert!(problem.contains("sequence of"), "{problem}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
