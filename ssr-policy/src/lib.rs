@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
+mod bound;
 mod chat;
 mod config;
 mod engine;

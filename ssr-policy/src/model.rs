@@ -4,6 +4,7 @@ use std::path::Path;
 use candle_core::{Device, Tensor, Var};
 use ssr_core::Seed;
 
+use crate::bound::Bound;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::files::SaveOptions;
@@ -21,6 +22,7 @@ use crate::{files, score};
 ///
 /// With an adapter ([`Model::with_adapter`]) the weights of the model itself are frozen.
 pub struct Model {
+    _device: Bound,
     config: ModelConfig,
     weights: Vec<(String, Var)>,
     pub(crate) adapter: Option<Adapter>,
@@ -186,7 +188,8 @@ impl Model {
         let by_name = weights.iter().map(|(name, var)| (name.as_str(), var)).collect();
         let trained = Trained { weights: by_name, adapter: adapter.as_ref() };
         let network = Network::new(&config, &trained)?;
-        Ok(Self { config, weights, adapter, network, checkpointing: false })
+        let _device = Bound(network.head().device().clone());
+        Ok(Self { _device, config, weights, adapter, network, checkpointing: false })
     }
 
     /// Takes the model apart: its configuration, its weights and its adapter.

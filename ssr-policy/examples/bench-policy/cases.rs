@@ -80,8 +80,7 @@ struct Case {
 impl Engines {
     pub fn rows(&mut self) -> Result<Vec<Row>> {
         let shape = self.shape.name();
-        // A GPU takes so little time for a step that it takes many to measure it.
-        let steps = self.shape.answer() * if self.device == "cpu" { 1 } else { 6 };
+        let steps = if self.device == "cpu" { self.shape.answer() } else { 64 };
         let on = if self.device == "cpu" { String::new() } else { format!(" {}", self.device) };
         let mut cases = vec![Case {
             name: format!("{shape} prefill 256{on}"),
@@ -103,7 +102,12 @@ impl Engines {
         });
         let mut rows = Vec::new();
         for case in &cases {
-            rows.extend(self.measure(case)?);
+            let new = self.measure(case)?;
+            // A run that is cut short has shown something.
+            for Row { name, ours, theirs, peer, .. } in &new {
+                eprintln!("{name}: {ours:.1}, {peer} {theirs:.1}");
+            }
+            rows.extend(new);
         }
         rows.extend(self.memory(shape)?);
         Ok(rows)
@@ -123,7 +127,6 @@ impl Engines {
             if peers.is_empty() {
                 continue;
             }
-            eprintln!("{} {precision}", case.name);
             let mut ours_best = Vec::new();
             let mut theirs: Vec<Vec<f64>> = vec![Vec::new(); peers.len()];
             for _ in 0..self.rounds {

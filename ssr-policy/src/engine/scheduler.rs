@@ -66,8 +66,13 @@ impl Scheduler {
         while self.receive() {
             self.drop_cancelled();
             self.admit();
-            // Inside the pool, parallel products start without waking anybody.
-            rayon::scope(|_| self.step());
+            let kernels = |active: &Active| active.job.generator.weight_bytes().is_some();
+            if self.active.first().is_some_and(kernels) {
+                // Inside the pool, parallel products start without waking anybody.
+                rayon::scope(|_| self.step());
+            } else {
+                self.step();
+            }
             self.finish();
             self.publish();
         }

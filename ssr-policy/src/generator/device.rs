@@ -6,6 +6,7 @@ use candle_nn::ops::{rms_norm, softmax_last_dim, swiglu};
 use candle_nn::rotary_emb::rope_thd;
 
 use super::{Feed, Tensors};
+use crate::bound::Bound;
 use crate::config::ModelConfig;
 use crate::engine::{EngineConfig, Precision};
 use crate::error::{Error, Result};
@@ -15,8 +16,8 @@ use crate::ops::{AttentionShape, Rotation};
 /// The executor made of candle's operations, for any device. It batches as the kernels do, but
 /// rounds as the device's libraries do: a row's bits may depend on its batch.
 pub(super) struct DeviceGenerator {
+    device: Bound,
     config: ModelConfig,
-    device: Device,
     dtype: DType,
     embedding: Tensor,
     layers: Vec<Layer>,
@@ -145,7 +146,7 @@ impl DeviceGenerator {
             frequencies: config.rope_frequencies(),
             kv: places,
             config: config.clone(),
-            device: device.clone(),
+            device: Bound(device.clone()),
             dtype,
         })
     }
@@ -177,7 +178,7 @@ impl DeviceGenerator {
             .collect();
         let step = self.step(&ordered)?;
         let tokens: Vec<u32> = ordered.iter().flat_map(|(_, tokens)| *tokens).copied().collect();
-        let mut x = self.embedding.index_select(&Tensor::new(tokens, &self.device)?, 0)?;
+        let mut x = self.embedding.index_select(&Tensor::new(tokens, &self.device.0)?, 0)?;
         for (index, layer) in self.layers.iter().enumerate() {
             x = self.layer(layer, index, &x, &step)?;
         }
@@ -199,7 +200,7 @@ impl DeviceGenerator {
         }
         logits.clear();
         if !wanted.is_empty() {
-            let x = x.index_select(&Tensor::new(wanted, &self.device)?, 0)?;
+            let x = x.index_select(&Tensor::new(wanted, &self.device.0)?, 0)?;
             let x = rms_norm(&x, &self.norm, self.config.rms_norm_eps as f32)?;
             let rows = x.matmul(&self.head)?.to_dtype(DType::F32)?;
             *logits = rows.flatten_all()?.to_vec1()?;
@@ -216,8 +217,8 @@ impl DeviceGenerator {
             positions.map(|(cache, position)| (cache.place(position), position)).unzip();
         let count = positions.len();
         let rotation = Rotation::new(&positions, &self.frequencies);
-        let (cos, sin) = rotation.tensors(&self.device)?;
-        let places = Tensor::new(places, &self.device)?.reshape((1, count, 1))?;
+        let (cos, sin) = rotation.tensors(&self.device.0)?;
+        let places = Tensor::new(places, &self.device.0)?.reshape((1, count, 1))?;
         let singles = feeds.iter().take_while(|(_, tokens)| tokens.len() == 1).count();
         let (decoding, prefilling) = feeds.split_at(singles);
         Ok(Step {
@@ -255,10 +256,10 @@ impl DeviceGenerator {
             for (row, position) in mask.chunks_mut(length.max(1)).zip(rows) {
                 row[shape.first_visible(position)..=position].fill(0.0);
             }
-            let mask = Tensor::from_vec(mask, (feeds.len(), 1, queries, length), &self.device)?;
+            let mask = Tensor::from_vec(mask, (feeds.len(), 1, queries, length), &self.device.0)?;
             masks.insert(shape.window, mask);
         }
-        Ok(Group { seen: Tensor::new(seen, &self.device)?, sequences: feeds.len(), masks })
+        Ok(Group { seen: Tensor::new(seen, &self.device.0)?, sequences: feeds.len(), masks })
     }
 
     fn layer(&self, layer: &Layer, index: usize, x: &Tensor, step: &Step) -> Result<Tensor> {

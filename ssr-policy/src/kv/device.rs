@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::{DType, Device, Tensor};
 
 use super::Pool;
+use crate::bound::Bound;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::ops::BLOCK;
@@ -10,6 +11,7 @@ use crate::ops::BLOCK;
 /// Keys and values of all sequences on a device: per layer one tensor of slots, [`BLOCK`] positions
 /// each.
 pub(crate) struct DeviceKv {
+    _device: Bound,
     /// [kv_heads, slots * BLOCK, dim] of each layer.
     pub(crate) keys: Vec<Tensor>,
     pub(crate) values: Vec<Tensor>,
@@ -29,7 +31,12 @@ impl DeviceKv {
         let layer = || Ok(Tensor::zeros(shape, dtype, device)?);
         let layers = || (0..config.num_hidden_layers).map(|_| layer()).collect::<Result<_>>();
         let free = Mutex::new((0..slots).rev().collect());
-        Ok(Arc::new(Self { keys: layers()?, values: layers()?, free }))
+        Ok(Arc::new(Self {
+            _device: Bound(device.clone()),
+            keys: layers()?,
+            values: layers()?,
+            free,
+        }))
     }
 
     fn take(&self) -> Option<usize> {
