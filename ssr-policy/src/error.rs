@@ -37,6 +37,12 @@ pub enum Error {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// A chat template that is broken, or a conversation that it refuses.
+    #[error("chat template: {problem}")]
+    Template {
+        /// What is wrong, in the words of the template's own checks where it has any.
+        problem: String,
+    },
     /// Tokens, targets or settings that the model cannot work on.
     #[error("input: {problem}")]
     Input {

@@ -14,6 +14,8 @@ mod error;
 mod files;
 mod generator;
 mod gguf;
+#[cfg(feature = "grammar")]
+mod grammar;
 mod kernels;
 mod kv;
 mod lora;
@@ -29,7 +31,10 @@ mod tokenizer;
 mod weights;
 
 pub use candle_core::Device;
-pub use chat::{Rendered, render};
+pub use chat::{
+    AssistantTurn, ChatTemplate, CwmFormat, FormatError, HermesFormat, LlamaFormat, RenderOptions,
+    Rendered, TemplateInput, Tool, ToolCall, ToolFormat, render, render_with,
+};
 pub use config::{Architecture, LayerType, ModelConfig, RopeScaling, WeightType};
 pub use engine::{Delta, EngineConfig, EngineStats, Executor, Precision};
 pub use error::{Error, Result};

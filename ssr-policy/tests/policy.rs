@@ -208,8 +208,7 @@ fn free_text_ends_at_a_stop_text_a_limit_or_the_end_of_the_message() {
         finishes.insert(completion.finish);
         assert_eq!(completion.parts.len(), 1, "the message ended before the last segment");
         let trace = completion.trace.unwrap();
-        let end = [policy.tokenizer().end_of_message(), policy.tokenizer().end_of_text()];
-        let ended = end.contains(trace.ids.last().unwrap());
+        let ended = policy.tokenizer().is_end(*trace.ids.last().unwrap());
         assert_eq!(completion.finish == FinishReason::Stop, ended);
         assert_eq!(completion.finish == FinishReason::Length, trace.len() == 200);
     }

@@ -62,7 +62,8 @@ fn corrupt_files_are_refused_with_their_name() {
     other.save(dir.path()).unwrap();
     let json = std::fs::read_to_string(dir.path().join("tokenizer.json")).unwrap();
     refuse(&json.as_bytes()[..json.len() / 2], "corrupt");
-    refuse(json.replace("<|im_end|>", "<|other|>").as_bytes(), "<|im_end|>");
+    let endless = json.replace("<|im_end|>", "<|a|>").replace("<|endoftext|>", "<|b|>");
+    refuse(endless.as_bytes(), "which token ends a message");
     refuse(json.replace("\"é\"", "\"日本\"").as_bytes(), "stand for bytes");
     let huge = json.replacen("\"id\": 2", "\"id\": 4000000000", 1);
     std::fs::write(dir.path().join("tokenizer.json"), huge).unwrap();
@@ -80,8 +81,8 @@ proptest! {
     fn text_is_never_a_special_token(text in "(<\\|im_end\\|>|<\\|im_start\\|>|<\\|endoftext\\|>|[ a<|>\n]){0,8}") {
         let tokenizer = trained();
         let tokens = tokenizer.encode(&text).unwrap();
-        let special =
-            [tokenizer.end_of_message(), tokenizer.start_of_message(), tokenizer.end_of_text()];
+        let special = ["<|im_end|>", "<|im_start|>", "<|endoftext|>"]
+            .map(|spelling| tokenizer.special_token(spelling).unwrap());
         prop_assert!(tokens.iter().all(|token| !special.contains(token)));
         prop_assert_eq!(tokenizer.decode(&tokens), text);
     }
@@ -90,4 +91,62 @@ proptest! {
 fn trained() -> &'static Tokenizer {
     static TOKENIZER: std::sync::OnceLock<Tokenizer> = std::sync::OnceLock::new();
     TOKENIZER.get_or_init(|| Tokenizer::train(TEXTS, 400).unwrap())
+}
+
+/// A tokenizer of each family, see `fixtures/chat/make_chat.py`.
+fn family_file(family: &str) -> Vec<u8> {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/chat");
+    std::fs::read(dir.join(family).join("tokenizer.json")).unwrap()
+}
+
+fn load_bytes(json: &[u8]) -> ssr_policy::Result<Tokenizer> {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("tokenizer.json"), json).unwrap();
+    std::fs::write(dir.path().join("tokenizer_config.json"), r#"{"eos_token": "</s>"}"#).unwrap();
+    Tokenizer::load(dir.path())
+}
+
+#[test]
+fn truncated_files_are_refused() {
+    for family in ["llama2", "llama3", "qwen"] {
+        let json = family_file(family);
+        load_bytes(&json).unwrap();
+        for end in (0..json.len()).step_by(211) {
+            assert!(load_bytes(&json[..end]).unwrap_err().to_string().contains("corrupt"));
+        }
+    }
+}
+
+#[test]
+fn other_kinds_of_tokenizers_are_refused() {
+    let unigram = r#"{"version": "1.0", "added_tokens": [], "normalizer": null, "pre_tokenizer": null,
+        "post_processor": null, "decoder": null, "truncation": null, "padding": null,
+        "model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ["a", -1.0]]}}"#;
+    let error = load_bytes(unigram.as_bytes()).unwrap_err().to_string();
+    assert!(error.contains("not BPE"), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn mutated_files_never_break_more_than_themselves(
+        family in prop::sample::select(vec!["llama2", "llama2_first", "llama3", "qwen"]),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        digits in any::<bool>(),
+        text in "[ -~é☃\n]{0,20}",
+    ) {
+        let mut json = family_file(family);
+        for (index, byte) in changes {
+            let at = index.index(json.len());
+            // Digits make ids large and references wrong, which random bytes seldom do.
+            json[at] = if digits && json[at].is_ascii_digit() { b'0' + byte % 10 } else { byte };
+        }
+        if let Ok(tokenizer) = load_bytes(&json) {
+            prop_assert!(tokenizer.vocab_size() <= 1 << 23);
+            if let Ok(tokens) = tokenizer.encode(&text) {
+                tokenizer.decode(&tokens);
+            }
+        }
+    }
 }

@@ -4,13 +4,26 @@ use ssr_core::{FinishReason, Segment, TokenTrace};
 
 use super::choice::{Choice, Next};
 use super::sample::Drawn;
+#[cfg(feature = "grammar")]
+use crate::grammar::{Allowed, Matching};
 use crate::tokenizer::Tokenizer;
 
 /// A segment of a request, tokenised.
 enum Part {
-    Forced { tokens: Vec<u32>, text: String },
+    Forced {
+        tokens: Vec<u32>,
+        text: String,
+    },
     Choice(Choice),
-    Free { max_tokens: usize, stop: Vec<Vec<u8>> },
+    Free {
+        max_tokens: usize,
+        stop: Vec<Vec<u8>>,
+    },
+    #[cfg(feature = "grammar")]
+    Grammar {
+        matching: Matching,
+        max_tokens: usize,
+    },
 }
 
 /// An answer in the making: knows which tokens may come next and when it is finished. It draws
@@ -57,6 +70,15 @@ impl Answer {
                     }
                     let stop = stop.iter().map(|text| text.clone().into_bytes()).collect();
                     Part::Free { max_tokens: *max_tokens, stop }
+                }
+                #[cfg(feature = "grammar")]
+                Segment::Grammar { grammar, max_tokens } => {
+                    let matching = tokenizer.grammars()?.start(grammar)?;
+                    Part::Grammar { matching, max_tokens: *max_tokens }
+                }
+                #[cfg(not(feature = "grammar"))]
+                Segment::Grammar { .. } => {
+                    return Err("grammars need the feature \"grammar\" of ssr-policy".to_owned());
                 }
                 other => return Err(format!("the segment {other:?} is not supported")),
             })
@@ -107,9 +129,45 @@ impl Answer {
                     self.end_free_segment();
                     self.finish = Some(FinishReason::Length);
                 }
+                #[cfg(feature = "grammar")]
+                Some(Part::Grammar { matching, max_tokens }) => {
+                    let allowed = matching.next();
+                    match allowed {
+                        Allowed::Done => self.end_free_segment(),
+                        _ if self.drawn >= *max_tokens || self.room == 0 => self.break_off(),
+                        Allowed::Broken => self.break_off(),
+                        Allowed::Any(tokens) => return Some(Draw::Among(tokens)),
+                        Allowed::Only(token) => {
+                            matching.accept(token);
+                            self.push(token, None, version);
+                            self.write_freely(token);
+                        }
+                    }
+                }
             }
         }
         None
+    }
+
+    /// Ends the segment and the answer at a limit.
+    #[cfg(feature = "grammar")]
+    fn break_off(&mut self) {
+        self.end_free_segment();
+        self.finish = Some(FinishReason::Length);
+    }
+
+    /// Adds a token to a segment that the end of the message may end. Returns where its bytes
+    /// begin, or `None` if it did end.
+    fn write_freely(&mut self, token: u32) -> Option<usize> {
+        self.drawn += 1;
+        if self.tokenizer.is_end(token) {
+            self.end_free_segment();
+            self.finish = Some(FinishReason::Stop);
+            return None;
+        }
+        let fresh = self.text.len();
+        self.text.extend_from_slice(self.tokenizer.token_bytes(token));
+        Some(fresh)
     }
 
     /// Takes the token that was drawn as [`Self::next`] asked.
@@ -120,23 +178,19 @@ impl Answer {
         self.push(drawn.token, Some(drawn), version);
         match self.plan.get_mut(self.segment) {
             Some(Part::Choice(choice)) => choice.accept(drawn.token),
-            Some(Part::Free { stop, .. }) => {
-                self.drawn += 1;
-                let tokenizer = &self.tokenizer;
-                if drawn.token == tokenizer.end_of_message()
-                    || drawn.token == tokenizer.end_of_text()
+            Some(Part::Free { .. }) => {
+                if let Some(fresh) = self.write_freely(drawn.token)
+                    && let Some(Part::Free { stop, .. }) = self.plan.get(self.segment)
+                    && let Some(end) = first_stop(&self.text, fresh, stop)
                 {
-                    self.end_free_segment();
-                    self.finish = Some(FinishReason::Stop);
-                    return;
-                }
-                let bytes = tokenizer.token_bytes(drawn.token);
-                let fresh = self.text.len();
-                self.text.extend_from_slice(bytes);
-                if let Some(end) = first_stop(&self.text, fresh, stop) {
                     self.text.truncate(end);
                     self.end_free_segment();
                 }
+            }
+            #[cfg(feature = "grammar")]
+            Some(Part::Grammar { matching, .. }) => {
+                matching.accept(drawn.token);
+                self.write_freely(drawn.token);
             }
             _ => {}
         }
@@ -146,7 +200,13 @@ impl Answer {
     /// be the beginning of a stop text.
     pub(super) fn certain(&self) -> String {
         let mut text = self.parts.concat();
-        if let Some(Part::Free { stop, .. }) = self.plan.get(self.segment) {
+        let stop = match self.plan.get(self.segment) {
+            Some(Part::Free { stop, .. }) => Some(&stop[..]),
+            #[cfg(feature = "grammar")]
+            Some(Part::Grammar { .. }) => Some(&[][..]),
+            _ => None,
+        };
+        if let Some(stop) = stop {
             let open = stop.iter().map(|stop| overlap(&self.text, stop)).max().unwrap_or(0);
             let bytes = &self.text[..self.text.len() - open];
             text.push_str(&String::from_utf8_lossy(&bytes[..whole_characters(bytes)]));

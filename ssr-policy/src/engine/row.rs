@@ -37,7 +37,8 @@ impl Row {
         request: &Request,
         version: u64,
     ) -> Result<Self, Failure> {
-        let prompt = render(tokenizer, &request.messages)?.tokens;
+        let rendered = render(tokenizer, &request.messages);
+        let prompt = rendered.map_err(|e| Failure::Request(e.to_string()))?.tokens;
         Self::after(generator, tokenizer, prompt, request, version)
     }
 

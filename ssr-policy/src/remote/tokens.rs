@@ -135,13 +135,12 @@ impl RemotePolicy {
             sampling: &request.sampling,
             seed: request.seed.derive("segment").index(answer.segment as u64).value(),
         };
-        let ends = [tokenizer.end_of_message(), tokenizer.end_of_text()];
         let dialect = self.client.settings.dialect;
         let (doing, path) = ("asking a server for text", dialect.tokens_path());
         let bytes = self.client.post(
             doing,
             path,
-            &dialect.tokens_body(&ask, before, ends),
+            &dialect.tokens_body(&ask, before, tokenizer.ends()),
             request.seed,
         )?;
         dialect.parse_tokens(&bytes).map_err(|problem| self.client.nonsense(doing, path, problem))

@@ -67,7 +67,7 @@ impl Dialect {
     }
 
     /// Asks to continue tokens. The answer shall end at one of the tokens `ends` too.
-    pub(super) fn tokens_body(self, ask: &Ask<'_>, prompt: &[u32], ends: [u32; 2]) -> Value {
+    pub(super) fn tokens_body(self, ask: &Ask<'_>, prompt: &[u32], ends: &[u32]) -> Value {
         let Sampling { temperature, top_p, top_k, min_p, repetition_penalty } = *ask.sampling;
         match self {
             Self::OpenAi | Self::Vllm => {

@@ -1,47 +1,47 @@
 mod bytes;
+mod family;
+mod load;
 mod merges;
+mod special;
+mod train;
 
-use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
-use tokenizers::models::bpe::{BPE, Vocab};
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{
-    AddedToken, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer,
-    SplitDelimiterBehavior,
-};
-
+use crate::chat::ChatTemplate;
 use crate::error::{Error, Result};
 use crate::files;
-use bytes::ByteAlphabet;
+use family::Family;
+use load::Settings;
+pub(crate) use special::Piece;
+use special::Specials;
 
-/// Qwen's rule for cutting text into words, within which bytes are merged.
-const WORDS: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-
-const END_OF_TEXT: &str = "<|endoftext|>";
-const START_OF_MESSAGE: &str = "<|im_start|>";
-const END_OF_MESSAGE: &str = "<|im_end|>";
-/// In the order of their ids.
-const SPECIAL: [&str; 3] = [END_OF_TEXT, START_OF_MESSAGE, END_OF_MESSAGE];
-
-/// The largest `tokenizer.json` that is read.
-const MAX_FILE_BYTES: u64 = 64 << 20;
 /// The largest token id that is accepted, so that a hostile file cannot ask for a huge table.
 const MAX_ID: u32 = 1 << 22;
 
-/// A byte-level BPE tokenizer with the special tokens of Qwen.
+/// A byte-pair tokenizer: trained here, or read from the `tokenizer.json` of a model of the families
+/// Qwen, Llama 3 and CWM (byte-level), or Llama 2 and Code Llama (sentencepiece).
 ///
-/// Every string survives encoding and decoding unchanged, and text never becomes a special token:
-/// `<|im_end|>` in a message is five characters and some, not the end of the message.
+/// Text never becomes a special token: `<|im_end|>` in a message is five characters and some, not
+/// the end of the message. Every string survives encoding and decoding unchanged, unless the
+/// tokenizer itself normalises it (Qwen's composes accents).
 #[derive(Clone)]
 pub struct Tokenizer {
+    /// Encodes text as it is: without special tokens, and without the space that some families put
+    /// before it.
     inner: tokenizers::Tokenizer,
-    bytes: Vec<Option<Box<[u8]>>>,
-    end_of_text: u32,
-    start_of_message: u32,
+    bytes: Arc<[Option<Box<[u8]>>]>,
+    family: Family,
+    specials: Arc<Specials>,
+    /// Ascending.
+    ends: Arc<[u32]>,
     end_of_message: u32,
+    template: Option<Arc<ChatTemplate>>,
+    settings: Arc<Settings>,
+    /// Built when the first request asks for them.
+    #[cfg(feature = "grammar")]
+    grammars: Arc<std::sync::OnceLock<Result<crate::grammar::Grammars, String>>>,
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -51,99 +51,36 @@ impl std::fmt::Debug for Tokenizer {
 }
 
 impl Tokenizer {
-    /// The smallest vocabulary: all bytes and the special tokens.
-    pub const MIN_VOCAB_SIZE: usize = 256 + SPECIAL.len();
-
-    /// Learns merges from texts until the vocabulary has `vocab_size` tokens or no pair of tokens
-    /// occurs twice. Equal texts give an equal tokenizer, to the byte.
+    /// Reads a folder in Hugging Face's layout: `tokenizer.json`, and where they exist
+    /// `tokenizer_config.json`, `special_tokens_map.json`, `generation_config.json`, `config.json`
+    /// (for the ends of generation) and `chat_template.jinja`.
+    ///
+    /// A folder without a chat template gets the plain format of its family where its special
+    /// tokens tell one: ChatML, or the headers of Llama 3 and CWM.
     ///
     /// # Errors
-    /// When `vocab_size` is below [`Self::MIN_VOCAB_SIZE`] or absurdly large.
-    pub fn train<S: AsRef<str>>(
-        texts: impl IntoIterator<Item = S>,
-        vocab_size: usize,
-    ) -> Result<Self> {
-        if !(Self::MIN_VOCAB_SIZE..=MAX_ID as usize).contains(&vocab_size) {
-            let range = Self::MIN_VOCAB_SIZE..=MAX_ID as usize;
-            let problem = format!("a vocabulary of {vocab_size}; it must lie in {range:?}");
-            return Err(Error::Tokenizer { problem });
-        }
-        let splitter = pre_tokenizer()?;
-        let mut words: HashMap<String, u64> = HashMap::new();
-        for text in texts {
-            let mut text = PreTokenizedString::from(text.as_ref());
-            splitter.pre_tokenize(&mut text).map_err(tokenizer_error)?;
-            for (word, ..) in text.get_splits(OffsetReferential::Original, OffsetType::None) {
-                *words.entry(word.to_owned()).or_default() += 1;
-            }
-        }
-        let mut tokens: Vec<String> = SPECIAL.map(str::to_owned).into();
-        tokens.extend(ByteAlphabet::new().chars().map(String::from));
-        let merges = merges::learn(words, &mut tokens, vocab_size);
-        let vocab: Vocab = tokens.into_iter().zip(0..).collect();
-        let model = BPE::builder().vocab_and_merges(vocab, merges).build();
-        let mut inner = tokenizers::Tokenizer::new(model.map_err(tokenizer_error)?);
-        inner.with_pre_tokenizer(Some(splitter));
-        inner.with_decoder(Some(ByteLevel::new(false, false, false)));
-        let special = SPECIAL.map(|token| AddedToken::from(token, true));
-        inner.add_special_tokens(special).map_err(tokenizer_error)?;
-        Self::from_inner(inner)
-    }
-
-    /// Reads `tokenizer.json` from a folder.
-    ///
-    /// # Errors
-    /// When the file is missing, corrupt, not a byte-level tokenizer, or lacks a special token.
+    /// When `tokenizer.json` is missing, a file is corrupt or too large, the tokenizer is of another
+    /// family, or nothing tells which token ends a message.
     pub fn load(dir: &Path) -> Result<Self> {
-        let path = dir.join(files::TOKENIZER);
-        let size = std::fs::metadata(&path).map_err(Error::io(&path))?.len();
-        if size > MAX_FILE_BYTES {
-            return Err(Error::file(path, format!("{size} bytes, too large for a tokenizer")));
-        }
-        let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
-        let inner = tokenizers::Tokenizer::from_bytes(bytes)
-            .map_err(|e| Error::file(&path, format!("corrupt or unsupported tokenizer: {e}")))?;
-        Self::from_inner(inner).map_err(|e| Error::file(&path, e))
+        load::load(dir)
     }
 
-    /// Writes `tokenizer.json` to a folder, at once or not at all.
+    /// Writes what [`Self::load`] reads to a folder, each file at once or not at all.
     ///
     /// # Errors
     /// When the folder cannot be written.
     pub fn save(&self, dir: &Path) -> Result<()> {
-        let json = self.inner.to_string(true).map_err(tokenizer_error)?;
-        files::write_atomically(&dir.join(files::TOKENIZER), json.as_bytes())
-    }
-
-    fn from_inner(mut inner: tokenizers::Tokenizer) -> Result<Self> {
-        inner.set_encode_special_tokens(true);
-        let vocabulary = inner.get_vocab(true);
-        let added = inner.get_added_tokens_decoder();
-        let largest = vocabulary.values().max().copied().unwrap_or(0);
-        if largest > MAX_ID {
-            let problem = format!("the token id {largest} exceeds {MAX_ID}");
-            return Err(Error::Tokenizer { problem });
+        match &self.settings.tokenizer {
+            Some(json) => files::write_atomically(&dir.join(files::TOKENIZER), json)?,
+            None => {
+                let json = self.inner.to_string(true).map_err(tokenizer_error)?;
+                files::write_atomically(&dir.join(files::TOKENIZER), json.as_bytes())?;
+            }
         }
-        let alphabet = ByteAlphabet::new();
-        let mut bytes = vec![None; largest as usize + 1];
-        for (token, &id) in &vocabulary {
-            let text = if added.get(&id).is_some_and(|token| token.special) {
-                Some(Box::default())
-            } else if added.contains_key(&id) {
-                Some(token.as_bytes().into())
-            } else {
-                alphabet.decode(token)
-            };
-            let problem = || format!("the token {token:?} does not stand for bytes");
-            bytes[id as usize] = Some(text.ok_or_else(|| Error::Tokenizer { problem: problem() })?);
+        for (name, content) in &self.settings.others {
+            files::write_atomically(&dir.join(name), content)?;
         }
-        let id = |token: &str| {
-            let problem = || format!("the special token {token} is missing");
-            vocabulary.get(token).copied().ok_or_else(|| Error::Tokenizer { problem: problem() })
-        };
-        let ids = (id(END_OF_TEXT)?, id(START_OF_MESSAGE)?, id(END_OF_MESSAGE)?);
-        let (end_of_text, start_of_message, end_of_message) = ids;
-        Ok(Self { inner, bytes, end_of_text, start_of_message, end_of_message })
+        Ok(())
     }
 
     /// One more than the largest token id: the number of logits that a model needs.
@@ -151,13 +88,24 @@ impl Tokenizer {
         self.bytes.len()
     }
 
-    /// The tokens of a text.
+    /// The tokens of a text that continues another: nothing is put before it.
     ///
     /// # Errors
-    /// When the tokenizer cannot express the text, which a trained one always can.
+    /// When the tokenizer cannot express the text, which a byte-level one always can.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding = self.inner.encode_fast(text, false).map_err(tokenizer_error)?;
-        Ok(encoding.get_ids().to_vec())
+        let mut tokens = Vec::new();
+        for (text, bytes) in self.family.parts(text) {
+            let encoding = self.inner.encode_fast(text, false).map_err(tokenizer_error)?;
+            tokens.extend_from_slice(encoding.get_ids());
+            tokens.extend_from_slice(bytes);
+        }
+        match tokens.iter().find(|&&token| self.specials.contains(token)) {
+            None => Ok(tokens),
+            Some(special) => {
+                let problem = format!("a text would become the special token {special}");
+                Err(Error::Tokenizer { problem })
+            }
+        }
     }
 
     /// The text of tokens; special tokens have none, and bytes that are not UTF-8 become `U+FFFD`.
@@ -167,32 +115,92 @@ impl Tokenizer {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The bytes of one token: none for special and unknown tokens.
+    /// The bytes that one token adds to a text: none for special and unknown tokens.
     pub fn token_bytes(&self, token: u32) -> &[u8] {
         self.bytes.get(token as usize).and_then(|bytes| bytes.as_deref()).unwrap_or_default()
     }
 
-    /// `<|im_start|>`, which opens a message.
-    pub fn start_of_message(&self) -> u32 {
-        self.start_of_message
-    }
-
-    /// `<|im_end|>`, which closes a message.
+    /// The token that closes a message: `<|im_end|>`, `<|eot_id|>`, or what the folder names.
     pub fn end_of_message(&self) -> u32 {
         self.end_of_message
     }
 
-    /// `<|endoftext|>`, which ends a document.
-    pub fn end_of_text(&self) -> u32 {
-        self.end_of_text
+    /// All tokens that end what a model says, ascending.
+    pub fn ends(&self) -> &[u32] {
+        &self.ends
     }
-}
 
-fn pre_tokenizer() -> Result<Sequence> {
-    let words = SplitPattern::Regex(WORDS.to_owned());
-    let split =
-        Split::new(words, SplitDelimiterBehavior::Isolated, false).map_err(tokenizer_error)?;
-    Ok(Sequence::new(vec![split.into(), ByteLevel::new(false, false, false).into()]))
+    /// Whether a token ends what a model says.
+    pub fn is_end(&self, token: u32) -> bool {
+        self.ends.contains(&token)
+    }
+
+    /// The id of a special token by its spelling.
+    pub fn special_token(&self, spelling: &str) -> Option<u32> {
+        self.specials.id(spelling)
+    }
+
+    /// The chat template, if the tokenizer has one.
+    pub fn chat_template(&self) -> Option<&ChatTemplate> {
+        self.template.as_deref()
+    }
+
+    /// Replaces the chat template.
+    #[must_use]
+    pub fn with_chat_template(mut self, template: ChatTemplate) -> Self {
+        self.template = Some(Arc::new(template));
+        self
+    }
+
+    /// How a special token is spelled.
+    #[cfg(feature = "grammar")]
+    pub(crate) fn special_spelling(&self, token: u32) -> Option<&str> {
+        self.specials.spelling_of(token)
+    }
+
+    /// What answers in formal languages need to know of the vocabulary.
+    #[cfg(feature = "grammar")]
+    pub(crate) fn grammars(&self) -> Result<&crate::grammar::Grammars, String> {
+        let grammars = self.grammars.get_or_init(|| crate::grammar::Grammars::new(self));
+        grammars.as_ref().map_err(String::clone)
+    }
+
+    /// Cuts a text at its special tokens.
+    pub(crate) fn pieces<'t>(&'t self, text: &'t str) -> impl Iterator<Item = Piece<'t>> {
+        self.specials.pieces(text)
+    }
+
+    /// The tokens of a part of a rendered conversation that holds no special token, and the bytes of
+    /// the part that each stands for. Directly after a special token (`section`), or at the very
+    /// beginning (`first`), some families put a space before it.
+    pub(crate) fn encode_section(
+        &self,
+        text: &str,
+        section: bool,
+        first: bool,
+    ) -> Result<(Vec<u32>, Vec<Range<usize>>)> {
+        let lead = self.family.lead(text, section, first);
+        let tokens = if lead > 0 { self.encode(&format!(" {text}"))? } else { self.encode(text)? };
+        let mut end = 0;
+        let mut span = |len: usize| {
+            let start = end;
+            end += len;
+            start.saturating_sub(lead)..end.saturating_sub(lead)
+        };
+        let spans: Vec<Range<usize>> =
+            tokens.iter().map(|&token| span(self.token_bytes(token).len())).collect();
+        if end == lead + text.len() {
+            return Ok((tokens, spans));
+        }
+        // The text was normalised: its tokens have other lengths than its characters.
+        let encoding = self.inner.encode(text, false).map_err(tokenizer_error)?;
+        let spans = encoding.get_offsets().iter().map(|&(start, end)| start..end).collect();
+        if encoding.get_ids() == tokens {
+            return Ok((tokens, spans));
+        }
+        let problem = format!("{} bytes of text are lost", text.len().abs_diff(end));
+        Err(Error::Tokenizer { problem })
+    }
 }
 
 fn tokenizer_error(problem: tokenizers::Error) -> Error {

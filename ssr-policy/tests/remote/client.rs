@@ -77,7 +77,8 @@ fn a_chat_goes_to_the_chat_endpoint_with_its_settings() {
     assert_eq!(seen.path, "/v1/chat/completions");
     assert!(seen.headers.to_lowercase().contains("authorization: bearer key-1"));
     let Value::Object(body) = &seen.body else { panic!() };
-    let names: Vec<&str> = body.keys().map(String::as_str).collect();
+    let mut names: Vec<&str> = body.keys().map(String::as_str).collect();
+    names.sort_unstable();
     let plain = ["max_tokens", "messages", "model", "seed", "stop", "temperature", "top_p"];
     assert_eq!(names, plain);
     assert_eq!(body["messages"][0], json!({"role": "system", "content": "Be brief."}));

@@ -1,0 +1,12 @@
+//! Conversations as tokens.
+
+mod python;
+mod render;
+mod template;
+mod tools;
+
+pub use render::{RenderOptions, Rendered, render, render_with};
+pub use template::{ChatTemplate, TemplateInput};
+pub use tools::{
+    AssistantTurn, CwmFormat, FormatError, HermesFormat, LlamaFormat, Tool, ToolCall, ToolFormat,
+};
