@@ -11,6 +11,7 @@ mod compiler;
 mod files;
 mod git;
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 
 use ssr_core::{EditRenderer, File, LineIndex, Patch, RepoPath, Tree};
@@ -79,6 +80,10 @@ fn git_applies_every_patch_to_the_mutated_bytes_and_reverses_it() {
     corpus.report("patches applied and reversed by git", count);
 }
 
+thread_local! {
+    static COMPILER: RefCell<Compiler> = RefCell::new(Compiler::start());
+}
+
 /// More than this share of rejected mutants fails the test.
 const REJECTED: f64 = 0.001;
 
@@ -93,7 +98,7 @@ fn cpython_compiles_all_but_one_in_a_thousand() {
     let count = corpus.in_parallel(|source| {
         let found = chosen(&corpus, source);
         let found: Vec<_> = found.iter().collect();
-        let bad = Compiler::start().rejects(&source.text, &found);
+        let bad = COMPILER.with_borrow_mut(|compiler| compiler.rejects(&source.text, &found));
         let described = bad.iter().map(|(index, why)| format!("{:?}: {why}", found[*index]));
         rejected.lock().unwrap().extend(described);
         found.len()
