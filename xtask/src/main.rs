@@ -18,6 +18,7 @@ cargo xtask COMMAND
   mutate [OPTIONS]      write bugs for a package, validated in the sandbox or as mere patches
   validate-bug DIR      put a bug artifact through the seven checks and explain the verdict
   generate DIR          talk with a model from a folder in Hugging Face's layout
+  serve DIR             put one behind OpenAI's protocol, with token ids and log-probabilities
   run-tests [OPTIONS]   run a package's tests in the sandbox, and compare with native CPython
   guest [OPTIONS]       make the Python guest of the sandbox, or check the one that is there
                         (--python 3.11 compiles the one for older repositories)
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         (Some("self-play"), rest) => program("self-play", rest),
         (Some("mutate"), rest) => program("mutate", rest),
         (Some("generate"), rest) => program("generate", rest),
+        (Some("serve"), rest) => program("serve", rest),
         (Some("validate-bug"), rest) => program("validate-bug", rest),
         (Some("run-tests"), rest) => program("run-tests", rest),
         (Some("guest"), rest) => program("guest", rest),
