@@ -1,22 +1,10 @@
 //! Runs that go on from collected tests do what runs from the start do.
 
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-
 use ssr_core::{Command, Exit, Outcome, Output, Sandbox, TestId, TestSelection, Tree, Workspace};
-use ssr_sandbox::{Guest, WasiSandbox, default_cache_dir, read_folder};
+use ssr_sandbox::WasiSandbox;
 
 use crate::sessions::without_addresses;
-use crate::support::{file, path, pytest_folder, sandbox, tree};
-
-/// A sandbox of their own, which only one test at a time uses, so that its counters tell of it.
-fn own_sandbox() -> MutexGuard<'static, WasiSandbox> {
-    static OWN: LazyLock<Mutex<WasiSandbox>> = LazyLock::new(|| {
-        let guest = Guest::prepare(&default_cache_dir(), &|_| {}).unwrap();
-        let packages = read_folder(pytest_folder()).unwrap();
-        Mutex::new(WasiSandbox::builder(&guest).site_packages(packages).build().unwrap())
-    });
-    OWN.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use crate::support::{file, own_sandbox, path, sandbox, tree};
 
 /// Runs `command` on `tree` and tells whether it started from collected tests.
 fn run(sandbox: &WasiSandbox, tree: &Tree, command: &Command) -> (bool, Output) {
@@ -253,6 +241,25 @@ fn each_selection_is_collected_at_its_second_run() {
     assert_eq!(ours, (true, run(sandbox(), &patched("return 9"), &script).1));
     let shape = TestId::new("test_code.py::test_shape");
     assert_eq!(ours.1.report.unwrap().outcome(&shape), Outcome::Failed);
+}
+
+#[test]
+fn a_run_that_pytest_ends_by_itself_while_it_collects_stays_the_same() {
+    let warm = own_sandbox();
+    let original = repository();
+    let absent = Command::shell("python -m pytest -q nosuch.py; echo $?");
+    let option = Command::shell("python -m pytest --nosuch; echo $?");
+    let inside = Command::shell("python -m pytest -q subject.py::nosuch tests; echo $?");
+    for command in [&absent, &option, &inside] {
+        let cold = run(sandbox(), &original, command);
+        assert!(cold.1.stdout_text().ends_with("4\n"), "{}", cold.1.stdout_text());
+        for warmed_for in [all(), command.clone()] {
+            warm.warm(&original, &warmed_for).unwrap();
+            for time in 1..=4 {
+                assert_eq!(run(&warm, &original, command), cold, "{time} after {warmed_for:?}");
+            }
+        }
+    }
 }
 
 #[test]

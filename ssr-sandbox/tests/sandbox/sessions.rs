@@ -1,19 +1,7 @@
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-
 use ssr_core::{Command, Exit, Outcome, Output, Sandbox, TestId, TestSelection, Tree, Workspace};
-use ssr_sandbox::{Guest, WasiSandbox, default_cache_dir, read_folder};
+use ssr_sandbox::{WasiSandbox, read_folder};
 
-use crate::support::{file, fixture, path, pytest_folder, sandbox, tree};
-
-/// A second sandbox that only one test at a time uses, so that its counters tell of that test.
-fn own_sandbox() -> MutexGuard<'static, WasiSandbox> {
-    static OWN: LazyLock<Mutex<WasiSandbox>> = LazyLock::new(|| {
-        let guest = Guest::prepare(&default_cache_dir(), &|_| {}).unwrap();
-        let packages = read_folder(pytest_folder()).unwrap();
-        Mutex::new(WasiSandbox::builder(&guest).site_packages(packages).build().unwrap())
-    });
-    OWN.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use crate::support::{file, fixture, own_sandbox, path, sandbox, tree};
 
 /// Runs `command` on `tree` and tells whether it started from a prepared session.
 fn run(sandbox: &WasiSandbox, tree: &Tree, command: &Command) -> (bool, Output) {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ssr_core::{File, RepoPath, Sandbox, Tree};
 use ssr_sandbox::{Guest, WasiSandbox, WasiWorkspace, default_cache_dir, read_folder};
@@ -14,11 +14,19 @@ const PYTEST: [&str; 5] =
 
 pub fn sandbox() -> &'static WasiSandbox {
     static SANDBOX: OnceLock<WasiSandbox> = OnceLock::new();
-    SANDBOX.get_or_init(|| {
-        let guest = Guest::prepare(&default_cache_dir(), &|_| {}).unwrap();
-        let packages = read_folder(pytest_folder()).unwrap();
-        WasiSandbox::builder(&guest).site_packages(packages).build().unwrap()
-    })
+    SANDBOX.get_or_init(with_pytest)
+}
+
+/// A second sandbox that only one test at a time uses, so that its counters tell of that test.
+pub fn own_sandbox() -> MutexGuard<'static, WasiSandbox> {
+    static OWN: OnceLock<Mutex<WasiSandbox>> = OnceLock::new();
+    OWN.get_or_init(|| Mutex::new(with_pytest())).lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn with_pytest() -> WasiSandbox {
+    let guest = Guest::prepare(&default_cache_dir(), &|_| {}).unwrap();
+    let packages = read_folder(pytest_folder()).unwrap();
+    WasiSandbox::builder(&guest).site_packages(packages).build().unwrap()
 }
 
 /// pytest as pip installs it.
