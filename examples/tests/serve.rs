@@ -237,6 +237,8 @@ fn what_cannot_be_served_is_refused_in_words() {
         (chat, json!({"messages": [{"role": "king", "content": "x"}]}), 400),
         (chat, json!({"messages": user, "continue_final_message": true}), 400),
         (chat, json!({"messages": user, "tools": [{}]}), 400),
+        (chat, json!({"messages": user, "tools": tools(), "stream": true}), 400),
+        (chat, json!({"messages": user, "tools": tools(), "tool_choice": "maybe"}), 400),
         (chat, json!({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}), 400),
         ("/v1/other", json!({}), 404),
     ];
@@ -262,4 +264,50 @@ fn what_cannot_be_served_is_refused_in_words() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+fn tools() -> serde_json::Value {
+    let parameters = json!({
+        "type": "object",
+        "properties": {"count": {"type": "integer", "minimum": 1, "maximum": 9}},
+        "required": ["count"],
+        "additionalProperties": false,
+    });
+    let function = json!({"name": "take", "description": "Takes some.", "parameters": parameters});
+    json!([{"type": "function", "function": function}])
+}
+
+#[test]
+fn tools_are_described_called_and_their_results_read() {
+    let (local, server) = start(&[]);
+    let mut messages = json!([{"role": "user", "content": "Take three."}]);
+    let chat = "/v1/chat/completions";
+    let ask = json!({
+        "messages": messages, "tools": tools(), "tool_choice": "required", "seed": 3,
+        "return_token_ids": true,
+    });
+    let (status, answer) = server.post(chat, &ask);
+    assert_eq!(status, 200, "{answer}");
+    let choice = &answer["choices"][0];
+    assert_eq!(choice["finish_reason"], "tool_calls", "{choice}");
+    let call = &choice["message"]["tool_calls"][0];
+    assert_eq!(call["function"]["name"], "take");
+    let arguments: serde_json::Value =
+        serde_json::from_str(call["function"]["arguments"].as_str().unwrap()).unwrap();
+    assert!((1..=9).contains(&arguments["count"].as_i64().unwrap()), "{arguments}");
+    let ids: Vec<u32> = serde_json::from_value(answer["prompt_token_ids"].clone()).unwrap();
+    assert!(local.tokenizer().decode(&ids).contains("Takes some."), "the tool is described");
+
+    messages.as_array_mut().unwrap().push(choice["message"].clone());
+    messages.as_array_mut().unwrap().push(json!({"role": "tool", "content": "took 3"}));
+    let ask = json!({
+        "messages": messages, "tools": tools(), "tool_choice": "none", "max_tokens": 4,
+        "return_token_ids": true,
+    });
+    let (status, answer) = server.post(chat, &ask);
+    assert_eq!(status, 200, "{answer}");
+    let ids: Vec<u32> = serde_json::from_value(answer["prompt_token_ids"].clone()).unwrap();
+    let prompt = local.tokenizer().decode(&ids);
+    assert!(prompt.contains("\"take\"") && prompt.contains("took 3"), "{prompt}");
+    assert!(answer["choices"][0]["message"]["tool_calls"].is_null());
 }

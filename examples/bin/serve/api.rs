@@ -3,8 +3,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 use ssr_core::{Message, Segment, Speaker};
+use ssr_policy::ToolFormat;
 
 use crate::refuse::Refusal;
+use crate::tools::said;
 
 /// What both endpoints take.
 #[derive(Debug, Deserialize)]
@@ -85,9 +87,30 @@ pub struct Chat {
     /// The last message is the beginning of the answer.
     #[serde(default)]
     pub continue_final_message: bool,
-    pub tools: Option<Value>,
+    /// The functions that the model may call.
+    pub tools: Option<Vec<OfferedTool>>,
+    /// `none`, `auto`, `required`, or the function that has to be called.
+    pub tool_choice: Option<Value>,
     #[serde(flatten)]
     pub common: Common,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct OfferedTool {
+    pub function: Function,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Function {
+    pub name: String,
+    #[serde(default)]
+    pub description: String,
+    #[serde(default = "any_object")]
+    pub parameters: Value,
+}
+
+fn any_object() -> Value {
+    serde_json::json!({"type": "object"})
 }
 
 #[derive(Debug, Deserialize)]
@@ -95,6 +118,19 @@ pub struct ChatMessage {
     pub role: String,
     pub content: Option<Content>,
     pub name: Option<String>,
+    /// What the assistant called.
+    pub tool_calls: Option<Vec<Called>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Called {
+    pub function: CalledFunction,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct CalledFunction {
+    pub name: String,
+    pub arguments: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -112,7 +148,8 @@ pub struct Part {
 }
 
 impl ChatMessage {
-    pub fn read(self) -> Result<Message, Refusal> {
+    /// The message; calls of tools in the model's own format.
+    pub fn read(self, format: &dyn ToolFormat) -> Result<Message, Refusal> {
         let text = match self.content {
             None => String::new(),
             Some(Content::Text(text)) => text,
@@ -129,7 +166,10 @@ impl ChatMessage {
         let message = match self.role.as_str() {
             "system" | "developer" => Message::system(text),
             "user" => Message::user(text),
-            "assistant" => Message::assistant(text),
+            "assistant" => match self.tool_calls.filter(|calls| !calls.is_empty()) {
+                Some(calls) => Message::assistant(said(format, text, calls)),
+                None => Message::assistant(text),
+            },
             "tool" => Message { speaker: Speaker::Tool, ..Message::user(text) },
             role => return Err(Refusal::wrong(format!("a message of the role {role:?}"))),
         };

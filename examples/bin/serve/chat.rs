@@ -12,6 +12,7 @@ use crate::api::Chat;
 use crate::refuse::Refusal;
 use crate::sampling::Plan;
 use crate::stream::{self, Chunks, entry};
+use crate::tools::Tools;
 use crate::work::{Job, Server, reason, usage};
 
 pub async fn answer(
@@ -20,12 +21,10 @@ pub async fn answer(
 ) -> Result<Response, Refusal> {
     let asked: Chat =
         serde_json::from_slice(&body?).map_err(|error| Refusal::wrong(error.to_string()))?;
-    if asked.tools.as_ref().is_some_and(|tools| tools.as_array().is_none_or(|all| !all.is_empty()))
-    {
-        return Err(Refusal::wrong("tools are not offered; describe them in a message"));
-    }
     let plan = Plan::read(&server, &asked.common)?;
-    let messages = asked.messages.into_iter().map(|message| message.read());
+    let tools = Tools::read(&server, &asked)?;
+    let format = server.tool_format();
+    let messages = asked.messages.into_iter().map(|message| message.read(format));
     let mut messages = messages.collect::<Result<Vec<Message>, Refusal>>()?;
     let mut answer = Vec::new();
     let mut given = 0;
@@ -36,14 +35,18 @@ pub async fn answer(
         given = tokens.map_err(|error| Refusal::wrong(error.to_string()))?.len();
         answer.push(Segment::Forced(last.text));
     }
-    answer.push(asked.common.segment(usize::MAX));
+    let prompt = tools.as_ref().map(|tools| tools.prompt(&server, &messages)).transpose()?;
+    answer.push(match &tools {
+        Some(tools) => tools.segment(&asked.common),
+        None => asked.common.segment(usize::MAX),
+    });
     let jobs: Vec<Job> = plan
         .seeds
         .iter()
         .map(|&seed| {
             let (messages, answer) = (messages.clone(), answer.clone());
             let request = Request { messages, answer, sampling: plan.sampling, seed };
-            Job { prompt: None, request, given }
+            Job { prompt: prompt.clone(), request, given }
         })
         .collect();
     if asked.common.stream {
@@ -66,10 +69,14 @@ pub async fn answer(
         if asked.common.include_stop_str_in_output {
             text.extend(ended.iter().map(String::as_str));
         }
+        let (message, called) = match &tools {
+            Some(tools) => tools.message(&text),
+            None => (json!({"role": "assistant", "content": text}), false),
+        };
         let mut choice = json!({
             "index": index,
-            "message": {"role": "assistant", "content": text},
-            "finish_reason": reason(answer.finish),
+            "message": message,
+            "finish_reason": if called { "tool_calls" } else { reason(answer.finish) },
             "stop_reason": ended,
             "logprobs": null,
         });

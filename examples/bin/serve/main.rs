@@ -10,6 +10,7 @@ mod completions;
 mod refuse;
 mod sampling;
 mod stream;
+mod tools;
 mod work;
 
 use std::path::PathBuf;

@@ -5,10 +5,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use ssr_core::{Completion, FinishReason, PolicyError, Request, Usage};
-use ssr_policy::{Delta, LocalPolicy, ScoredSequence, Target};
+use ssr_policy::{Delta, LocalPolicy, ScoredSequence, Target, ToolFormat};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::refuse::Refusal;
+use crate::tools;
 
 /// Tokens that wait for a slow client before the thread that draws them does.
 const AHEAD: usize = 256;
@@ -44,6 +45,11 @@ impl Server {
         let max_answers = max_answers.clamp(1, Semaphore::MAX_PERMITS);
         let places = Arc::new(Semaphore::new(max_answers));
         Self { policy, name, started, places, max_answers }
+    }
+
+    /// How the model calls tools.
+    pub fn tool_format(&self) -> &'static dyn ToolFormat {
+        tools::format(self.policy.with_model(|model| model.config().architecture))
     }
 
     pub fn in_flight(&self) -> usize {
