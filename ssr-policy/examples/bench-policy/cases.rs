@@ -56,6 +56,7 @@ pub fn json(rows: &[Row]) -> String {
 pub struct Engines {
     pub device: String,
     pub shape: Shape,
+    pub batches: Vec<usize>,
     pub rounds: usize,
     /// Bytes a second.
     pub bandwidth: Option<f64>,
@@ -88,7 +89,7 @@ impl Engines {
             tokens: 256.0,
             rows: None,
         }];
-        cases.extend([1, 8, 32].map(|rows| Case {
+        cases.extend(self.batches.iter().map(|&rows| Case {
             name: format!("{shape} decode batch {rows}{on}"),
             question: format!("decode {rows} 256 {steps}"),
             tokens: (rows * steps) as f64,

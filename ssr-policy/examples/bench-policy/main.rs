@@ -23,8 +23,8 @@ use worker::Worker;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const HELP: &str = "\
-bench-policy [--shape 5m|0.5b]… [--device cpu|cuda] [--rounds N] [--python PROGRAM]
-             [--without torch|llama.cpp]… [--work DIR] [--json]
+bench-policy [--shape 5m|0.5b]… [--device cpu|cuda] [--batch N]… [--rounds N]
+             [--python PROGRAM] [--without torch|llama.cpp]… [--work DIR] [--json]
 bench-policy --verify   compares the first CUDA device with the CPU
 
   --python   an interpreter with torch, transformers and, on the CPU, xllamacpp
@@ -32,6 +32,8 @@ bench-policy --verify   compares the first CUDA device with the CPU
 
 struct Args {
     shapes: Vec<Shape>,
+    /// Sequences that are decoded together.
+    batches: Vec<usize>,
     device: String,
     rounds: usize,
     python: PathBuf,
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
 fn parse(args: Vec<String>) -> Result<Args> {
     let mut parsed = Args {
         shapes: Vec::new(),
+        batches: Vec::new(),
         device: "cpu".to_owned(),
         rounds: 3,
         python: PathBuf::from("python3"),
@@ -81,6 +84,7 @@ fn parse(args: Vec<String>) -> Result<Args> {
         let value = args.next().ok_or_else(|| format!("{flag} needs a value\n\n{HELP}"))?;
         match flag.as_str() {
             "--shape" => parsed.shapes.push(Shape::parse(&value)?),
+            "--batch" => parsed.batches.push(value.parse()?),
             "--device" => parsed.device = value,
             "--rounds" => parsed.rounds = value.parse()?,
             "--python" => parsed.python = PathBuf::from(value),
@@ -91,6 +95,9 @@ fn parse(args: Vec<String>) -> Result<Args> {
     }
     if parsed.shapes.is_empty() {
         parsed.shapes = vec![Shape::Small, Shape::Half];
+    }
+    if parsed.batches.is_empty() {
+        parsed.batches = vec![1, 8, 32];
     }
     Ok(parsed)
 }
@@ -128,6 +135,7 @@ fn of_shape(args: &Args, shape: Shape) -> Result<Vec<Row>> {
     let mut engines = cases::Engines {
         device: args.device.clone(),
         shape,
+        batches: args.batches.clone(),
         rounds: args.rounds.max(1),
         bandwidth: if args.device == "cpu" { Some(bandwidth::read()) } else { None },
         ours: ours("f32")?,
