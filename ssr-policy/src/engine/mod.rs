@@ -73,9 +73,10 @@ pub enum Precision {
     F32,
     /// Bfloat16, activations and cache included; only with [`Executor::Tensors`].
     Bf16,
-    /// GGUF's `Q8_0`: 8 bits, and a 16-bit scale for 32 weights.
+    /// GGUF's `Q8_0`: 8 bits, and a 16-bit scale for 32 weights. What projections multiply by the
+    /// weights is rounded to 8 bits as well, with a scale for 32 inputs, as in llama.cpp.
     Q8,
-    /// GGUF's `Q4_0`: 4 bits, and a 16-bit scale for 32 weights.
+    /// GGUF's `Q4_0`: 4 bits, otherwise like [`Precision::Q8`].
     Q4,
 }
 

@@ -10,6 +10,7 @@
 mod lanes;
 mod product;
 mod quant;
+mod rounded;
 mod shared;
 
 pub(crate) use lanes::LANES;
@@ -58,6 +59,22 @@ impl Isa {
         *ISA.get_or_init(|| Self::all()[0])
     }
 
+    /// The widest that this processor has for products of integers.
+    pub(crate) fn detect_integers() -> Self {
+        static ISA: OnceLock<Isa> = OnceLock::new();
+        *ISA.get_or_init(|| Self::all_integers()[0])
+    }
+
+    /// All that this processor has for products of integers, the widest first.
+    pub(crate) fn all_integers() -> Vec<Self> {
+        let mut all = Self::all();
+        #[cfg(target_arch = "x86_64")]
+        if !is_x86_feature_detected!("avx512vnni") {
+            all.retain(|isa| *isa != Self::Avx512);
+        }
+        all
+    }
+
     /// All that this processor has, the widest first.
     pub(crate) fn all() -> Vec<Self> {
         let mut all = Vec::new();
@@ -78,11 +95,15 @@ impl Isa {
     }
 }
 
-/// Calls a kernel generic over its vector type, compiled for an instruction set.
+/// Calls a kernel generic over its vector type, compiled for an instruction set; those that multiply
+/// integers take theirs from [`Isa::detect_integers`] and need more of AVX-512.
 macro_rules! dispatch {
-    ($isa:expr, $kernel:ident ( $($arg:ident : $type:ty),* $(,)? )) => {{
+    ($isa:expr, $kernel:ident $args:tt) => {
+        $crate::kernels::dispatch!("avx512f", $isa, $kernel $args)
+    };
+    ($avx512:literal, $isa:expr, $kernel:ident ( $($arg:ident : $type:ty),* $(,)? )) => {{
         #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx512f")]
+        #[target_feature(enable = $avx512)]
         unsafe fn avx512($($arg: $type),*) {
             // SAFETY: the caller's.
             unsafe { $kernel::<$crate::kernels::lanes::Avx512>($($arg),*) }

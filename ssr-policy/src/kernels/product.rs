@@ -115,7 +115,7 @@ pub(crate) fn times_columns(x: &[f32], values: &[f32], terms: usize, out: &mut [
     assert_eq!((x.len(), values.len(), out.len()), (rows * terms, terms * width, rows * width));
     each_panel(rows, terms, width, out, |index, columns| {
         with_panel(terms, |panel| {
-            let (first, count) = (index * PANEL, columns.count());
+            let (first, count) = (index * PANEL, columns.count);
             if count < PANEL {
                 panel.fill(0.0);
             }
@@ -181,17 +181,21 @@ pub(super) struct Columns<'a> {
 }
 
 impl Columns<'_> {
-    /// A pointer to the first column of a row.
+    /// Stores the panel's sums of a row.
     ///
     /// # Safety
-    /// Nobody else may write the columns of this panel.
-    pub(super) unsafe fn row(&self, row: usize) -> *mut f32 {
+    /// Nobody else may write the columns of this panel, and the processor knows the instructions of
+    /// `V`.
+    #[inline(always)]
+    pub(super) unsafe fn store<V: Lanes>(&self, row: usize, [low, high]: [V; 2]) {
         // SAFETY: the caller's; `piece` checks the bounds.
-        unsafe { self.out.piece(row * self.outputs + self.first, self.count).as_mut_ptr() }
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.count
+        unsafe {
+            let to = self.out.piece(row * self.outputs + self.first, self.count).as_mut_ptr();
+            low.store_first(to, self.count.min(LANES));
+            if self.count > LANES {
+                high.store_first(to.add(LANES), self.count - LANES);
+            }
+        }
     }
 }
 
@@ -270,13 +274,8 @@ unsafe fn tile<V: Lanes, const R: usize>(
             }
             weights = weights.add(PANEL);
         }
-        for (r, sums) in sums.iter().enumerate() {
-            let to = columns.row(row + r);
-            let count = columns.count();
-            sums[0].store_first(to, count.min(LANES));
-            if count > LANES {
-                sums[1].store_first(to.add(LANES), count - LANES);
-            }
+        for (r, sums) in sums.into_iter().enumerate() {
+            columns.store(row + r, sums);
         }
     }
     R
