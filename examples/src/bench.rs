@@ -60,7 +60,7 @@ impl Row {
 /// The rows as a table for people.
 pub fn table(rows: &[Row]) -> String {
     let mut text = format!(
-        "{:<42} {:>4} {:>10} {:>10} {:>7} {:>10}  peer\n",
+        "{:<42} {:>8} {:>10} {:>10} {:>7} {:>10}  peer\n",
         "measurement", "unit", "ours", "theirs", "ratio", "limit"
     );
     for row in rows {
@@ -69,7 +69,7 @@ pub fn table(rows: &[Row]) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "{name:<42} {unit:>4} {ours:>10.2} {theirs:>10.2} {ratio:>6.2}× {limit:>10}  {peer}"
+            "{name:<42} {unit:>8} {ours:>10.2} {theirs:>10.2} {ratio:>6.2}× {limit:>10}  {peer}"
         );
     }
     text

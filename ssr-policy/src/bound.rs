@@ -7,17 +7,10 @@ pub(crate) struct Bound(pub(crate) Device);
 
 impl Drop for Bound {
     fn drop(&mut self) {
-        bind(&self.0);
+        #[cfg(feature = "cuda")]
+        if let Device::Cuda(device) = &self.0 {
+            // If this fails, so does the next operation, which can say so.
+            let _ = device.cuda_stream().context().bind_to_thread();
+        }
     }
-}
-
-/// Makes the context of a device current in this thread.
-pub(crate) fn bind(device: &Device) {
-    #[cfg(feature = "cuda")]
-    if let Device::Cuda(device) = device {
-        // If this fails, so does the next operation, which can say so.
-        let _ = device.cuda_stream().context().bind_to_thread();
-    }
-    #[cfg(not(feature = "cuda"))]
-    let _ = device;
 }

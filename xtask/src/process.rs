@@ -69,3 +69,31 @@ impl Cargo {
         self.command.status().map_err(|error| format!("cargo cannot be started: {error}"))
     }
 }
+
+/// Runs a program to its end.
+pub fn run(program: &Path, args: &[&OsStr]) -> Result<(), String> {
+    match Command::new(program).args(args).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{} ended with {status}", program.display())),
+        Err(error) => Err(format!("{} cannot be started: {error}", program.display())),
+    }
+}
+
+/// A call of pip that asks nothing and takes wheels alone: unlike a source distribution, pip runs
+/// nothing of them.
+pub fn pip(python: &Path, action: &str) -> Command {
+    let mut command = Command::new(python);
+    command.args(["-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet", action]);
+    command.args(["--only-binary", ":all:"]);
+    command
+}
+
+/// Runs a call of pip to its end.
+pub fn run_pip(mut pip: Command) -> Result<(), String> {
+    let remedy = "Python 3 with pip and a way to the Python package index are needed";
+    match pip.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("pip ended with {status}; {remedy}")),
+        Err(error) => Err(format!("Python cannot be started: {error}; {remedy}")),
+    }
+}

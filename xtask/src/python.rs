@@ -1,10 +1,8 @@
 //! Python packages that tests and measurements compare with, each set in an environment of its own.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use crate::corpora::run;
-use crate::process::{target, workspace};
+use crate::process::{pip, run, run_pip, target, workspace};
 
 /// llama.cpp with its server, compiled.
 const LLAMA: &str = "xllamacpp==2026.10.11549";
@@ -35,12 +33,10 @@ fn environment(name: &str, packages: &[&str]) -> Result<PathBuf, String> {
         return Ok(python);
     }
     println!("{wanted}: installing");
-    run("python3", &["-m".as_ref(), "venv".as_ref(), folder.as_os_str()])?;
-    let pip = ["-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet", "install"];
-    // Wheels alone: unlike a source distribution, pip runs nothing of them.
-    let wheels = ["--only-binary", ":all:"];
-    let args = pip.into_iter().chain(wheels).chain(packages.iter().copied());
-    run(&python.to_string_lossy(), &args.map(OsStr::new).collect::<Vec<_>>())?;
+    run(Path::new("python3"), &["-m".as_ref(), "venv".as_ref(), folder.as_os_str()])?;
+    let mut install = pip(&python, "install");
+    install.args(packages);
+    run_pip(install)?;
     std::fs::write(&ready, wanted).map_err(|e| format!("{}: {e}", ready.display()))?;
     Ok(python)
 }

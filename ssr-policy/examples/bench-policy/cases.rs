@@ -1,56 +1,7 @@
-use std::fmt::Write;
-
-use serde::Serialize;
-
 use crate::Result;
+use crate::bench::{Row, median};
 use crate::shape::Shape;
 use crate::worker::Worker;
-
-/// One measurement against a peer in the same run.
-#[derive(Debug, Clone, Serialize)]
-pub struct Row {
-    pub name: String,
-    pub unit: &'static str,
-    pub ours: f64,
-    pub peer: &'static str,
-    pub theirs: f64,
-    /// How many times better ours is.
-    pub ratio: f64,
-    /// What ours cannot beat, where that is known.
-    pub limit: Option<f64>,
-}
-
-impl Row {
-    fn more(name: String, unit: &'static str, ours: f64, peer: &'static str, theirs: f64) -> Self {
-        Self { name, unit, ours, peer, theirs, ratio: ours / theirs, limit: None }
-    }
-
-    fn less(name: String, unit: &'static str, ours: f64, peer: &'static str, theirs: f64) -> Self {
-        Self { ratio: theirs / ours, ..Self::more(name, unit, ours, peer, theirs) }
-    }
-}
-
-/// The rows as a table for people.
-pub fn table(rows: &[Row]) -> String {
-    let mut text = format!(
-        "{:<38} {:>9} {:>10} {:>10} {:>7} {:>9}  peer\n",
-        "measurement", "unit", "ours", "theirs", "ratio", "limit"
-    );
-    for Row { name, unit, ours, peer, theirs, ratio, limit } in rows {
-        let limit = limit.map_or("–".to_owned(), |limit| format!("{limit:.1}"));
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "{name:<38} {unit:>9} {ours:>10.1} {theirs:>10.1} {ratio:>6.2}× {limit:>9}  {peer}"
-        );
-    }
-    text
-}
-
-/// The rows as one line.
-pub fn json(rows: &[Row]) -> String {
-    serde_json::json!({ "rows": rows }).to_string()
-}
 
 /// All that is measured for a shape.
 pub struct Engines {
@@ -144,12 +95,12 @@ impl Engines {
                 .map(|(rows, bandwidth)| rows as f64 * bandwidth / bytes);
             for ((peer, _), theirs) in peers.iter().zip(theirs) {
                 let name = format!("{} {precision}", case.name);
-                let row = Row::more(name, "tokens/s", ours, peer, median(theirs));
+                let row = Row::more(&name, "tokens/s", ours, peer, median(theirs));
                 rows.push(Row { limit, ..row });
             }
             if let (Some(1), Some(limit)) = (case.rows, limit) {
                 let name = format!("{} {precision}, of bandwidth", case.name);
-                rows.push(Row::more(name, "%", 100.0 * ours / limit, "streaming read", 100.0));
+                rows.push(Row::more(&name, "%", 100.0 * ours / limit, "streaming read", 100.0));
             }
         }
         Ok(rows)
@@ -162,14 +113,9 @@ impl Engines {
         for (name, peer) in peers {
             if let (Some(peer), "cpu") = (peer, self.device.as_str()) {
                 let what = format!("{shape} peak memory f32");
-                rows.push(Row::less(what, "MB", ours, name, peer.peak_memory()?));
+                rows.push(Row::less(&what, "MB", ours, name, peer.peak_memory()?));
             }
         }
         Ok(rows)
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -4,7 +4,11 @@
 //! questions one after the other, so that all see the same machine.
 
 mod bandwidth;
+#[path = "../../../examples/src/bench.rs"]
+#[allow(dead_code, reason = "shared with the other benches, which use all of it")]
+mod bench;
 mod cases;
+#[path = "../../tests/remote/gguf.rs"]
 mod gguf;
 mod ours;
 mod shape;
@@ -14,10 +18,11 @@ mod worker;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use cases::{Row, json, table};
+use bench::{Row, json, table};
+use candle_core::quantized::GgmlDType;
 use shape::Shape;
 use ssr_core::Seed;
-use ssr_policy::{Device, Model, Precision, SaveOptions};
+use ssr_policy::{Device, Model, SaveOptions};
 use worker::Worker;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -53,7 +58,7 @@ fn main() -> ExitCode {
             print!("{HELP}");
             return ExitCode::SUCCESS;
         }
-        _ => parse(args).and_then(|args| bench(&args)),
+        _ => parse(args).and_then(|args| compare(&args)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -102,7 +107,7 @@ fn parse(args: Vec<String>) -> Result<Args> {
     Ok(parsed)
 }
 
-fn bench(args: &Args) -> Result<()> {
+fn compare(args: &Args) -> Result<()> {
     let mut rows = Vec::new();
     for &shape in &args.shapes {
         rows.extend(of_shape(args, shape)?);
@@ -159,9 +164,23 @@ fn prepare(shape: Shape, dir: &Path, llama: bool) -> Result<()> {
     let model = Model::new(shape.config(), Seed::new(0))?;
     model.save_with(dir, &SaveOptions::default())?;
     if llama {
-        gguf::write(&model, Precision::F32, &dir.join("f32.gguf"))?;
-        gguf::write(&model, Precision::Q8, &dir.join("q8_0.gguf"))?;
+        let vocabulary = numbers(model.config().vocab_size);
+        for (kind, name) in [(GgmlDType::F32, "f32.gguf"), (GgmlDType::Q8_0, "q8_0.gguf")] {
+            gguf::write(&model, &vocabulary, kind, &dir.join(name))?;
+        }
     }
     std::fs::write(done, "")?;
     Ok(())
+}
+
+/// A vocabulary of numbers. The characters of the byte-level alphabet have to be there.
+fn numbers(size: usize) -> gguf::Vocabulary {
+    let printable = (33u8..=126).map(|byte| char::from(byte).to_string());
+    let tokens = printable.chain((0..size).map(|id| format!("t{id}t"))).take(size);
+    gguf::Vocabulary {
+        tokens: tokens.collect(),
+        is_control: vec![false; size],
+        merges: vec!["a b".to_owned()],
+        end: None,
+    }
 }

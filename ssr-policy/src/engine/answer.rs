@@ -41,6 +41,16 @@ pub(crate) struct Answer {
     pub(crate) trace: TokenTrace,
     pub(crate) parts: Vec<String>,
     pub(crate) finish: Option<FinishReason>,
+    told: Told,
+}
+
+/// The text that was handed out: all of the parts before `part`, and of that one so many bytes,
+/// which made so many bytes of `text`.
+#[derive(Default)]
+struct Told {
+    part: usize,
+    bytes: usize,
+    text: usize,
 }
 
 /// What the next token may be.
@@ -93,6 +103,7 @@ impl Answer {
             trace: TokenTrace::default(),
             parts: Vec::new(),
             finish: None,
+            told: Told::default(),
         })
     }
 
@@ -196,22 +207,28 @@ impl Answer {
         }
     }
 
-    /// The text so far that no later token can take back: whole characters, and nothing that may
-    /// be the beginning of a stop text.
-    pub(super) fn certain(&self) -> String {
-        let mut text = self.parts.concat();
-        let stop = match self.plan.get(self.segment) {
-            Some(Part::Free { stop, .. }) => Some(&stop[..]),
-            #[cfg(feature = "grammar")]
-            Some(Part::Grammar { .. }) => Some(&[][..]),
-            _ => None,
-        };
-        if let Some(stop) = stop {
-            let open = stop.iter().map(|stop| overlap(&self.text, stop)).max().unwrap_or(0);
-            let bytes = &self.text[..self.text.len() - open];
-            text.push_str(&String::from_utf8_lossy(&bytes[..whole_characters(bytes)]));
+    /// The text that became certain since this was last asked, because no later token can take it
+    /// back: whole characters, and nothing that may be the beginning of a stop text.
+    pub(super) fn news(&mut self) -> String {
+        let mut news = String::new();
+        while let Some(part) = self.parts.get(self.told.part) {
+            news.push_str(&part[self.told.text..]);
+            self.told = Told { part: self.told.part + 1, ..Told::default() };
         }
-        text
+        let stop = match self.plan.get(self.segment) {
+            Some(Part::Free { stop, .. }) => &stop[..],
+            #[cfg(feature = "grammar")]
+            Some(Part::Grammar { .. }) => &[],
+            _ => return news,
+        };
+        let open = stop.iter().map(|stop| overlap(&self.text, stop)).max().unwrap_or(0);
+        let bytes = &self.text[self.told.bytes..self.text.len() - open];
+        let bytes = &bytes[..whole_characters(bytes)];
+        let text = String::from_utf8_lossy(bytes);
+        self.told.bytes += bytes.len();
+        self.told.text += text.len();
+        news.push_str(&text);
+        news
     }
 
     /// Ends the answer in its free segment, for a reason that its tokens do not show.

@@ -26,8 +26,8 @@ pub(crate) struct Row {
     version: u64,
     /// The key before the first block.
     root: PrefixKey,
-    /// Tokens that the owner of the job has heard of, and bytes of text.
-    told: (usize, usize),
+    /// Tokens that the owner of the job has heard of.
+    told: usize,
 }
 
 impl Row {
@@ -65,7 +65,7 @@ impl Row {
             keys: Vec::new(),
             version,
             root: PrefixKey::root(generator.id()),
-            told: (0, 0),
+            told: 0,
         })
     }
 
@@ -129,12 +129,11 @@ impl Row {
 
     /// The tokens that were added since this was last asked.
     pub(super) fn news(&mut self) -> Vec<Delta> {
-        let trace = &self.answer.trace;
-        let certain = self.answer.certain();
-        let fresh = self.told.0..trace.len();
         // All text that became certain goes with the last of the tokens.
-        let text = certain[self.told.1..].to_owned();
-        self.told = (trace.len(), certain.len());
+        let text = self.answer.news();
+        let trace = &self.answer.trace;
+        let fresh = self.told..trace.len();
+        self.told = trace.len();
         let last = fresh.end.saturating_sub(1);
         fresh
             .map(|i| Delta {

@@ -48,17 +48,15 @@ impl Shared {
     }
 }
 
-/// The keys and values of one sequence, per layer in shared blocks: a clone costs nothing, and
-/// sequences that start alike hold their common blocks once. Writing copies a block that is shared;
-/// of layers with a window, [`HostCache::trim`] drops what no later token sees.
-#[derive(Clone)]
+/// The keys and values of one sequence, per layer in blocks: sequences that start alike share theirs.
+/// Writing copies a block that is shared; of layers with a window, [`HostCache::trim`] drops what no
+/// later token sees.
 pub(crate) struct HostCache {
     layers: Vec<Layer>,
     len: usize,
     pool: Arc<Pool>,
 }
 
-#[derive(Clone)]
 struct Layer {
     shape: AttentionShape,
     /// Index of the first block that is kept.

@@ -1,54 +1,77 @@
-//! A model of ours as llama.cpp reads it.
+//! A model of ours as llama.cpp reads it, for tests and measurements.
 
 use std::path::Path;
 
 use candle_core::quantized::gguf_file::{self, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
-use ssr_policy::{Model, Tokenizer};
+use ssr_policy::{Architecture, Model};
 
-/// Writes a Qwen3 model in `f32` with its tokenizer.
-pub fn write(model: &Model, tokenizer: &Tokenizer, path: &Path) {
+/// A byte-level vocabulary, as `tokenizer.json` has it.
+pub struct Vocabulary {
+    /// By their ids.
+    pub tokens: Vec<String>,
+    /// Whether a token is a mark instead of text.
+    pub is_control: Vec<bool>,
+    pub merges: Vec<String>,
+    /// Ends an answer.
+    pub end: Option<u32>,
+}
+
+/// Writes a Qwen2 or Qwen3 model whose matrices have the type `kind`.
+pub fn write(
+    model: &Model,
+    vocabulary: &Vocabulary,
+    kind: GgmlDType,
+    path: &Path,
+) -> candle_core::Result<()> {
     let config = model.config();
+    let name = match config.architecture {
+        Architecture::Qwen2 => "qwen2",
+        Architecture::Qwen3 => "qwen3",
+        other => candle_core::bail!("no GGUF of {other:?} is written"),
+    };
     let text = |text: &str| Value::String(text.to_owned());
-    let number = |number: usize| Value::U32(number as u32);
-    let (tokens, merges) = vocabulary(tokenizer);
-    let types = (0..tokens.len()).map(|id| {
-        // 3 is a control token, 1 a normal one.
-        Value::I32(if tokenizer.token_bytes(id as u32).is_empty() { 3 } else { 1 })
-    });
     let texts = |texts: &[String]| Value::Array(texts.iter().map(|t| text(t)).collect());
-    let metadata = [
-        ("general.architecture", text("qwen3")),
-        ("qwen3.context_length", number(config.max_position_embeddings)),
-        ("qwen3.embedding_length", number(config.hidden_size)),
-        ("qwen3.block_count", number(config.num_hidden_layers)),
-        ("qwen3.feed_forward_length", number(config.intermediate_size)),
-        ("qwen3.attention.head_count", number(config.num_attention_heads)),
-        ("qwen3.attention.head_count_kv", number(config.num_key_value_heads)),
-        ("qwen3.attention.key_length", number(config.head_dim)),
-        ("qwen3.attention.value_length", number(config.head_dim)),
-        ("qwen3.attention.layer_norm_rms_epsilon", Value::F32(config.rms_norm_eps as f32)),
-        ("qwen3.rope.freq_base", Value::F32(config.rope_theta as f32)),
-        ("tokenizer.ggml.model", text("gpt2")),
-        ("tokenizer.ggml.pre", text("qwen2")),
-        ("tokenizer.ggml.tokens", texts(&tokens)),
-        ("tokenizer.ggml.token_type", Value::Array(types.collect())),
-        ("tokenizer.ggml.merges", texts(&merges)),
-        ("tokenizer.ggml.eos_token_id", Value::U32(tokenizer.end_of_message())),
-        ("tokenizer.ggml.add_bos_token", Value::Bool(false)),
+    let number = |number: usize| Value::U32(number as u32);
+    // 3 is a control token, 1 a normal one.
+    let types = vocabulary.is_control.iter().map(|is| Value::I32(if *is { 3 } else { 1 }));
+    let sizes = [
+        ("context_length", number(config.max_position_embeddings)),
+        ("embedding_length", number(config.hidden_size)),
+        ("block_count", number(config.num_hidden_layers)),
+        ("feed_forward_length", number(config.intermediate_size)),
+        ("attention.head_count", number(config.num_attention_heads)),
+        ("attention.head_count_kv", number(config.num_key_value_heads)),
+        ("attention.key_length", number(config.head_dim)),
+        ("attention.value_length", number(config.head_dim)),
+        ("attention.layer_norm_rms_epsilon", Value::F32(config.rms_norm_eps as f32)),
+        ("rope.freq_base", Value::F32(config.rope_theta as f32)),
     ];
-    let tensors: Vec<(String, QTensor)> = model
-        .vars()
-        .iter()
-        .map(|(name, var)| {
-            let tensor = var.as_detached_tensor();
-            (rename(name), QTensor::quantize(&tensor, GgmlDType::F32).unwrap())
-        })
-        .collect();
-    let metadata: Vec<(&str, &Value)> = metadata.iter().map(|(name, v)| (*name, v)).collect();
+    let mut settings: Vec<(String, Value)> =
+        sizes.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)).collect();
+    let mut set = |key: &str, value: Value| settings.push((key.to_owned(), value));
+    set("general.architecture", text(name));
+    set("tokenizer.ggml.model", text("gpt2"));
+    set("tokenizer.ggml.pre", text("qwen2"));
+    set("tokenizer.ggml.tokens", texts(&vocabulary.tokens));
+    set("tokenizer.ggml.token_type", Value::Array(types.collect()));
+    set("tokenizer.ggml.merges", texts(&vocabulary.merges));
+    set("tokenizer.ggml.add_bos_token", Value::Bool(false));
+    if let Some(end) = vocabulary.end {
+        set("tokenizer.ggml.eos_token_id", Value::U32(end));
+    }
+    let tensors = model.vars().iter().map(|(name, var)| {
+        let tensor = var.as_detached_tensor();
+        let kind = if tensor.rank() == 2 { kind } else { GgmlDType::F32 };
+        Ok((rename(name), QTensor::quantize(&tensor, kind)?))
+    });
+    let tensors: Vec<(String, QTensor)> = tensors.collect::<candle_core::Result<_>>()?;
+    let settings: Vec<(&str, &Value)> = settings.iter().map(|(key, v)| (&key[..], v)).collect();
     let tensors: Vec<(&str, &QTensor)> = tensors.iter().map(|(name, t)| (&name[..], t)).collect();
-    let mut file = std::fs::File::create(path).unwrap();
-    gguf_file::write(&mut file, &metadata, &tensors).unwrap();
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+    gguf_file::write(&mut file, &settings, &tensors)?;
+    file.into_inner().map_err(|error| error.into_error())?;
+    Ok(())
 }
 
 fn rename(name: &str) -> String {
@@ -70,24 +93,4 @@ fn rename(name: &str) -> String {
         ("mlp.down_proj", "ffn_down"),
     ];
     pairs.iter().fold(name.to_owned(), |name, (from, to)| name.replace(from, to))
-}
-
-/// The tokens by id and the merges, as `tokenizer.json` has them.
-fn vocabulary(tokenizer: &Tokenizer) -> (Vec<String>, Vec<String>) {
-    let dir = tempfile::tempdir().unwrap();
-    tokenizer.save(dir.path()).unwrap();
-    let file = std::fs::read(dir.path().join("tokenizer.json")).unwrap();
-    let json: serde_json::Value = serde_json::from_slice(&file).unwrap();
-    let mut tokens = vec![String::new(); tokenizer.vocab_size()];
-    for (token, id) in json["model"]["vocab"].as_object().unwrap() {
-        tokens[id.as_u64().unwrap() as usize] = token.clone();
-    }
-    for added in json["added_tokens"].as_array().unwrap() {
-        tokens[added["id"].as_u64().unwrap() as usize] = added["content"].as_str().unwrap().into();
-    }
-    let merge = |merge: &serde_json::Value| match merge {
-        serde_json::Value::String(pair) => pair.clone(),
-        pair => format!("{} {}", pair[0].as_str().unwrap(), pair[1].as_str().unwrap()),
-    };
-    (tokens, json["model"]["merges"].as_array().unwrap().iter().map(merge).collect())
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use candle_core::quantized::GgmlDType;
 use ssr_core::{
     Completion, FinishReason, Message, Policy, PolicyError, Request, Sampling, Seed, Segment,
 };
@@ -15,7 +16,7 @@ use ssr_policy::{
     Tokenizer,
 };
 
-use crate::gguf;
+use crate::gguf::{self, Vocabulary};
 
 const TEXT: &str = "def take(n, seq):\n    return islice(seq, n)\n\nfor x in seq:\n    n += 1\n";
 
@@ -101,6 +102,32 @@ fn worst(local: &LocalPolicy, completion: &Completion) -> f32 {
     differences.fold(0.0, f32::max)
 }
 
+/// The vocabulary of a tokenizer, from its `tokenizer.json`.
+fn vocabulary(tokenizer: &Tokenizer) -> Vocabulary {
+    let dir = tempfile::tempdir().unwrap();
+    tokenizer.save(dir.path()).unwrap();
+    let file = std::fs::read(dir.path().join("tokenizer.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&file).unwrap();
+    let mut tokens = vec![String::new(); tokenizer.vocab_size()];
+    for (token, id) in json["model"]["vocab"].as_object().unwrap() {
+        tokens[id.as_u64().unwrap() as usize] = token.clone();
+    }
+    for added in json["added_tokens"].as_array().unwrap() {
+        tokens[added["id"].as_u64().unwrap() as usize] = added["content"].as_str().unwrap().into();
+    }
+    let merge = |merge: &serde_json::Value| match merge {
+        serde_json::Value::String(pair) => pair.clone(),
+        pair => format!("{} {}", pair[0].as_str().unwrap(), pair[1].as_str().unwrap()),
+    };
+    let is_control = (0..tokens.len()).map(|id| tokenizer.token_bytes(id as u32).is_empty());
+    Vocabulary {
+        is_control: is_control.collect(),
+        merges: json["model"]["merges"].as_array().unwrap().iter().map(merge).collect(),
+        end: Some(tokenizer.end_of_message()),
+        tokens,
+    }
+}
+
 #[test]
 fn llama_cpp_serves_our_model_as_we_do() {
     let Ok(command) = std::env::var("SSR_LLAMA_SERVER") else {
@@ -125,7 +152,7 @@ fn llama_cpp_serves_our_model_as_we_do() {
     }
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("tiny.gguf");
-    gguf::write(&model, &tokenizer, &path);
+    gguf::write(&model, &vocabulary(&tokenizer), GgmlDType::F32, &path).unwrap();
     let server = Server::start(&command, &path);
     let local = LocalPolicy::new(model, tokenizer.clone()).unwrap();
     let settings = RemoteSettings {

@@ -3,6 +3,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::process::{pip, run_pip};
+
 /// The version of CUDA; PyTorch 2.11 brings the same.
 pub const CUDA: &str = "13.0";
 
@@ -56,23 +58,13 @@ pub fn prepare(folder: &Path) -> Result<Toolkit, String> {
     Ok(Toolkit { home })
 }
 
-/// Wheels alone: unlike a source distribution, pip runs nothing of them.
 fn install(wheels: &Path) -> Result<(), String> {
     println!("CUDA {CUDA}: downloading the compiler and the libraries from PyPI (1.2 GB unpacked)");
-    let pip = ["-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet", "install"];
-    let exactly = ["--no-deps", "--only-binary", ":all:", "--target"];
-    let mut command = Command::new("python3");
-    command.args(pip).args(exactly).arg(wheels).args(COMPILER).args(LIBRARIES);
+    let mut install = pip(Path::new("python3"), "install");
+    install.args(["--no-deps", "--target"]).arg(wheels).args(COMPILER).args(LIBRARIES);
     // Into a folder of its own root may install as anyone may.
-    command.env("PIP_ROOT_USER_ACTION", "ignore");
-    let remedy = "Python 3 with pip and a way to the Python package index are needed";
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("installing NVIDIA's wheels: pip ended with {status}; {remedy}")),
-        Err(e) => {
-            Err(format!("installing NVIDIA's wheels: python3 cannot be started: {e}; {remedy}"))
-        }
-    }
+    install.env("PIP_ROOT_USER_ACTION", "ignore");
+    run_pip(install).map_err(|error| format!("installing NVIDIA's wheels: {error}"))
 }
 
 /// Gives the wheels' files the places and the names that builds look for.
