@@ -125,6 +125,25 @@ fn a_stream_tells_the_answer_token_by_token() {
 }
 
 #[test]
+fn counts_are_never_behind_what_was_told() {
+    let policy = policy(config(Architecture::Qwen3), EngineConfig::default());
+    for seed in 0..20 {
+        let before = policy.stats();
+        let mut stream = policy.stream(&request(&seed.to_string().repeat(40), 9, seed)).unwrap();
+        let mut tokens = 0;
+        while stream.next().is_some() {
+            tokens += 1;
+            let after = policy.stats();
+            assert!(after.steps >= before.steps + tokens && after.busy > before.busy);
+        }
+        assert_eq!(policy.stats().steps, before.steps + tokens);
+        let (prompt, after) = (stream.completion().unwrap().prompt.len() as u64, policy.stats());
+        let known = after.cached_tokens - before.cached_tokens;
+        assert_eq!(after.fed_tokens - before.fed_tokens + known, prompt + tokens - 1);
+    }
+}
+
+#[test]
 fn a_dropped_stream_frees_its_place() {
     let engine = EngineConfig { max_rows: 1, ..EngineConfig::default() };
     let policy = policy(config(Architecture::Qwen3), engine);

@@ -85,18 +85,16 @@ impl Ours {
             stream.next().ok_or("no first token")?;
         }
         // All rows decode from here on; those that began earlier are some steps ahead.
+        // The engine's own clock tells how long, because this thread may have to wait for a processor.
         let before = self.policy.stats();
-        let start = Instant::now();
         let lengths: Vec<usize> =
             streams.iter_mut().map(|stream| stream.by_ref().count()).collect();
-        let seconds = start.elapsed().as_secs_f64();
         let after = self.policy.stats();
-        let fed = (after.fed_tokens - before.fed_tokens) as f64;
         let whole = lengths.iter().all(|&length| length == tokens);
-        // The engine runs on while this thread waits for a processor: what it did meanwhile isn't
-        // in the clock's time, so too much of it makes the rest too small a sample.
-        let asked = (rows * tokens) as f64;
-        Ok((whole && fed >= 0.75 * asked).then_some(seconds * asked / fed))
+        let (asked, fed) = ((rows * tokens) as f64, (after.fed_tokens - before.fed_tokens) as f64);
+        let seconds = (after.busy - before.busy).as_secs_f64();
+        // Too few are no sample.
+        Ok((whole && 2.0 * fed >= asked).then_some(seconds * asked / fed))
     }
 
     fn try_answers(

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use ssr_core::Completion;
@@ -110,6 +111,8 @@ impl EngineConfig {
 pub struct EngineStats {
     /// Forward passes.
     pub steps: u64,
+    /// The time in which it had something to do.
+    pub busy: Duration,
     /// Tokens that went through the model.
     pub fed_tokens: u64,
     /// Tokens whose keys and values were found in the prefix cache.

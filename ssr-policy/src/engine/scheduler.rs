@@ -1,7 +1,8 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use rayon::prelude::*;
 
@@ -64,6 +65,7 @@ impl Scheduler {
     /// Works until nobody can submit jobs any more.
     pub(super) fn run(mut self) {
         while self.receive() {
+            let start = Instant::now();
             self.drop_cancelled();
             self.admit();
             let kernels = |active: &Active| active.job.generator.weight_bytes().is_some();
@@ -73,8 +75,14 @@ impl Scheduler {
             } else {
                 self.step();
             }
-            self.finish();
+            let news = self.finish();
+            self.stats.busy += start.elapsed();
+            // Before anybody hears, so that the counts are never behind the answers.
             self.publish();
+            for (owner, event) in news {
+                // An owner that is gone has cancelled the job.
+                let _ = owner.send(event);
+            }
         }
     }
 
@@ -277,28 +285,28 @@ impl Scheduler {
         true
     }
 
-    /// Tells the owners what is new and lets finished rows go.
-    fn finish(&mut self) {
+    /// Lets finished rows go. Returns what their owners and those of the others have to hear.
+    fn finish(&mut self) -> Vec<(Sender<Event>, Event)> {
+        let mut news = Vec::new();
         let mut running = Vec::with_capacity(self.active.len());
         for mut active in self.active.drain(..) {
-            if active.job.stream {
-                for delta in active.job.row.news() {
-                    // An owner that is gone has cancelled the job.
-                    let _ = active.job.events.send(Event::Delta(delta));
-                }
+            let Job { row, stream, failed, events, .. } = &mut active.job;
+            if *stream {
+                let deltas = row.news().into_iter();
+                news.extend(deltas.map(|delta| (events.clone(), Event::Delta(delta))));
             }
-            match active.job.failed.take() {
-                Some(failure) => {
-                    let _ = active.job.events.send(Event::Done(Box::new(Err(failure))));
+            let result = match failed.take() {
+                Some(failure) => Err(failure),
+                None if row.is_finished() => Ok(active.job.row.complete()),
+                None => {
+                    running.push(active);
+                    continue;
                 }
-                None if active.job.row.is_finished() => {
-                    let completion = active.job.row.complete();
-                    let _ = active.job.events.send(Event::Done(Box::new(Ok(completion))));
-                }
-                None => running.push(active),
-            }
+            };
+            news.push((active.job.events, Event::Done(Box::new(result))));
         }
         self.active = running;
+        news
     }
 
     fn publish(&mut self) {
