@@ -1,14 +1,13 @@
 //! Talks with a model from a folder in Hugging Face's layout.
 
 use std::io::{BufRead, IsTerminal, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use ssr_core::{Completion, FinishReason, Message, PolicyError, Request, Sampling, Seed, Segment};
-use ssr_examples::{Failure, Result, device};
-use ssr_policy::{EngineConfig, InferencePolicy, Model, Precision, Tokenizer};
+use ssr_examples::{Failure, ModelArgs, Result};
+use ssr_policy::InferencePolicy;
 
 /// Talk with a model: one answer with --prompt, otherwise a conversation over standard input
 ///
@@ -16,8 +15,8 @@ use ssr_policy::{EngineConfig, InferencePolicy, Model, Precision, Tokenizer};
 #[derive(Parser)]
 #[command(name = "generate", version)]
 struct Args {
-    /// A folder with config.json, safetensors and tokenizer.json
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Answer this and end
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
@@ -48,34 +47,9 @@ struct Args {
     /// Equal seeds give equal answers
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// How precisely the weights are kept
-    #[arg(long, value_enum, default_value_t = Weights::F32)]
-    precision: Weights,
-    /// cpu, cuda or cuda:N
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-    device: String,
     /// End with one line of JSON about the answers on standard output
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Weights {
-    F32,
-    Bf16,
-    Q8,
-    Q4,
-}
-
-impl From<Weights> for Precision {
-    fn from(weights: Weights) -> Self {
-        match weights {
-            Weights::F32 => Self::F32,
-            Weights::Bf16 => Self::Bf16,
-            Weights::Q8 => Self::Q8,
-            Weights::Q4 => Self::Q4,
-        }
-    }
 }
 
 fn main() -> ExitCode {
@@ -92,14 +66,7 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     let wrong = |error: ssr_policy::Error| Failure::input(error.to_string());
-    let device = device(&args.device)?;
-    let mut model = Model::load(&args.model).map_err(wrong)?;
-    if !device.is_cpu() {
-        let broke = |error: ssr_policy::Error| Failure::Infrastructure(error.to_string());
-        model = model.to_device(&device).map_err(broke)?;
-    }
-    let tokenizer = Tokenizer::load(&args.model).map_err(wrong)?;
-    let engine = EngineConfig { precision: args.precision.into(), ..EngineConfig::default() };
+    let (model, tokenizer, engine) = args.model.load()?;
     let parameters = model.num_parameters();
     let policy = InferencePolicy::new(model, tokenizer, engine).map_err(wrong)?;
     eprintln!("{parameters} parameters after {:.1} s", start.elapsed().as_secs_f64());

@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 use ssr_core::{Completion, Message, Policy, PolicyError, Request, Sampling, Seed, Segment};
 use ssr_policy::{
-    Dialect, LocalPolicy, Model, ModelConfig, RemotePolicy, RemoteSettings, Tokenizer,
+    Dialect, EngineConfig, LocalPolicy, Model, ModelConfig, Precision, RemotePolicy,
+    RemoteSettings, Tokenizer,
 };
 
 const TEXT: &str = "def take(n, seq):\n    return islice(seq, n)\n\nfor x in seq:\n    n += 1\n";
@@ -201,6 +202,27 @@ fn a_stream_is_the_answer_in_pieces() {
 }
 
 #[test]
+fn fewer_bits_are_served_without_scores_of_prompts() {
+    let (local, server) = start(&["--precision", "q8"]);
+    let engine = EngineConfig { precision: Precision::Q8, ..EngineConfig::default() };
+    let model = local.with_model(|model| Model::new(model.config().clone(), Seed::new(1)).unwrap());
+    let local = LocalPolicy::with_engine(model, local.tokenizer().clone(), engine).unwrap();
+    let direct = request(vec![free(24, &[])], 1.0, Seed::new(3));
+    let prompt = ssr_policy::render(local.tokenizer(), &direct.messages).unwrap().tokens;
+    let trace = local.complete(&[direct]).unwrap().remove(0).trace.unwrap();
+    let mut body = json!({"prompt": prompt, "max_tokens": 24, "seed": 3, "logprobs": 1,
+        "return_token_ids": true});
+    let (status, answer) = server.post("/v1/completions", &body);
+    assert_eq!(status, 200, "{answer}");
+    let choice = &answer["choices"][0];
+    assert_eq!(choice["token_ids"], json!(trace.ids));
+    assert_eq!(choice["logprobs"]["token_logprobs"], json!(trace.model_logprobs));
+    body["prompt_logprobs"] = json!(0);
+    let (status, answer) = server.post("/v1/completions", &body);
+    assert!(status == 400 && answer.to_string().contains("f32"), "{answer}");
+}
+
+#[test]
 fn a_client_that_leaves_ends_its_answer() {
     let (_, server) = start(&[]);
     let stays = json!({"prompt": "x", "max_tokens": 100_000, "stream": true}).to_string();
@@ -237,7 +259,7 @@ fn what_cannot_be_served_is_refused_in_words() {
         (chat, json!({"messages": [{"role": "king", "content": "x"}]}), 400),
         (chat, json!({"messages": user, "continue_final_message": true}), 400),
         (chat, json!({"messages": user, "tools": [{}]}), 400),
-        (chat, json!({"messages": user, "tools": tools(), "stream": true}), 400),
+        (chat, json!({"messages": user, "tools": tools(), "continue_final_message": true}), 400),
         (chat, json!({"messages": user, "tools": tools(), "tool_choice": "maybe"}), 400),
         (chat, json!({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}), 400),
         ("/v1/other", json!({}), 404),
@@ -297,6 +319,25 @@ fn tools_are_described_called_and_their_results_read() {
     assert!((1..=9).contains(&arguments["count"].as_i64().unwrap()), "{arguments}");
     let ids: Vec<u32> = serde_json::from_value(answer["prompt_token_ids"].clone()).unwrap();
     assert!(local.tokenizer().decode(&ids).contains("Takes some."), "the tool is described");
+
+    let streamed = json!({
+        "messages": messages, "tools": tools(), "tool_choice": "required", "seed": 3,
+        "stream": true, "stream_options": {"include_usage": true},
+    });
+    let (status, events) = server.ask("POST", chat, &streamed.to_string());
+    assert_eq!(status, 200, "{events}");
+    let chunks: Vec<Value> = events
+        .lines()
+        .filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok())
+        .collect();
+    let calls = chunks.iter().filter_map(|chunk| {
+        let calls = chunk["choices"][0]["delta"]["tool_calls"].as_array()?;
+        Some(calls.iter().map(|call| (call["index"].clone(), call["function"].clone())))
+    });
+    let calls: Vec<_> = calls.flatten().collect();
+    assert_eq!(calls, [(json!(0), call["function"].clone())]);
+    assert!(chunks.iter().any(|chunk| chunk["choices"][0]["finish_reason"] == "tool_calls"));
+    assert_eq!(chunks.last().unwrap()["usage"], answer["usage"]);
 
     messages.as_array_mut().unwrap().push(choice["message"].clone());
     messages.as_array_mut().unwrap().push(json!({"role": "tool", "content": "took 3"}));

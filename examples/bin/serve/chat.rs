@@ -51,13 +51,17 @@ pub async fn answer(
         .collect();
     if asked.common.stream {
         let head = stream::head("chatcmpl", "chat.completion.chunk", &server);
-        let prompt_tokens = stream::prompt_tokens(&server, &messages)?;
+        let prompt_tokens = match &prompt {
+            Some(prompt) => prompt.len() as u64,
+            None => stream::prompt_tokens(&server, &messages)?,
+        };
         let chunks = Chunks {
             head,
             chat: true,
             logprobs: asked.logprobs,
             ids: asked.common.return_token_ids,
             usage: asked.common.stream_options.include_usage.then_some(prompt_tokens),
+            tools,
         };
         return stream::respond(server, jobs, chunks);
     }

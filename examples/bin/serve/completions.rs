@@ -50,6 +50,7 @@ pub async fn answer(
             logprobs: asked.logprobs.is_some(),
             ids: asked.common.return_token_ids,
             usage: asked.common.stream_options.include_usage.then_some(prompt_tokens),
+            tools: None,
         };
         return stream::respond(server, jobs, chunks);
     }

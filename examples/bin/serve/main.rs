@@ -1,5 +1,5 @@
 //! A model behind OpenAI's protocol: `/v1/models`, `/v1/completions`, `/v1/chat/completions`,
-//! `/health` and `/metrics`, for one folder in Hugging Face's layout.
+//! `/health` and `/metrics`, for one folder in Hugging Face's layout or one GGUF file.
 //!
 //! Prompts may be text, token ids or messages; answers come whole or as a stream of events, with
 //! token ids and log-probabilities as vLLM tells them. A client that goes away ends its requests.
@@ -13,7 +13,6 @@ mod stream;
 mod tools;
 mod work;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -23,7 +22,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use clap::Parser;
 use serde_json::json;
-use ssr_policy::LocalPolicy;
+use ssr_examples::{Failure, ModelArgs, Result};
+use ssr_policy::{LocalPolicy, Precision};
 
 use refuse::Refusal;
 use work::Server;
@@ -31,15 +31,15 @@ use work::Server;
 /// Serves a model over HTTP, with OpenAI's protocol.
 #[derive(Parser)]
 struct Options {
-    /// The folder with config.json, the weights and tokenizer.json.
-    folder: PathBuf,
+    #[command(flatten)]
+    model: ModelArgs,
     /// The address to listen at.
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
     /// The port; 0 takes a free one.
     #[arg(long, default_value_t = 8000)]
     port: u16,
-    /// The model's name; the folder's name by default.
+    /// The model's name; that of the folder or file by default.
     #[arg(long)]
     name: Option<String>,
     /// Answers that are written or wait together; more are refused with status 429.
@@ -54,18 +54,21 @@ fn main() -> ExitCode {
     let options = Options::parse();
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            eprintln!("{problem}");
-            ExitCode::FAILURE
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit_code()
         }
     }
 }
 
-fn run(options: &Options) -> Result<(), String> {
-    let policy = LocalPolicy::load(&options.folder).map_err(|error| error.to_string())?;
-    let folder = options.folder.file_name().map(|name| name.to_string_lossy().into_owned());
-    let name = options.name.clone().or(folder).unwrap_or_else(|| "model".to_owned());
-    let server = Arc::new(Server::new(policy, name, options.max_answers));
+fn run(options: &Options) -> Result<()> {
+    let (model, tokenizer, engine) = options.model.load()?;
+    let policy = LocalPolicy::with_engine(model, tokenizer, engine)
+        .map_err(|error| Failure::input(error.to_string()))?;
+    let file = options.model.model.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = options.name.clone().or(file).unwrap_or_else(|| "model".to_owned());
+    let scores = options.model.precision() == Precision::F32;
+    let server = Arc::new(Server::new(policy, name, options.max_answers, scores));
     let routes = Router::new()
         .route("/health", get(|| async { axum::Json(json!({"status": "ok"})) }))
         .route("/metrics", get(metrics))
@@ -76,9 +79,10 @@ fn run(options: &Options) -> Result<(), String> {
         .layer(DefaultBodyLimit::max(options.max_request_bytes))
         .with_state(server);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("no threads for the server: {error}"))?;
+    let runtime = runtime
+        .map_err(|error| Failure::Infrastructure(format!("no threads for the server: {error}")))?;
     let address = format!("{}:{}", options.host, options.port);
-    let failed = |error: std::io::Error| format!("{address}: {error}");
+    let failed = |error: std::io::Error| Failure::Infrastructure(format!("{address}: {error}"));
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(&address).await.map_err(failed)?;
         println!("http://{}", listener.local_addr().map_err(failed)?);
@@ -107,6 +111,7 @@ async fn metrics(State(server): State<Arc<Server>>) -> String {
     let lines = [
         ("answers_in_flight", "gauge", server.in_flight() as u64),
         ("engine_steps_total", "counter", stats.steps),
+        ("engine_busy_milliseconds_total", "counter", stats.busy.as_millis() as u64),
         ("engine_fed_tokens_total", "counter", stats.fed_tokens),
         ("engine_cached_tokens_total", "counter", stats.cached_tokens),
         ("engine_preemptions_total", "counter", stats.preemptions),

@@ -14,6 +14,7 @@ use ssr_policy::Delta;
 use tokio::sync::mpsc::Receiver;
 
 use crate::refuse::Refusal;
+use crate::tools::Tools;
 use crate::work::{Event, Job, Server, reason, usage};
 
 /// What the chunks of an answer look like.
@@ -24,6 +25,8 @@ pub struct Chunks {
     pub ids: bool,
     /// The prompt's tokens, where the usage is to be told at the end.
     pub usage: Option<u64>,
+    /// Text that may call tools is told when it is whole.
+    pub tools: Option<Tools>,
 }
 
 /// The fields at the start of every response.
@@ -87,12 +90,21 @@ impl Writer {
         while self.ready.is_empty() && !self.ended {
             match self.events.recv().await {
                 Some(Event::Delta(index, delta)) => {
-                    let chunk = self.chunks.delta(&self.server, index, &delta);
-                    self.ready.push_back(chunk.to_string());
+                    if self.chunks.tells_deltas() {
+                        let chunk = self.chunks.delta(&self.server, index, &delta);
+                        self.ready.push_back(chunk.to_string());
+                    }
                 }
                 Some(Event::Done(index, Ok(answer))) => {
+                    let mut finish = reason(answer.finish);
+                    if let Some(tools) = &self.chunks.tools {
+                        let text = answer.parts.last().map_or("", String::as_str);
+                        let (delta, called) = tools.delta(text);
+                        self.ready.push_back(self.chunks.chunk(index, delta).to_string());
+                        finish = if called { "tool_calls" } else { finish };
+                    }
                     let mut chunk = self.chunks.chunk(index, json!({}));
-                    chunk["choices"][0]["finish_reason"] = json!(reason(answer.finish));
+                    chunk["choices"][0]["finish_reason"] = json!(finish);
                     self.ready.push_back(chunk.to_string());
                     self.answers.push(*answer);
                 }
@@ -125,8 +137,13 @@ impl Chunks {
         chunk
     }
 
+    fn tells_deltas(&self) -> bool {
+        self.tools.is_none() || self.logprobs || self.ids
+    }
+
     fn delta(&self, server: &Server, index: usize, delta: &Delta) -> Value {
-        let mut chunk = self.chunk(index, json!({"content": delta.text}));
+        let text = if self.tools.is_some() { "" } else { &delta.text };
+        let mut chunk = self.chunk(index, json!({ "content": text }));
         let choice = &mut chunk["choices"][0];
         if !self.chat {
             choice["text"] = json!(delta.text);

@@ -67,9 +67,10 @@ impl Tools {
         if tools.is_empty() {
             return Ok(None);
         }
-        if asked.common.stream || asked.continue_final_message {
-            let problem = "tools are answered whole: leave out stream and continue_final_message";
-            return Err(Refusal::wrong(problem));
+        if asked.continue_final_message {
+            return Err(Refusal::wrong(
+                "tools need a new message: leave out continue_final_message",
+            ));
         }
         Ok(Some(Self { format: server.tool_format(), tools, required }))
     }
@@ -125,6 +126,14 @@ impl Tools {
         if called {
             message["tool_calls"] = Value::Array(calls);
         }
+        (message, called)
+    }
+
+    /// The same as one piece of a stream, in which calls are numbered.
+    pub fn delta(&self, text: &str) -> (Value, bool) {
+        let (mut message, called) = self.message(text);
+        let calls = message["tool_calls"].as_array_mut().into_iter().flatten();
+        calls.enumerate().for_each(|(index, call)| call["index"] = json!(index));
         (message, called)
     }
 }

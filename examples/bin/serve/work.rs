@@ -21,6 +21,8 @@ pub struct Server {
     pub started: u64,
     places: Arc<Semaphore>,
     max_answers: usize,
+    /// Whether prompts are scored with the very weights that answer.
+    scores: bool,
 }
 
 /// One answer to be written.
@@ -39,12 +41,12 @@ pub enum Event {
 }
 
 impl Server {
-    pub fn new(policy: LocalPolicy, name: String, max_answers: usize) -> Self {
+    pub fn new(policy: LocalPolicy, name: String, max_answers: usize, scores: bool) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let started = now.map_or(0, |now| now.as_secs());
         let max_answers = max_answers.clamp(1, Semaphore::MAX_PERMITS);
         let places = Arc::new(Semaphore::new(max_answers));
-        Self { policy, name, started, places, max_answers }
+        Self { policy, name, started, places, max_answers, scores }
     }
 
     /// How the model calls tools.
@@ -115,6 +117,11 @@ impl Server {
 
     /// The log-probabilities of a prompt's tokens, in vLLM's form.
     pub fn score(&self, prompt: &[u32]) -> Result<Value, Refusal> {
+        if !self.scores {
+            let problem =
+                "prompt_logprobs are those of the weights in f32; serve with that precision";
+            return Err(Refusal::wrong(problem));
+        }
         let targets: Vec<Target<'_>> =
             (1..prompt.len()).map(|position| Target { position, allowed: None }).collect();
         let mut entries = vec![Value::Null];

@@ -23,10 +23,14 @@ pub fn serve(args: &[String]) -> Result<()> {
         other => return Err(format!("there is no precision {other:?}").into()),
     };
     let mut model = Model::new(shape.config(), Seed::new(0))?;
+    let config = model.config();
+    // As many bytes as llama.cpp reserves (peers.py), in half precision, for 32 sequences.
+    let width = 2 * config.num_key_value_heads * config.head_dim;
+    let kv_bytes = 32 * 1280 * config.num_hidden_layers * width * 2;
     if device == "cuda" {
         model = model.to_device(&Device::new_cuda(0)?)?;
     }
-    let engine = EngineConfig { precision, ..EngineConfig::default() };
+    let engine = EngineConfig { precision, kv_bytes, ..EngineConfig::default() };
     let policy = InferencePolicy::new(model, Tokenizer::train([""; 0], 259)?, engine)?;
     let mut ours = Ours { policy, asked: 0 };
     for line in std::io::stdin().lock().lines() {
