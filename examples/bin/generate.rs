@@ -1,4 +1,4 @@
-//! Talks with a model from a folder in Hugging Face's layout.
+//! Talks with a model from a folder in Hugging Face's layout or a GGUF file.
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
@@ -78,7 +78,7 @@ fn run(args: &Args) -> Result<()> {
         None => talk.listen()?,
     }
     if args.json {
-        println!("{}", serde_json::json!({ "answers": talk.answers }));
+        write(&format!("{}\n", serde_json::json!({ "answers": talk.answers })))?;
     }
     Ok(())
 }
@@ -128,11 +128,9 @@ impl Talk<'_> {
         let mut first = None;
         for delta in stream.by_ref() {
             first.get_or_insert_with(|| start.elapsed().as_secs_f64());
-            print!("{}", delta.text);
-            // A closed standard output shows at the end.
-            let _ = std::io::stdout().flush();
+            write(&delta.text)?;
         }
-        println!();
+        write("\n")?;
         let completion = stream.completion().map_err(failure)?;
         let seconds = start.elapsed().as_secs_f64();
         let first = first.unwrap_or(seconds);
@@ -157,6 +155,13 @@ impl Talk<'_> {
             "tokens_per_s": rate,
         }));
     }
+}
+
+/// To standard output, at once.
+fn write(text: &str) -> Result<()> {
+    let mut output = std::io::stdout().lock();
+    let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    written.map_err(|error| Failure::Infrastructure(format!("standard output: {error}")))
 }
 
 fn failure(error: PolicyError) -> Failure {

@@ -37,6 +37,17 @@ impl ModelArgs {
     pub fn load(&self) -> Result<(Model, Tokenizer, EngineConfig)> {
         let wrong = |error: ssr_policy::Error| Failure::input(error.to_string());
         let device = device(&self.device)?;
+        match self.precision {
+            Weights::Bf16 if device.is_cpu() => {
+                let problem = "--precision bf16 is for GPUs; on a CPU say f32, q8 or q4";
+                return Err(Failure::input(problem));
+            }
+            Weights::Q8 | Weights::Q4 if !device.is_cpu() => {
+                let problem = "--precision q8 and q4 are for CPUs; on a GPU say f32 or bf16";
+                return Err(Failure::input(problem));
+            }
+            _ => {}
+        }
         let gguf = self.model.is_file();
         let read = if gguf { Model::load_gguf } else { Model::load };
         let mut model = read(&self.model).map_err(wrong)?;

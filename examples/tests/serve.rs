@@ -171,6 +171,68 @@ fn the_chat_endpoint_continues_chooses_and_stops() {
     assert_eq!(answer["usage"]["completion_tokens"], json!(18));
 }
 
+fn chunks(events: &str) -> Vec<Value> {
+    let lines = events.lines().filter_map(|line| line.strip_prefix("data: "));
+    lines.filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+#[test]
+fn what_the_client_gave_is_neither_said_nor_counted_again() {
+    let (_, server) = start(&[]);
+    let mut body = json!({"messages": [{"role": "user", "content": "x"},
+        {"role": "assistant", "content": "So: "}], "continue_final_message": true, "seed": 3,
+        "max_tokens": 40, "stop": ["e"], "include_stop_str_in_output": true, "tools": null,
+        "logprobs": null, "stream": null});
+    let (status, whole) = server.post("/v1/chat/completions", &body);
+    assert_eq!(status, 200, "{whole}");
+    body["stream"] = json!(true);
+    body["stream_options"] = json!({"include_usage": true});
+    let (_, events) = server.ask("POST", "/v1/chat/completions", &body.to_string());
+    let chunks = chunks(&events);
+    let said = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str());
+    assert_eq!(json!(said.collect::<String>()), whole["choices"][0]["message"]["content"]);
+    assert_eq!(chunks.last().unwrap()["usage"], whole["usage"]);
+    assert!(whole["usage"]["completion_tokens"].as_u64().unwrap() <= 40, "{whole}");
+}
+
+#[test]
+fn answers_keep_to_the_language_that_is_asked_for() {
+    let (_, server) = start(&[]);
+    let ask = |field: &str, value: Value| {
+        let mut body = json!({"messages": [{"role": "user", "content": TEXT}], "seed": 3,
+            "max_tokens": 200});
+        body[field] = value;
+        let (status, answer) = server.post("/v1/chat/completions", &body);
+        let text = answer["choices"][0]["message"]["content"].as_str().unwrap_or_default();
+        (status, text.to_owned(), answer.to_string())
+    };
+    let schema = json!({"type": "object", "properties": {"n": {"type": "integer", "minimum": 1,
+        "maximum": 9}}, "required": ["n"], "additionalProperties": false});
+    let format = json!({"type": "json_schema", "json_schema": {"name": "x", "schema": schema}});
+    for (field, value) in [
+        ("response_format", format),
+        ("structured_outputs", json!({"json": schema})),
+        ("structured_outputs", json!({"json": schema.to_string()})),
+    ] {
+        let (status, text, answer) = ask(field, value);
+        assert_eq!(status, 200, "{answer}");
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert!((1..=9).contains(&value["n"].as_i64().unwrap()), "{text}");
+    }
+    let (_, text, _) = ask("structured_outputs", json!({"regex": "a[bc]{3}"}));
+    assert!(text.len() == 4 && text.starts_with('a'), "{text}");
+    let (_, text, _) = ask("structured_outputs", json!({"grammar": "start: \"x\" \"y\""}));
+    assert_eq!(text, "xy");
+    let (status, _, answer) = ask("structured_outputs", json!({"structural_tag": "x"}));
+    assert!(status == 400 && answer.contains("structural_tag"), "{answer}");
+
+    let chat = RemotePolicy::new(server.settings()).unwrap();
+    let grammar = ssr_core::Grammar::Regex("[0-9]{4}".to_owned());
+    let answer = vec![Segment::Grammar { grammar, max_tokens: 20 }];
+    let completion = chat.complete(&[request(answer, 1.0, Seed::new(1))]).unwrap().remove(0);
+    assert!(completion.text().parse::<u32>().is_ok() && completion.text().len() == 4);
+}
+
 #[test]
 fn a_stream_is_the_answer_in_pieces() {
     let (local, server) = start(&[]);
@@ -326,10 +388,9 @@ fn tools_are_described_called_and_their_results_read() {
     });
     let (status, events) = server.ask("POST", chat, &streamed.to_string());
     assert_eq!(status, 200, "{events}");
-    let chunks: Vec<Value> = events
-        .lines()
-        .filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok())
-        .collect();
+    let chunks = chunks(&events);
+    let roles = chunks.iter().filter(|chunk| chunk["choices"][0]["delta"]["role"].is_string());
+    assert_eq!(roles.count(), 1, "{events}");
     let calls = chunks.iter().filter_map(|chunk| {
         let calls = chunk["choices"][0]["delta"]["tool_calls"].as_array()?;
         Some(calls.iter().map(|call| (call["index"].clone(), call["function"].clone())))

@@ -18,7 +18,7 @@ use crate::{files, score};
 ///
 /// One definition serves two executors: *train* builds candle's autograd graph over the variables,
 /// *infer* runs the same operations on a packed snapshot of them with a cache of keys and values.
-/// On the CPU, both give the same log-probabilities to the last bit.
+/// On the CPU and in `f32`, both give the same log-probabilities to the last bit.
 ///
 /// With an adapter ([`Model::with_adapter`]) the weights of the model itself are frozen.
 pub struct Model {
@@ -123,9 +123,8 @@ impl Model {
     pub fn to_device(&self, device: &Device) -> Result<Self> {
         let weights = copy_vars(&self.weights, device)?;
         let adapter = self.adapter.as_ref().map(|adapter| adapter.to_device(device)).transpose()?;
-        let mut model = Self::assemble(self.config.clone(), weights, adapter)?;
-        model.checkpointing = self.checkpointing;
-        Ok(model)
+        let model = Self::assemble(self.config.clone(), weights, adapter)?;
+        Ok(Self { checkpointing: self.checkpointing, ..model })
     }
 
     /// The weights by name, no longer variables; of a model without an adapter.
@@ -190,6 +189,13 @@ impl Model {
         let network = Network::new(&config, &trained)?;
         let _device = Bound(network.head().device().clone());
         Ok(Self { _device, config, weights, adapter, network, checkpointing: false })
+    }
+
+    /// The same weights with another adapter, or none.
+    pub(crate) fn with(self, adapter: Option<Adapter>) -> Result<Self> {
+        let checkpointing = self.checkpointing;
+        let (config, weights, _) = self.into_parts();
+        Ok(Self { checkpointing, ..Self::assemble(config, weights, adapter)? })
     }
 
     /// Takes the model apart: its configuration, its weights and its adapter.

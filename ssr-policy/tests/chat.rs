@@ -171,6 +171,17 @@ fn a_saved_folder_keeps_its_template_and_its_ends() {
     let hello = [Message::user("Hello")];
     assert_eq!(tokenizer.decode(&render(&again, &hello).unwrap().tokens), "Hello");
     assert_eq!(render(&tokenizer, &hello).unwrap(), render(&again, &hello).unwrap());
+
+    // A template of one's own is saved, and so is an end beside other settings.
+    std::fs::write(first.path().join("generation_config.json"), "{\"top_p\": 0.5}").unwrap();
+    let template = ChatTemplate::new("> {{ messages[0].content }}").unwrap();
+    let changed = Tokenizer::load(first.path()).unwrap().with_chat_template(template);
+    changed.save(second.path()).unwrap();
+    let again = Tokenizer::load(second.path()).unwrap();
+    assert_eq!(changed.ends(), again.ends());
+    assert_eq!(again.decode(&render(&again, &hello).unwrap().tokens), "> Hello");
+    let kept = std::fs::read_to_string(second.path().join("generation_config.json")).unwrap();
+    assert!(kept.contains("top_p"), "{kept}");
 }
 
 #[test]
@@ -222,6 +233,17 @@ fn named_templates_are_chosen_by_the_presence_of_tools() {
         tokenizer.decode(&render_with(&tokenizer, &[], &options).unwrap().tokens)
     };
     assert_eq!((text(&[]), text(&["a".into(), "b".into()])), ("plain".into(), "with 2".into()));
+
+    // Given to another tokenizer, both are saved.
+    let template = tokenizer.chat_template().unwrap().clone();
+    let other = tempfile::tempdir().unwrap();
+    tokenizer.clone().with_chat_template(template).save(other.path()).unwrap();
+    let again = Tokenizer::load(other.path()).unwrap();
+    for tools in [&[][..], &["a".into()]] {
+        let options = RenderOptions { tools, ..RenderOptions::default() };
+        let of = |tokenizer| render_with(tokenizer, &[], &options).unwrap();
+        assert_eq!(of(&tokenizer), of(&again));
+    }
 }
 
 #[test]

@@ -198,9 +198,50 @@ fn weights_that_the_configuration_has_no_place_for_are_refused() {
 fn the_spare_tensors_of_old_checkpoints_are_ignored() {
     let dir = tempfile::tempdir().unwrap();
     let untied = ModelConfig { tie_word_embeddings: false, ..config() };
-    Model::new(untied, Seed::new(5)).unwrap().save(dir.path()).unwrap();
-    std::fs::write(dir.path().join("config.json"), serde_json::to_vec(&config()).unwrap()).unwrap();
+    let model = Model::new(untied, Seed::new(5)).unwrap();
+    let var = |name: &str| &model.vars().iter().find(|(found, _)| found == name).unwrap().1;
+    let save = || {
+        model.save(dir.path()).unwrap();
+        let tied = serde_json::to_vec(&config()).unwrap();
+        std::fs::write(dir.path().join("config.json"), tied).unwrap();
+    };
+    save();
+    let error = Model::load(dir.path()).unwrap_err().to_string();
+    assert!(error.contains("lm_head.weight is not model.embed_tokens.weight"), "{error}");
+    var("lm_head.weight").set(&var("model.embed_tokens.weight").as_detached_tensor()).unwrap();
+    save();
     assert!(Model::load(dir.path()).unwrap().config().tie_word_embeddings);
+}
+
+#[test]
+fn a_save_that_fails_leaves_what_was_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = Model::new(config(), Seed::new(5)).unwrap();
+    let shards = SaveOptions { max_shard_bytes: Some(1 << 14), ..SaveOptions::default() };
+    model.save_with(dir.path(), &shards).unwrap();
+    let (files, expected) = (names(dir.path()), values(&model));
+    let (_, last) = model.vars().last().unwrap();
+    last.set(&(last.as_detached_tensor() * 1e6).unwrap()).unwrap();
+    let half = SaveOptions { dtype: WeightType::F16, ..shards };
+    let error = model.save_with(dir.path(), &half).unwrap_err().to_string();
+    assert!(error.contains("too large for f16"), "{error}");
+    assert_eq!(names(dir.path()), files);
+    assert_eq!(values(&Model::load(dir.path()).unwrap()), expected);
+}
+
+#[test]
+fn threads_may_save_to_one_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let models = [5, 6].map(|seed| Model::new(config(), Seed::new(seed)).unwrap());
+    for _ in 0..8 {
+        std::thread::scope(|scope| {
+            for model in &models {
+                scope.spawn(|| model.save(dir.path()).unwrap());
+            }
+        });
+        let found = values(&Model::load(dir.path()).unwrap());
+        assert!(models.iter().any(|model| values(model) == found));
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod cuda;
 mod process;
 mod python;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use process::{Cargo, target, workspace};
@@ -17,8 +18,8 @@ cargo xtask COMMAND
   self-play [OPTIONS]   run self-play on a real package (cargo xtask self-play --help)
   mutate [OPTIONS]      write bugs for a package, validated in the sandbox or as mere patches
   validate-bug DIR      put a bug artifact through the seven checks and explain the verdict
-  generate DIR          talk with a model from a folder in Hugging Face's layout
-  serve DIR             put one behind OpenAI's protocol, with token ids and log-probabilities
+  generate MODEL        talk with a model: a folder in Hugging Face's layout, or a GGUF file
+  serve MODEL           put one behind OpenAI's protocol, with token ids and log-probabilities
   run-tests [OPTIONS]   run a package's tests in the sandbox, and compare with native CPython
   guest [OPTIONS]       make the Python guest of the sandbox, or check the one that is there
                         (--python 3.11 compiles the one for older repositories)
@@ -91,7 +92,9 @@ fn bench_mutate(args: &[&str]) -> Result<ExitCode, String> {
 
 /// Needs the policy alone, and PyTorch and llama.cpp to compare with.
 fn bench_policy(args: &[&str]) -> Result<ExitCode, String> {
-    let python = python::engines()?;
+    // Neither of these compares with anything.
+    let alone = args.iter().any(|arg| matches!(*arg, "--help" | "-h" | "--verify"));
+    let python = if alone { PathBuf::from("python3") } else { python::engines()? };
     let cuda = args.windows(2).any(|pair| pair == ["--device", "cuda"]);
     let manifest = workspace().join("Cargo.toml");
     Cargo::new(["run", "--package", "ssr-policy", "--example", "bench-policy"])

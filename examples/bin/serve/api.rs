@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use ssr_core::{Message, Segment, Speaker};
+use ssr_core::{Grammar, Message, Segment, Speaker};
 use ssr_policy::ToolFormat;
 
 use crate::refuse::Refusal;
@@ -24,15 +24,27 @@ pub struct Common {
     pub n: Option<usize>,
     #[serde(default)]
     pub stop: Stop,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub include_stop_str_in_output: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub return_token_ids: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub stream: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub stream_options: StreamOptions,
+    /// OpenAI's form.
+    pub response_format: Option<ResponseFormat>,
+    /// vLLM's form.
     pub structured_outputs: Option<StructuredOutputs>,
+}
+
+/// Clients send null for what they leave out.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -46,13 +58,34 @@ pub enum Stop {
 
 #[derive(Debug, Default, Deserialize)]
 pub struct StreamOptions {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub include_usage: bool,
 }
 
 #[derive(Debug, Deserialize)]
-pub struct StructuredOutputs {
-    pub choice: Option<Vec<String>>,
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ResponseFormat {
+    Text,
+    JsonObject,
+    JsonSchema { json_schema: NamedSchema },
+}
+
+#[derive(Debug, Deserialize)]
+pub struct NamedSchema {
+    pub schema: Value,
+}
+
+/// One language of answers. What is not known is refused: an answer that does not keep to it would
+/// be wrong.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StructuredOutputs {
+    Choice(Vec<String>),
+    /// A schema, or its text.
+    Json(Value),
+    Regex(String),
+    /// In the notation of Lark.
+    Grammar(String),
 }
 
 /// `/v1/completions`.
@@ -63,7 +96,7 @@ pub struct Completions {
     pub logprobs: Option<u32>,
     /// Any number tells those of the prompt's tokens.
     pub prompt_logprobs: Option<u32>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub echo: bool,
     #[serde(flatten)]
     pub common: Common,
@@ -82,10 +115,10 @@ pub enum Prompt {
 #[derive(Debug, Deserialize)]
 pub struct Chat {
     pub messages: Vec<ChatMessage>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub logprobs: bool,
     /// The last message is the beginning of the answer.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub continue_final_message: bool,
     /// The functions that the model may call.
     pub tools: Option<Vec<OfferedTool>>,
@@ -188,12 +221,22 @@ impl Common {
 
     /// The part of the answer that the model writes.
     pub fn segment(&self, max_tokens: usize) -> Segment {
-        match self.structured_outputs.as_ref().and_then(|outputs| outputs.choice.clone()) {
-            Some(texts) => Segment::Choice(texts),
-            None => Segment::Free {
-                max_tokens: self.max_completion_tokens.or(self.max_tokens).unwrap_or(max_tokens),
-                stop: self.stop(),
-            },
-        }
+        let max_tokens = self.max_completion_tokens.or(self.max_tokens).unwrap_or(max_tokens);
+        let schema = |schema: &Value| match schema {
+            Value::String(text) => Grammar::JsonSchema(text.clone()),
+            schema => Grammar::JsonSchema(schema.to_string()),
+        };
+        let grammar = match (&self.structured_outputs, &self.response_format) {
+            (Some(StructuredOutputs::Choice(texts)), _) => return Segment::Choice(texts.clone()),
+            (Some(StructuredOutputs::Json(value)), _) => schema(value),
+            (Some(StructuredOutputs::Regex(regex)), _) => Grammar::Regex(regex.clone()),
+            (Some(StructuredOutputs::Grammar(lark)), _) => Grammar::Lark(lark.clone()),
+            (None, Some(ResponseFormat::JsonSchema { json_schema })) => schema(&json_schema.schema),
+            (None, Some(ResponseFormat::JsonObject)) => schema(&any_object()),
+            (None, Some(ResponseFormat::Text) | None) => {
+                return Segment::Free { max_tokens, stop: self.stop() };
+            }
+        };
+        Segment::Grammar { grammar, max_tokens }
     }
 }

@@ -11,9 +11,9 @@ use ssr_core::{Completion, Message, Request, Segment, Speaker};
 use crate::api::Chat;
 use crate::refuse::Refusal;
 use crate::sampling::Plan;
-use crate::stream::{self, Chunks, entry};
+use crate::stream::{self, Chunks, entry, stop_to_tell};
 use crate::tools::Tools;
-use crate::work::{Job, Server, reason, usage};
+use crate::work::{Given, Job, Server, reason, usage};
 
 pub async fn answer(
     State(server): State<Arc<Server>>,
@@ -22,20 +22,21 @@ pub async fn answer(
     let asked: Chat =
         serde_json::from_slice(&body?).map_err(|error| Refusal::wrong(error.to_string()))?;
     let plan = Plan::read(&server, &asked.common)?;
-    let tools = Tools::read(&server, &asked)?;
-    let format = server.tool_format();
+    let mut tools = Tools::read(&server, &asked)?;
+    let format = server.tool_format(false);
     let messages = asked.messages.into_iter().map(|message| message.read(format));
     let mut messages = messages.collect::<Result<Vec<Message>, Refusal>>()?;
     let mut answer = Vec::new();
-    let mut given = 0;
+    let mut given = Given::default();
     if asked.continue_final_message {
         let last = messages.pop().filter(|last| last.speaker == Speaker::Assistant);
         let last = last.ok_or_else(|| Refusal::wrong("the last message is not the assistant's"))?;
         let tokens = server.policy.tokenizer().encode(&last.text);
-        given = tokens.map_err(|error| Refusal::wrong(error.to_string()))?.len();
+        let tokens = tokens.map_err(|error| Refusal::wrong(error.to_string()))?.len();
+        given = Given { tokens, bytes: last.text.len() };
         answer.push(Segment::Forced(last.text));
     }
-    let prompt = tools.as_ref().map(|tools| tools.prompt(&server, &messages)).transpose()?;
+    let prompt = tools.as_mut().map(|tools| tools.prompt(&server, &messages)).transpose()?;
     answer.push(match &tools {
         Some(tools) => tools.segment(&asked.common),
         None => asked.common.segment(usize::MAX),
@@ -53,7 +54,7 @@ pub async fn answer(
         let head = stream::head("chatcmpl", "chat.completion.chunk", &server);
         let prompt_tokens = match &prompt {
             Some(prompt) => prompt.len() as u64,
-            None => stream::prompt_tokens(&server, &messages)?,
+            None => stream::prompt_tokens(&server, &messages)? + given.tokens as u64,
         };
         let chunks = Chunks {
             head,
@@ -62,6 +63,8 @@ pub async fn answer(
             ids: asked.common.return_token_ids,
             usage: asked.common.stream_options.include_usage.then_some(prompt_tokens),
             tools,
+            given: given.tokens as u64,
+            stop: stop_to_tell(&asked.common),
         };
         return stream::respond(server, jobs, chunks);
     }
@@ -69,7 +72,7 @@ pub async fn answer(
     let answers = Server::finish(server.start(jobs)?, count).await?;
     let stop = asked.common.stop();
     let choices = answers.iter().enumerate().map(|(index, answer)| {
-        let (mut text, ended) = server.text(given, answer, &stop);
+        let (mut text, ended) = server.text(given.tokens, answer, &stop);
         if asked.common.include_stop_str_in_output {
             text.extend(ended.iter().map(String::as_str));
         }
@@ -85,18 +88,19 @@ pub async fn answer(
             "logprobs": null,
         });
         if asked.logprobs {
-            choice["logprobs"] = json!({"content": entries(&server, given, answer)});
+            choice["logprobs"] = json!({"content": entries(&server, given.tokens, answer)});
         }
         if let (true, Some(trace)) = (asked.common.return_token_ids, &answer.trace) {
-            choice["token_ids"] = json!(trace.ids.get(given..).unwrap_or_default());
+            choice["token_ids"] = json!(trace.ids.get(given.tokens..).unwrap_or_default());
         }
         choice
     });
     let choices: Vec<Value> = choices.collect();
-    let prompt_tokens = answers.first().map_or(0, |answer| answer.prompt.len() as u64);
+    let given = given.tokens as u64;
+    let prompt_tokens = answers.first().map_or(0, |answer| answer.prompt.len() as u64) + given;
     let mut body = stream::head("chatcmpl", "chat.completion", &server);
     body["choices"] = Value::Array(choices);
-    body["usage"] = usage(prompt_tokens, &answers);
+    body["usage"] = usage(prompt_tokens, given, &answers);
     if asked.common.return_token_ids {
         body["prompt_token_ids"] = json!(answers.first().map(|answer| &answer.prompt));
     }

@@ -11,8 +11,8 @@ use ssr_core::{Completion, Request};
 use crate::api::{Completions, Prompt};
 use crate::refuse::Refusal;
 use crate::sampling::Plan;
-use crate::stream::{self, Chunks};
-use crate::work::{Job, Server, reason, usage};
+use crate::stream::{self, Chunks, stop_to_tell};
+use crate::work::{Given, Job, Server, reason, usage};
 
 /// The most prompts of a request.
 const MOST_PROMPTS: usize = 1024;
@@ -38,7 +38,7 @@ pub async fn answer(
                 sampling: plan.sampling,
                 seed,
             };
-            jobs.push(Job { prompt: Some(prompt.clone()), request, given: 0 });
+            jobs.push(Job { prompt: Some(prompt.clone()), request, given: Given::default() });
         }
     }
     let prompt_tokens = prompts.iter().map(|prompt| prompt.len() as u64).sum();
@@ -51,12 +51,18 @@ pub async fn answer(
             ids: asked.common.return_token_ids,
             usage: asked.common.stream_options.include_usage.then_some(prompt_tokens),
             tools: None,
+            given: 0,
+            stop: stop_to_tell(&asked.common),
         };
         return stream::respond(server, jobs, chunks);
     }
+    let count = jobs.len();
+    let events = server.start(jobs)?;
     let scores = match asked.prompt_logprobs {
         None => Vec::new(),
         Some(_) => {
+            // One request at a time: a prompt's logits are large.
+            let _turn = server.scoring.acquire().await;
             let (server, prompts) = (Arc::clone(&server), prompts.clone());
             let score = move || prompts.iter().map(|prompt| server.score(prompt)).collect();
             let scores = tokio::task::spawn_blocking(score).await;
@@ -65,8 +71,7 @@ pub async fn answer(
                 .and_then(|scores: Result<Vec<Value>, Refusal>| scores)?
         }
     };
-    let count = jobs.len();
-    let answers = Server::finish(server.start(jobs)?, count).await?;
+    let answers = Server::finish(events, count).await?;
     let n = plan.seeds.len();
     let choices: Vec<Value> = answers
         .iter()
@@ -84,7 +89,7 @@ pub async fn answer(
         .collect();
     let mut body = head;
     body["choices"] = Value::Array(choices);
-    body["usage"] = usage(prompt_tokens, &answers);
+    body["usage"] = usage(prompt_tokens, 0, &answers);
     Ok(Json(body).into_response())
 }
 

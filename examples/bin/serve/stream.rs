@@ -13,6 +13,7 @@ use ssr_core::{Completion, Message};
 use ssr_policy::Delta;
 use tokio::sync::mpsc::Receiver;
 
+use crate::api::Common;
 use crate::refuse::Refusal;
 use crate::tools::Tools;
 use crate::work::{Event, Job, Server, reason, usage};
@@ -27,6 +28,15 @@ pub struct Chunks {
     pub usage: Option<u64>,
     /// Text that may call tools is told when it is whole.
     pub tools: Option<Tools>,
+    /// Tokens at the start of every answer that are the client's.
+    pub given: u64,
+    /// The stop texts, where the one that ends an answer is told.
+    pub stop: Vec<String>,
+}
+
+/// The stop texts of a request that wants to read them.
+pub fn stop_to_tell(common: &Common) -> Vec<String> {
+    if common.include_stop_str_in_output { common.stop() } else { Vec::new() }
 }
 
 /// The fields at the start of every response.
@@ -103,6 +113,10 @@ impl Writer {
                         self.ready.push_back(self.chunks.chunk(index, delta).to_string());
                         finish = if called { "tool_calls" } else { finish };
                     }
+                    let ended = self.server.text(0, &answer, &self.chunks.stop).1;
+                    if let (Some(ended), None) = (ended, &self.chunks.tools) {
+                        self.ready.push_back(self.chunks.text(index, &ended).to_string());
+                    }
                     let mut chunk = self.chunks.chunk(index, json!({}));
                     chunk["choices"][0]["finish_reason"] = json!(finish);
                     self.ready.push_back(chunk.to_string());
@@ -116,7 +130,7 @@ impl Writer {
                     if let Some(prompt) = self.chunks.usage {
                         let mut chunk = self.chunks.head.clone();
                         chunk["choices"] = json!([]);
-                        chunk["usage"] = usage(prompt, &self.answers);
+                        chunk["usage"] = usage(prompt, self.chunks.given, &self.answers);
                         self.ready.push_back(chunk.to_string());
                     }
                     self.ready.push_back("[DONE]".to_owned());
@@ -137,17 +151,22 @@ impl Chunks {
         chunk
     }
 
+    fn text(&self, index: usize, text: &str) -> Value {
+        let mut chunk = self.chunk(index, json!({ "content": text }));
+        if !self.chat {
+            chunk["choices"][0]["text"] = json!(text);
+        }
+        chunk
+    }
+
     fn tells_deltas(&self) -> bool {
         self.tools.is_none() || self.logprobs || self.ids
     }
 
     fn delta(&self, server: &Server, index: usize, delta: &Delta) -> Value {
         let text = if self.tools.is_some() { "" } else { &delta.text };
-        let mut chunk = self.chunk(index, json!({ "content": text }));
+        let mut chunk = self.text(index, text);
         let choice = &mut chunk["choices"][0];
-        if !self.chat {
-            choice["text"] = json!(delta.text);
-        }
         if self.logprobs {
             let entry = entry(server, delta.id, delta.model_logprob);
             choice["logprobs"] = if self.chat {

@@ -13,15 +13,19 @@ use crate::api::{Called, Chat, Common};
 use crate::refuse::Refusal;
 use crate::work::Server;
 
+/// Tokens at the end of a prompt that may begin the reasoning.
+const THINK: usize = 16;
 /// Tokens of a call that has to be made.
 const CALL: usize = 4096;
 
-/// The form in which a model calls tools.
-pub fn format(architecture: Architecture) -> &'static dyn ToolFormat {
-    match architecture {
-        Architecture::Cwm => &CwmFormat { opened: false },
-        Architecture::Llama => &LlamaFormat,
-        _ => &HermesFormat { opened: false },
+/// The form in which a model calls tools; `opened` where the prompt has begun its reasoning.
+pub fn format(architecture: Architecture, opened: bool) -> &'static dyn ToolFormat {
+    match (architecture, opened) {
+        (Architecture::Cwm, false) => &CwmFormat { opened: false },
+        (Architecture::Cwm, true) => &CwmFormat { opened: true },
+        (Architecture::Llama, _) => &LlamaFormat,
+        (_, false) => &HermesFormat { opened: false },
+        (_, true) => &HermesFormat { opened: true },
     }
 }
 
@@ -72,12 +76,20 @@ impl Tools {
                 "tools need a new message: leave out continue_final_message",
             ));
         }
-        Ok(Some(Self { format: server.tool_format(), tools, required }))
+        Ok(Some(Self { format: server.tool_format(false), tools, required }))
     }
 
     /// The prompt's tokens: the chat template tells of the tools or, where it does not look at
     /// them, the system's message.
-    pub fn prompt(&self, server: &Server, messages: &[Message]) -> Result<Vec<u32>, Refusal> {
+    pub fn prompt(&mut self, server: &Server, messages: &[Message]) -> Result<Vec<u32>, Refusal> {
+        let prompt = self.rendered(server, messages)?;
+        let end = &prompt[prompt.len().saturating_sub(THINK)..];
+        let opened = server.policy.tokenizer().decode(end).trim_end().ends_with("<think>");
+        self.format = server.tool_format(opened);
+        Ok(prompt)
+    }
+
+    fn rendered(&self, server: &Server, messages: &[Message]) -> Result<Vec<u32>, Refusal> {
         let wrong = |error: ssr_policy::Error| Refusal::wrong(error.to_string());
         let tokenizer = server.policy.tokenizer();
         let schemas: Vec<Value> = self.tools.iter().map(Tool::schema).collect();
@@ -132,8 +144,14 @@ impl Tools {
     /// The same as one piece of a stream, in which calls are numbered.
     pub fn delta(&self, text: &str) -> (Value, bool) {
         let (mut message, called) = self.message(text);
-        let calls = message["tool_calls"].as_array_mut().into_iter().flatten();
-        calls.enumerate().for_each(|(index, call)| call["index"] = json!(index));
+        // The first piece has told it, and clients put strings together.
+        message.as_object_mut().map(|message| message.remove("role"));
+        let calls = message.get_mut("tool_calls").and_then(Value::as_array_mut);
+        calls
+            .into_iter()
+            .flatten()
+            .enumerate()
+            .for_each(|(index, call)| call["index"] = json!(index));
         (message, called)
     }
 }

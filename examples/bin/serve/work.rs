@@ -23,6 +23,15 @@ pub struct Server {
     max_answers: usize,
     /// Whether prompts are scored with the very weights that answer.
     scores: bool,
+    /// The turn to score prompts.
+    pub scoring: Semaphore,
+}
+
+/// The start of an answer that the client gave itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Given {
+    pub tokens: usize,
+    pub bytes: usize,
 }
 
 /// One answer to be written.
@@ -30,8 +39,7 @@ pub struct Job {
     /// The prompt, where it is not the messages of the request.
     pub prompt: Option<Vec<u32>>,
     pub request: Request,
-    /// Tokens at the start of the answer that the client gave itself.
-    pub given: usize,
+    pub given: Given,
 }
 
 /// What happens to the job of an index.
@@ -46,12 +54,12 @@ impl Server {
         let started = now.map_or(0, |now| now.as_secs());
         let max_answers = max_answers.clamp(1, Semaphore::MAX_PERMITS);
         let places = Arc::new(Semaphore::new(max_answers));
-        Self { policy, name, started, places, max_answers, scores }
+        Self { policy, name, started, places, max_answers, scores, scoring: Semaphore::new(1) }
     }
 
     /// How the model calls tools.
-    pub fn tool_format(&self) -> &'static dyn ToolFormat {
-        tools::format(self.policy.with_model(|model| model.config().architecture))
+    pub fn tool_format(&self, opened: bool) -> &'static dyn ToolFormat {
+        tools::format(self.policy.with_model(|model| model.config().architecture), opened)
     }
 
     pub fn in_flight(&self) -> usize {
@@ -88,7 +96,15 @@ impl Server {
         let done = match stream {
             Err(error) => Err(error),
             Ok(mut stream) => {
-                for delta in stream.by_ref().skip(job.given) {
+                let Given { tokens, bytes: mut given } = job.given;
+                for (position, mut delta) in stream.by_ref().enumerate() {
+                    // The text of several tokens may come with the last of them.
+                    let known = given.min(delta.text.len());
+                    delta.text.drain(..known);
+                    given -= known;
+                    if position < tokens {
+                        continue;
+                    }
                     if events.blocking_send(Event::Delta(index, delta)).is_err() {
                         // Nobody listens: dropping the stream ends the answer.
                         return;
@@ -166,12 +182,14 @@ pub fn reason(finish: FinishReason) -> &'static str {
     }
 }
 
-pub fn usage(prompt_tokens: u64, answers: &[Completion]) -> Value {
+/// `given` tokens of every answer are the client's and count for the prompt.
+pub fn usage(prompt_tokens: u64, given: u64, answers: &[Completion]) -> Value {
     let mut all = Usage::default();
     answers.iter().for_each(|answer| all += answer.usage);
+    let written = all.completion_tokens.saturating_sub(given * answers.len() as u64);
     json!({
         "prompt_tokens": prompt_tokens,
-        "completion_tokens": all.completion_tokens,
-        "total_tokens": prompt_tokens + all.completion_tokens,
+        "completion_tokens": written,
+        "total_tokens": prompt_tokens + written,
     })
 }

@@ -9,6 +9,8 @@ pub struct Engines {
     pub shape: Shape,
     pub batches: Vec<usize>,
     pub rounds: usize,
+    /// Kinds of cases; empty for all.
+    pub only: Vec<String>,
     /// Bytes a second.
     pub bandwidth: Option<f64>,
     pub ours: Worker,
@@ -52,6 +54,9 @@ impl Engines {
             tokens: (8 * steps) as f64,
             rows: None,
         });
+        if !self.only.is_empty() {
+            cases.retain(|case| self.only.iter().any(|kind| case.question.starts_with(kind)));
+        }
         let mut rows = Vec::new();
         for case in &cases {
             let new = self.measure(case)?;

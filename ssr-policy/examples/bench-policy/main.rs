@@ -29,9 +29,11 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const HELP: &str = "\
 bench-policy [--shape 5m|0.5b]… [--device cpu|cuda] [--batch N]… [--rounds N]
-             [--python PROGRAM] [--without torch|llama.cpp]… [--work DIR] [--json]
+             [--python PROGRAM] [--without torch|llama.cpp]… [--only CASE]
+             [--work DIR] [--json]
 bench-policy --verify   compares the first CUDA device with the CPU
 
+  --only     prefill, decode or shared alone; may be repeated
   --python   an interpreter with torch, transformers and, on the CPU, xllamacpp
 ";
 
@@ -43,18 +45,20 @@ struct Args {
     rounds: usize,
     python: PathBuf,
     without: Vec<String>,
+    only: Vec<String>,
     work: PathBuf,
     json: bool,
 }
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    let given = |name: &str| args.iter().any(|arg| arg == name);
     let done = match args.first().map(String::as_str) {
         Some("--worker") => ours::serve(&args[1..]),
-        Some("--verify") => Device::new_cuda(0)
+        _ if given("--verify") => Device::new_cuda(0)
             .map_err(|error| format!("no CUDA device: {error}").into())
             .and_then(|device| verify::verify(&device)),
-        Some("--help" | "-h") => {
+        _ if given("--help") || given("-h") => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
         }
@@ -77,6 +81,7 @@ fn parse(args: Vec<String>) -> Result<Args> {
         rounds: 3,
         python: PathBuf::from("python3"),
         without: Vec::new(),
+        only: Vec::new(),
         work: std::env::temp_dir().join("ssr-bench-policy"),
         json: false,
     };
@@ -94,6 +99,7 @@ fn parse(args: Vec<String>) -> Result<Args> {
             "--rounds" => parsed.rounds = value.parse()?,
             "--python" => parsed.python = PathBuf::from(value),
             "--without" => parsed.without.push(value),
+            "--only" => parsed.only.push(value),
             "--work" => parsed.work = PathBuf::from(value),
             _ => return Err(format!("there is no option {flag}\n\n{HELP}").into()),
         }
@@ -142,6 +148,7 @@ fn of_shape(args: &Args, shape: Shape) -> Result<Vec<Row>> {
         shape,
         batches: args.batches.clone(),
         rounds: args.rounds.max(1),
+        only: args.only.clone(),
         bandwidth: if args.device == "cpu" { Some(bandwidth::read()) } else { None },
         ours: ours("f32")?,
         small: ours(if args.device == "cpu" { "q8" } else { "bf16" })?,
@@ -157,8 +164,8 @@ fn of_shape(args: &Args, shape: Shape) -> Result<Vec<Row>> {
 
 /// Writes the random model as the peers read it, unless it is there from an earlier run.
 fn prepare(shape: Shape, dir: &Path, llama: bool) -> Result<()> {
-    let done = dir.join("done");
-    if done.exists() {
+    let (done, with_gguf) = (dir.join("done"), dir.join("done-with-gguf"));
+    if with_gguf.exists() || (done.exists() && !llama) {
         return Ok(());
     }
     let model = Model::new(shape.config(), Seed::new(0))?;
@@ -169,7 +176,7 @@ fn prepare(shape: Shape, dir: &Path, llama: bool) -> Result<()> {
             gguf::write(&model, &vocabulary, kind, &dir.join(name))?;
         }
     }
-    std::fs::write(done, "")?;
+    std::fs::write(if llama { with_gguf } else { done }, "")?;
     Ok(())
 }
 

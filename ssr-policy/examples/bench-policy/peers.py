@@ -94,12 +94,13 @@ class Llama:
         return timings["prompt_ms"] / 1000 * tokens / timings["prompt_n"]
 
     def decode(self, rows, tokens, steps, number):
-        # Long enough that all slots decode together for most of the time: the slowest slot's time
-        # for its last tokens is the batch's.
+        # With the prompts known already, all slots decode together for most of the time: the slowest
+        # slot's time is the batch's.
         prompts = [prompt(tokens, number + row) for row in range(rows)]
         self.answers(prompts, 1)
         timings = self.answers(prompts, steps + 1)
-        return max(t["predicted_per_token_ms"] for t in timings) / 1000 * steps
+        # The server's clock for an answer starts at its first token, which is no step.
+        return max(t["predicted_ms"] for t in timings) / 1000
 
     def shared(self, rows, tokens, steps, number):
         start = time.perf_counter()

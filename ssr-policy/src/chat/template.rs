@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use minijinja::syntax::SyntaxConfig;
@@ -42,6 +43,7 @@ pub struct ChatTemplate {
     environment: Environment<'static>,
     tokens: BTreeMap<String, String>,
     has_tool_template: bool,
+    source: Arc<str>,
 }
 
 /// What a [`ChatTemplate`] is rendered with, in the JSON form of the OpenAI API.
@@ -80,22 +82,38 @@ impl ChatTemplate {
     /// Several named templates, of which `default` is used, or `tool_use` where there are tools.
     pub(crate) fn named<'s>(sources: impl IntoIterator<Item = (&'s str, &'s str)>) -> Result<Self> {
         let mut environment = environment(seconds_now())?;
-        let (mut has_default, mut has_tool_template) = (false, false);
+        let (mut default, mut with_tools) = (None, None);
         for (name, source) in sources {
             if source.len() > MAX_SOURCE {
                 let problem = format!("{} bytes, more than {MAX_SOURCE}", source.len());
                 return Err(Error::Template { problem });
             }
-            has_default |= name == DEFAULT;
-            has_tool_template |= name == WITH_TOOLS;
+            match name {
+                DEFAULT => default = Some(source),
+                WITH_TOOLS => with_tools = Some(source),
+                _ => {}
+            }
             environment
                 .add_template_owned(name.to_owned(), without_generation_tags(source))
                 .map_err(template_error)?;
         }
-        if !has_default {
+        let Some(default) = default else {
             return Err(Error::Template { problem: "none is named \"default\"".into() });
-        }
-        Ok(Self { environment, tokens: BTreeMap::new(), has_tool_template })
+        };
+        // Empty texts keep the ends of the templates from being trimmed.
+        let source = match with_tools {
+            None => default.to_owned(),
+            Some(tools) => format!(
+                "{{% if tools %}}{{{{ '' }}}}{tools}{{{{ '' }}}}{{% else %}}{{{{ '' }}}}{default}{{{{ '' }}}}{{% endif %}}"
+            ),
+        };
+        let has_tool_template = with_tools.is_some();
+        Ok(Self { environment, tokens: BTreeMap::new(), has_tool_template, source: source.into() })
+    }
+
+    /// The source, of several templates in one.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
     }
 
     /// Defines a variable like `bos_token`.

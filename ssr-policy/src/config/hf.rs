@@ -42,8 +42,9 @@ pub(super) struct HfConfig {
     mlp_bias: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     use_sliding_window: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sliding_window: Option<usize>,
+    /// In Qwen, nothing and null differ.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    sliding_window: Option<Option<usize>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_window_layers: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,6 +84,12 @@ struct HfRope {
     full_attention: Option<Value>,
     #[serde(skip_serializing)]
     sliding_attention: Option<Value>,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<Option<usize>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// Token ids, of which there may be none, one or several.
@@ -156,7 +163,10 @@ impl TryFrom<HfConfig> for ModelConfig {
             intermediate_size: file.intermediate_size,
             num_hidden_layers: file.num_hidden_layers,
             num_attention_heads: file.num_attention_heads,
-            num_key_value_heads: file.num_key_value_heads.unwrap_or(file.num_attention_heads),
+            num_key_value_heads: file.num_key_value_heads.unwrap_or(match architecture {
+                Architecture::Cwm => 8,
+                _ => file.num_attention_heads,
+            }),
             head_dim: file.head_dim(architecture)?,
             max_position_embeddings: file.max_position_embeddings.unwrap_or(positions),
             rope_theta,
@@ -267,9 +277,9 @@ impl HfConfig {
             Architecture::Llama => None,
             Architecture::Qwen2 | Architecture::Qwen3 => {
                 let used = self.use_sliding_window.unwrap_or(false);
-                used.then(|| self.sliding_window.unwrap_or(4096))
+                if used { self.sliding_window.unwrap_or(Some(4096)) } else { None }
             }
-            Architecture::Cwm => Some(self.sliding_window.unwrap_or(8192)),
+            Architecture::Cwm => Some(self.sliding_window.flatten().unwrap_or(8192)),
         }
     }
 
@@ -436,7 +446,7 @@ impl From<ModelConfig> for HfConfig {
             attention_bias: free_attention_bias.then_some(config.attention_bias),
             mlp_bias: free_mlp_bias.then_some(config.mlp_bias),
             use_sliding_window: qwen.then_some(windowed),
-            sliding_window: config.sliding_window,
+            sliding_window: config.sliding_window.map(Some),
             max_window_layers: qwen.then_some(if windowed {
                 full
             } else {

@@ -127,7 +127,8 @@ pub struct ModelConfig {
     pub layer_types: Vec<LayerType>,
     /// The token that starts a sequence.
     pub bos_token_id: Option<u32>,
-    /// The tokens that end an answer.
+    /// The tokens that end an answer, as the files of the model say. Generation ends at those of the
+    /// tokenizer ([`Tokenizer::ends`](crate::Tokenizer::ends)), which reads the same files.
     pub eos_token_ids: Vec<u32>,
     /// The type of the weights in the checkpoint that this configuration describes.
     pub dtype: WeightType,
@@ -202,12 +203,7 @@ impl ModelConfig {
     /// # Errors
     /// When the file cannot be read, is not such a JSON object, or fails [`Self::validate`].
     pub fn load(path: &Path) -> Result<Self> {
-        let size = std::fs::metadata(path).map_err(Error::io(path))?.len();
-        if size > MAX_CONFIG_BYTES {
-            let problem = format!("{size} bytes, which is too large for a model configuration");
-            return Err(Error::file(path, problem));
-        }
-        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        let bytes = crate::files::read_at_most(path, MAX_CONFIG_BYTES)?;
         let file: hf::HfConfig = serde_json::from_slice(&bytes)
             .map_err(|e| Error::file(path, format!("not a model configuration: {e}")))?;
         Self::try_from(file)

@@ -137,6 +137,10 @@ fn defaults_are_those_of_the_architecture() {
     windowed["max_window_layers"] = json!(20);
     let windowed = read(windowed).unwrap();
     assert_eq!((windowed.window(19), windowed.window(20)), (None, Some(32768)));
+    let mut unlimited = published("Qwen2.5-Coder-0.5B-Instruct");
+    unlimited["use_sliding_window"] = json!(true);
+    unlimited["sliding_window"] = json!(null);
+    assert_eq!(read(unlimited).unwrap().window(23), None);
     let mut cwm = published("cwm");
     for field in ["rope_parameters", "eos_token_id", "head_dim", "sliding_window"] {
         cwm.as_object_mut().unwrap().remove(field);

@@ -19,6 +19,7 @@ use serde::Deserialize;
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
+use crate::ops::with_slice;
 
 pub(crate) const CONFIG: &str = "config.json";
 pub(crate) const GENERATION_CONFIG: &str = "generation_config.json";
@@ -38,14 +39,28 @@ pub(crate) fn load_vars(config: &ModelConfig, dir: &Path) -> Result<Vec<(String,
     let wanted = config.tensors();
     let files = shards::locate(dir, &wanted, config.tie_word_embeddings)?;
     let mut vars: Vec<Option<Var>> = vec![None; wanted.len()];
+    let mut head = None;
     for (path, indices) in files {
         let mut file = TensorFile::open(&path)?;
         file.refuse_others(&wanted, config.tie_word_embeddings)?;
+        if config.tie_word_embeddings && file.names().any(|name| name == HEAD) {
+            head = Some(file.read(HEAD, &[config.vocab_size, config.hidden_size])?);
+        }
         for index in indices {
             let (name, shape) = &wanted[index];
             let values = file.read(name, shape)?;
             vars[index] = Some(Var::from_vec(values, shape.as_slice(), &Device::Cpu)?);
         }
+    }
+    let embedding = wanted.iter().position(|(name, _)| name == EMBEDDING);
+    if let (Some(head), Some(Some(var))) = (head, embedding.map(|index| &vars[index]))
+        && with_slice(&var.as_detached_tensor(), |values| Ok(values != head))?
+    {
+        let problem = format!(
+            "{HEAD} is not {EMBEDDING}, although config.json ties them; set tie_word_embeddings to \
+             false, or remove it"
+        );
+        return Err(Error::file(dir, problem));
     }
     let named = wanted.into_iter().zip(vars).map(|((name, _), var)| match var {
         Some(var) => Ok((name, var)),
@@ -58,19 +73,28 @@ fn missing(tensor: &str) -> String {
     format!("the tensor {tensor} is missing; is this another model?")
 }
 
+const EMBEDDING: &str = "model.embed_tokens.weight";
+const HEAD: &str = "lm_head.weight";
+
 /// What checkpoints hold besides the weights: a copy of a tied head, and buffers of old versions of
 /// transformers that are computed from the configuration.
 fn is_spare(tensor: &str, tied: bool) -> bool {
-    tied && tensor == "lm_head.weight" || tensor.ends_with(".rotary_emb.inv_freq")
+    tied && tensor == HEAD || tensor.ends_with(".rotary_emb.inv_freq")
 }
 
 /// Reads a JSON file of a bounded size.
 pub(crate) fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
+    let bytes = read_at_most(path, MAX_JSON_BYTES)?;
+    serde_json::from_slice(&bytes).map_err(|e| Error::file(path, e))
+}
+
+/// Reads a file of a bounded size, whatever it says about it.
+pub(crate) fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(Error::io(path))?;
-    file.take(MAX_JSON_BYTES + 1).read_to_end(&mut bytes).map_err(Error::io(path))?;
-    if bytes.len() as u64 > MAX_JSON_BYTES {
-        return Err(Error::file(path, format!("more than {MAX_JSON_BYTES} bytes of JSON")));
+    file.take(most + 1).read_to_end(&mut bytes).map_err(Error::io(path))?;
+    if bytes.len() as u64 > most {
+        return Err(Error::file(path, format!("more than {most} bytes, which is too large")));
     }
-    serde_json::from_slice(&bytes).map_err(|e| Error::file(path, e))
+    Ok(bytes)
 }

@@ -30,7 +30,7 @@ impl TensorFile {
         let mut length = [0; 8];
         file.read_exact(&mut length).map_err(|_| corrupt(format!("it has {size} bytes")))?;
         let header = u64::from_le_bytes(length);
-        if header > size - 8 || header > MAX_JSON_BYTES {
+        if header > size.saturating_sub(8) || header > MAX_JSON_BYTES {
             return Err(corrupt(format!("a header of {header} bytes in a file of {size}")));
         }
         let mut json = vec![0; header as usize];

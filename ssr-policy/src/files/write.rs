@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::{Device, Storage, Tensor};
 use half::{bf16, f16};
@@ -37,14 +38,16 @@ pub(crate) fn save_weights(
         writer.save(&single, tensors)?;
         return forget_shards(dir);
     }
-    // While the shards change there is no index: half of a save is not mistaken for a model.
-    forget_shards(dir)?;
     let mut weight_map = BTreeMap::new();
+    let mut staged = Vec::new();
     for (number, tensors) in shards.iter().enumerate() {
         let name = format!("model-{:05}-of-{:05}.safetensors", number + 1, shards.len());
-        writer.save(&dir.join(&name), tensors)?;
+        staged.push(writer.stage(&dir.join(&name), tensors)?);
         weight_map.extend(tensors.iter().map(|(tensor, _)| (tensor.clone(), name.clone())));
     }
+    // While the shards change there is no index: half of a save is not mistaken for a model.
+    forget_shards(dir)?;
+    staged.into_iter().try_for_each(Staged::publish)?;
     let total: u64 = tensors.iter().map(|(_, tensor)| writer.bytes(tensor)).sum();
     let metadata = IndexMetadata { total_size: total.into() };
     save_json(&Index { metadata, weight_map }, &index)?;
@@ -117,8 +120,12 @@ impl TensorWriter {
 
     /// Replaces a file at once or not at all.
     pub(crate) fn save(self, path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
+        self.stage(path, tensors)?.publish()
+    }
+
+    fn stage(self, path: &Path, tensors: &[(String, Tensor)]) -> Result<Staged> {
         let header = self.header(path, tensors)?;
-        replace(path, |file| {
+        Staged::write(path, |file| {
             file.write_all(&(header.len() as u64).to_le_bytes()).map_err(Error::io(path))?;
             file.write_all(&header).map_err(Error::io(path))?;
             tensors.iter().try_for_each(|(name, tensor)| self.write(path, file, name, tensor))
@@ -184,27 +191,51 @@ pub(crate) fn save_json(value: &impl Serialize, path: &Path) -> Result<()> {
 
 /// Replaces a file at once: a reader sees the old content or the new, whatever happens meanwhile.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    replace(path, |file| file.write_all(bytes).map_err(Error::io(path)))
+    Staged::write(path, |file| file.write_all(bytes).map_err(Error::io(path)))?.publish()
 }
 
-fn replace(path: &Path, content: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
-    let parent = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(Error::io(parent))?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = parent.join(name);
-    let write = || {
+/// A file that is complete under another name; dropped, it is removed.
+struct Staged {
+    temporary: PathBuf,
+    path: PathBuf,
+    published: bool,
+}
+
+impl Staged {
+    fn write(
+        path: &Path,
+        content: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
+    ) -> Result<Self> {
+        // Several threads may write the same file.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let parent = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(parent).map_err(Error::io(parent))?;
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        name.push(format!(".{}-{number}.tmp", std::process::id()));
+        let temporary = parent.join(name);
         let file = File::create(&temporary).map_err(Error::io(&temporary))?;
+        let staged = Self { temporary, path: path.to_owned(), published: false };
         let mut file = BufWriter::with_capacity(1 << 20, file);
         content(&mut file)?;
         let file = file.into_inner().map_err(|e| Error::io(path)(e.into_error()))?;
         file.sync_all().map_err(Error::io(path))?;
-        fs::rename(&temporary, path).map_err(Error::io(path))
-    };
-    let written = write();
-    if written.is_err() {
-        // The error that matters is the first one.
-        let _ = fs::remove_file(&temporary);
+        Ok(staged)
     }
-    written
+
+    /// Puts the file into its place.
+    fn publish(mut self) -> Result<()> {
+        fs::rename(&self.temporary, &self.path).map_err(Error::io(&self.path))?;
+        self.published = true;
+        Ok(())
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if !self.published {
+            // The error that matters is the one that led here.
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
 }

@@ -113,12 +113,14 @@ impl Settings<'_> {
                 return Err(format!("{}.{field} is set, which is not implemented", self.name));
             }
         }
-        let dims = ["attention.value_length", "rope.dimension_count"];
         let key = self.optional_size("attention.key_length")?;
-        for field in dims {
-            if let (Some(value), Some(key)) = (self.optional_size(field)?, key)
-                && value != key
-            {
+        let (hidden, heads) =
+            (self.optional_size("embedding_length")?, self.optional_size("attention.head_count")?);
+        let width = key.or(hidden.zip(heads).and_then(|(hidden, heads)| hidden.checked_div(heads)));
+        for field in ["attention.value_length", "rope.dimension_count"] {
+            let value = self.optional_size(field)?;
+            if value.is_some() && value != width {
+                let value = value.unwrap_or_default();
                 return Err(format!("{}.{field} is {value}, not the width of a head", self.name));
             }
         }
@@ -131,16 +133,22 @@ impl Settings<'_> {
     }
 
     fn scaling(&self, theta: f64, factors: Option<&[f32]>) -> Result<RopeScaling, String> {
+        // Old files have another name for it and no type.
+        let factor = match self.float("rope.scaling.factor")? {
+            None => self.float("rope.scale_linear")?,
+            factor => factor,
+        };
         let kind = match self.get("rope.scaling.type") {
             Some(Value::Text(kind)) => kind.as_str(),
-            _ => "none",
+            _ => "linear",
         };
         match kind {
             "none" => {}
             "linear" => {
-                let factor = self.float("rope.scaling.factor")?;
-                let factor = factor.ok_or("rope.scaling.factor is missing")?;
-                return Ok(RopeScaling::Linear { factor });
+                // Both are how files say that nothing is scaled.
+                if let Some(factor) = factor.filter(|factor| *factor != 0.0 && *factor != 1.0) {
+                    return Ok(RopeScaling::Linear { factor });
+                }
             }
             other => return Err(format!("rope.scaling.type {other:?} is not implemented")),
         }

@@ -96,7 +96,10 @@ impl Header {
             return Err(Error::file(path, format!("GGUF file: an alignment of {alignment}")));
         }
         let start = (size - reader.left).next_multiple_of(alignment);
-        Ok(Self { file: reader.file, path: path.to_owned(), size, settings, tensors, start })
+        let file =
+            Self { file: reader.file, path: path.to_owned(), size, settings, tensors, start };
+        file.refuse_overlaps()?;
+        Ok(file)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -123,6 +126,22 @@ impl Header {
         let read = file.seek(SeekFrom::Start(position)).and_then(|_| file.read_exact(&mut data));
         read.map_err(Error::io(&self.path))?;
         Ok(Some(data))
+    }
+
+    /// Refuses tensors that share bytes, which would ask for more memory than the file has.
+    fn refuse_overlaps(&self) -> Result<()> {
+        let place = |(name, info)| Some((self.place(info)?, name));
+        let mut places: Vec<((u64, usize), &String)> =
+            self.tensors.iter().filter_map(place).collect();
+        places.sort_unstable();
+        for pair in places.windows(2) {
+            let [((start, bytes), name), ((next, _), other)] = [pair[0], pair[1]];
+            if start + bytes as u64 > next {
+                let problem = format!("GGUF file: the tensors {name} and {other} overlap");
+                return Err(Error::file(&self.path, problem));
+            }
+        }
+        Ok(())
     }
 
     /// Position and size of a tensor inside the file.

@@ -18,8 +18,10 @@ impl Model {
     /// `F16`, `BF16`, `Q8_0` or `Q4_0`, which become `f32`, one tensor at a time. The rows that
     /// llama.cpp reorders are put back.
     ///
-    /// Generation with 8 or 4 bits ([`Precision`](crate::Precision)) finds the integers of the file
-    /// again. Its tokenizer is not read.
+    /// Generation with 8 or 4 bits ([`Precision`](crate::Precision)) quantises the `f32` again. That
+    /// finds the integers of the file where every block uses its whole range, which is how they are
+    /// made unless an importance matrix is used. The file's tokenizer is not read. Files of
+    /// `llama-quantize` keep other types beside `Q4_0` unless it is given `--pure`.
     ///
     /// # Errors
     /// When the file is missing, corrupt, truncated, in several parts, or holds an architecture, a
@@ -62,7 +64,12 @@ fn read(header: &mut Header, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
     }
     match header.bytes(&info)? {
         Some(bytes) => Ok(convert::widen(info.kind, &bytes)),
-        None => wrong(header, "is not of F32, F16, BF16, Q8_0 or Q4_0 or not all there".into()),
+        None if info.kind.block().is_none() => {
+            let problem = "is not of F32, F16, BF16, Q8_0 or Q4_0; convert it with \
+                           llama-quantize --pure";
+            wrong(header, problem.into())
+        }
+        None => wrong(header, "is not all there, or its rows are no whole blocks".into()),
     }
 }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use ssr_core::Seed;
 
 use super::*;
-use crate::config::{Architecture, ModelConfig};
+use crate::config::{Architecture, ModelConfig, RopeScaling};
 
 fn fixture(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -54,6 +54,10 @@ fn what_llama_cpp_converts_is_read_back() {
 
 /// A Qwen2 of two layers, written by candle.
 fn written(kind: GgmlDType) -> (Model, Vec<u8>) {
+    written_with(kind, &[])
+}
+
+fn written_with(kind: GgmlDType, more: &[(&str, gguf_file::Value)]) -> (Model, Vec<u8>) {
     let config = ModelConfig {
         hidden_size: 64,
         intermediate_size: 96,
@@ -89,7 +93,8 @@ fn written(kind: GgmlDType) -> (Model, Vec<u8>) {
         })
         .collect();
     let mut file = std::io::Cursor::new(Vec::new());
-    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value)).collect();
+    let settings = settings.iter().chain(more).map(|(name, value)| (*name, value));
+    let settings: Vec<_> = settings.collect();
     let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
     gguf_file::write(&mut file, &settings, &tensors).unwrap();
     (model, file.into_inner())
@@ -159,6 +164,7 @@ fn files_that_lie_are_refused() {
     refuse(with(query, &7u32.to_le_bytes()), "7 dimensions");
     refuse(with(query + 4, &u64::MAX.to_le_bytes()), "has shape");
     refuse(with(query + 20, &12u32.to_le_bytes()), "Q8_0 or Q4_0");
+    refuse(with(query + 24, &0u64.to_le_bytes()), "overlap");
     refuse(with(query + 24, &u64::MAX.to_le_bytes()), "not all there");
     refuse(with(query + 24, &(1u64 << 40).to_le_bytes()), "not all there");
     refuse(load(&file[..file.len() - 64]).unwrap_err().to_string(), "not all there");
@@ -175,6 +181,28 @@ fn files_that_lie_are_refused() {
         setting
     });
     refuse(load(&aligned).unwrap_err().to_string(), "an alignment of 0");
+}
+
+/// As llama.cpp reads these settings.
+#[test]
+fn rotations_are_scaled_as_llama_cpp_scales_them() {
+    use gguf_file::Value;
+    let config = |settings: &[(&str, Value)]| {
+        let (_, file) = written_with(GgmlDType::F32, settings);
+        load(&file).map(|model| model.config().rope_scaling)
+    };
+    let (old, new) = ("qwen2.rope.scale_linear", "qwen2.rope.scaling.factor");
+    let kind = |kind: &str| ("qwen2.rope.scaling.type", Value::String(kind.to_owned()));
+    let linear = RopeScaling::Linear { factor: 4.0 };
+    assert_eq!(config(&[(old, Value::F32(4.0))]).unwrap(), linear);
+    assert_eq!(config(&[(new, Value::F32(4.0))]).unwrap(), linear);
+    assert_eq!(config(&[(new, Value::F32(4.0)), kind("linear")]).unwrap(), linear);
+    assert_eq!(config(&[(new, Value::F32(4.0)), kind("none")]).unwrap(), RopeScaling::None);
+    assert_eq!(config(&[(new, Value::F32(1.0))]).unwrap(), RopeScaling::None);
+    assert!(config(&[(new, Value::F32(4.0)), kind("yarn")]).is_err());
+    let part = [("qwen2.rope.dimension_count", Value::U32(16))];
+    assert!(config(&part).unwrap_err().to_string().contains("rope.dimension_count is 16"));
+    config(&[("qwen2.rope.dimension_count", Value::U32(32))]).unwrap();
 }
 
 proptest! {

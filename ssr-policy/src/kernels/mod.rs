@@ -1,9 +1,10 @@
 //! Matrix kernels whose bits depend on nothing but their operands.
 //!
-//! Every output is one chain of fused multiply-adds in the order of the input index, whatever the
-//! number of rows, the number of threads or the instruction set. So generation, which multiplies a
-//! few rows by packed weights, and training, which multiplies many rows by the variables, agree to
-//! the last bit without any padding.
+//! In `f32`, every output is one chain of fused multiply-adds in the order of the input index,
+//! whatever the number of rows, the number of threads or the instruction set. So generation, which
+//! multiplies a few rows by packed weights, and training, which multiplies many rows by the
+//! variables, agree to the last bit without any padding. Quantised weights are multiplied as
+//! integers, which depends on none of these either, and training knows nothing of them.
 
 #![allow(unsafe_code)]
 

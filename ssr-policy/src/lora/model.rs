@@ -61,8 +61,7 @@ impl Model {
                 var.set(&added.merge(&var.as_detached_tensor())?)?;
             }
         }
-        let (config, weights, _) = self.into_parts();
-        Self::assemble(config, weights, None)
+        self.with(None)
     }
 
     fn adapted(self, adapter: Adapter) -> Result<Self> {
@@ -70,7 +69,6 @@ impl Model {
             return Err(Error::input("the model has an adapter; merge it first"));
         }
         let adapter = adapter.to_device(self.device())?;
-        let (config, weights, _) = self.into_parts();
-        Self::assemble(config, weights, Some(adapter))
+        self.with(Some(adapter))
     }
 }

@@ -3,7 +3,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::backend::BackendStorage;
 use candle_core::backprop::GradStore;
 use candle_core::{
-    CpuStorage, CudaStorage, CustomOp2, DType, Layout, Result, Shape, Storage, Tensor, Var, bail,
+    CpuStorage, CudaStorage, CustomOp2, DType, Error, Layout, Result, Shape, Storage, Tensor, Var,
+    bail,
 };
 
 /// Applies `layer` to `x` without keeping what it computes on the way: the backward pass runs it
@@ -21,6 +22,7 @@ pub(crate) fn checkpointed(
     for weight in weights.iter().filter(|weight| weight.track_op()) {
         gate = gate.apply_op2(weight, Gate { grads: Arc::clone(&grads) })?;
     }
+    let y = Mutex::new(Some(y));
     x.contiguous()?.apply_op2(&gate, Checkpoint { layer: Box::new(layer), y, grads })
 }
 
@@ -31,9 +33,16 @@ type Layer = dyn Fn(&Tensor) -> Result<Tensor> + Send + Sync;
 
 struct Checkpoint {
     layer: Box<Layer>,
-    /// The result.
-    y: Tensor,
+    /// The result, until it is taken.
+    y: Mutex<Option<Tensor>>,
     grads: Slot,
+}
+
+impl Checkpoint {
+    fn result(&self) -> Result<Tensor> {
+        let y = self.y.lock().unwrap_or_else(PoisonError::into_inner).take();
+        y.ok_or_else(|| Error::Msg("the result was taken already".to_owned()))
+    }
 }
 
 impl CustomOp2 for Checkpoint {
@@ -48,8 +57,9 @@ impl CustomOp2 for Checkpoint {
         _gate: &CpuStorage,
         _gate_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        match &*self.y.storage_and_layout().0 {
-            Storage::Cpu(y) => Ok((y.try_clone(self.y.layout())?, self.y.shape().clone())),
+        let result = self.result()?;
+        match &*result.storage_and_layout().0 {
+            Storage::Cpu(y) => Ok((y.try_clone(result.layout())?, result.shape().clone())),
             _ => bail!("the layer has left the CPU"),
         }
     }
@@ -61,8 +71,9 @@ impl CustomOp2 for Checkpoint {
         _gate: &CudaStorage,
         _gate_layout: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
-        match &*self.y.storage_and_layout().0 {
-            Storage::Cuda(y) => Ok((y.try_clone(self.y.layout())?, self.y.shape().clone())),
+        let result = self.result()?;
+        match &*result.storage_and_layout().0 {
+            Storage::Cuda(y) => Ok((y.try_clone(result.layout())?, result.shape().clone())),
             _ => bail!("the layer has left the GPU"),
         }
     }

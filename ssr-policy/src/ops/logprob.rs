@@ -63,8 +63,9 @@ impl Mass {
                     return first + index;
                 }
             }
-            // What rounding has left over belongs to the end of the chunk.
-            return first + chunk.len() - 1;
+            // What rounding has left over belongs to the likeliest.
+            let likeliest = (0..chunk.len()).max_by(|&a, &b| chunk[a].total_cmp(&chunk[b]));
+            return first + likeliest.unwrap_or(0);
         }
         0
     }

@@ -45,6 +45,10 @@ impl Weights {
             return Ok(generator);
         }
         let mut kv = self.kv.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another request may have packed them meanwhile.
+        if let Some(generator) = self.generator.get() {
+            return Ok(generator);
+        }
         let generator = Arc::new(Generator::new(&self.model, &self.engine, &mut kv)?);
         Ok(self.generator.get_or_init(|| generator))
     }

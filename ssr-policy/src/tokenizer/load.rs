@@ -11,7 +11,7 @@ use super::special::Specials;
 use super::{MAX_ID, Tokenizer, tokenizer_error};
 use crate::chat::ChatTemplate;
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::{self, read_at_most};
 
 /// The largest `tokenizer.json` that is read, and the largest of the other files.
 const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -28,7 +28,7 @@ const ENDS: [&str; 5] =
     ["<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|endoftext|>", "<|end_of_text|>"];
 
 /// What a folder says besides its vocabulary.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
     /// `tokenizer.json` as it was read; `None` if it was trained here.
     pub(super) tokenizer: Option<Vec<u8>>,
@@ -43,7 +43,7 @@ pub(super) struct Settings {
 
 pub(super) fn load(dir: &Path) -> Result<Tokenizer> {
     let path = dir.join(files::TOKENIZER);
-    let bytes = read(&path, MAX_FILE_BYTES)?;
+    let bytes = read_at_most(&path, MAX_FILE_BYTES)?;
     let inner = parse(&bytes)
         .map_err(|e| Error::file(&path, format!("corrupt or unsupported tokenizer: {e}")))?;
     let settings = Settings { tokenizer: Some(bytes), ..Settings::read(dir)? };
@@ -155,7 +155,7 @@ impl Settings {
         }
         let path = dir.join(TEMPLATE);
         if path.exists() {
-            let source = read(&path, MAX_SETTINGS_BYTES)?;
+            let source = read_at_most(&path, MAX_SETTINGS_BYTES)?;
             let text = std::str::from_utf8(&source).map_err(|e| Error::file(&path, e))?;
             let template = ChatTemplate::new(text).map_err(|e| Error::file(&path, e))?;
             settings.template = Some(template);
@@ -169,7 +169,7 @@ impl Settings {
         if !path.exists() {
             return Ok(None);
         }
-        let bytes = read(&path, MAX_SETTINGS_BYTES)?;
+        let bytes = read_at_most(&path, MAX_SETTINGS_BYTES)?;
         let json = serde_json::from_slice(&bytes)
             .map_err(|e| Error::file(&path, format!("not valid JSON: {e}")))?;
         if keep {
@@ -208,11 +208,25 @@ impl Settings {
 
     /// What only the model's configuration told goes to a file of the tokenizer's own.
     fn keep_ends(&mut self, ends: &[u32]) {
-        let known = self.others.iter().any(|(name, _)| *name == GENERATION_CONFIG);
-        if self.tokenizer.is_some() && !known && !self.ends.is_empty() {
-            let json = serde_json::json!({ "eos_token_id": ends });
+        if self.tokenizer.is_none() || self.ends.is_empty() {
+            return;
+        }
+        let at = self.others.iter().position(|(name, _)| *name == GENERATION_CONFIG);
+        let json = at.and_then(|at| serde_json::from_slice(&self.others[at].1).ok());
+        let mut json = json.filter(Json::is_object).unwrap_or_else(|| serde_json::json!({}));
+        if json["eos_token_id"].is_null() {
+            json["eos_token_id"] = serde_json::json!(ends);
+            at.map(|at| self.others.remove(at));
             self.others.push((GENERATION_CONFIG, json.to_string().into_bytes()));
         }
+    }
+
+    /// The same files with another chat template, which counts more than any other that they name.
+    pub(super) fn with_template(&self, template: &ChatTemplate) -> Self {
+        let mut settings = self.clone();
+        settings.others.retain(|(name, _)| *name != TEMPLATE);
+        settings.others.push((TEMPLATE, template.source().as_bytes().to_vec()));
+        settings
     }
 }
 
@@ -228,12 +242,4 @@ fn read_template(json: &Json) -> Result<ChatTemplate> {
             ChatTemplate::named(named)
         }
     }
-}
-
-fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
-    let size = std::fs::metadata(path).map_err(Error::io(path))?.len();
-    if size > most {
-        return Err(Error::file(path, format!("{size} bytes, more than {most}")));
-    }
-    std::fs::read(path).map_err(Error::io(path))
 }

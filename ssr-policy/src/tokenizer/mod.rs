@@ -145,9 +145,10 @@ impl Tokenizer {
         self.template.as_deref()
     }
 
-    /// Replaces the chat template.
+    /// Replaces the chat template; it is saved with the tokenizer.
     #[must_use]
     pub fn with_chat_template(mut self, template: ChatTemplate) -> Self {
+        self.settings = Arc::new(self.settings.with_template(&template));
         self.template = Some(Arc::new(template));
         self
     }
