@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 mod lanes;
+mod pages;
 mod product;
 mod quant;
 mod rounded;

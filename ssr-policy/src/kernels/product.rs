@@ -3,6 +3,7 @@ use std::cell::RefCell;
 use rayon::prelude::*;
 
 use super::lanes::{LANES, Lanes};
+use super::pages::Pages;
 use super::{Isa, Shared, dispatch, threads};
 
 /// Outputs per panel: two vectors.
@@ -36,7 +37,7 @@ impl Line {
 /// A projection's weight in panels: for [`PANEL`] outputs at a time, the weights of the first input,
 /// of the second, and so on. A product streams it once, in order, for all of its rows.
 pub(crate) struct Packed {
-    panels: Vec<Line>,
+    panels: Pages<Line>,
     inputs: usize,
     outputs: usize,
 }
@@ -46,7 +47,7 @@ impl Packed {
     pub(crate) fn new(weights: &[&[f32]], inputs: usize) -> Self {
         let rows: Vec<&[f32]> = weights.iter().flat_map(|weight| weight.chunks(inputs)).collect();
         let outputs = rows.len();
-        let mut panels = vec![Line::ZERO; outputs.div_ceil(PANEL) * inputs * PANEL / LANES];
+        let mut panels = Pages::zeroed(outputs.div_ceil(PANEL) * inputs * PANEL / LANES);
         let size = inputs * PANEL / LANES;
         panels.par_chunks_mut(size.max(1)).zip(rows.par_chunks(PANEL)).for_each(|(panel, rows)| {
             pack(Line::floats_mut(panel), rows);

@@ -1,6 +1,7 @@
 use rayon::prelude::*;
 
 use super::lanes::{ByteLine, LANES, Lanes};
+use super::pages::Pages;
 use super::product::{Columns, PANEL, each_panel};
 use super::rounded::{QUAD, Rounded};
 use super::{Isa, dispatch};
@@ -49,7 +50,7 @@ pub(crate) struct Quantized {
     bits: Bits,
     /// [panel][quad of inputs][PANEL][QUAD] integers, each plus [`Bits::offset`]; with four bits, a
     /// byte holds the columns `c` (low) and `c + LANES` (high).
-    lines: Vec<ByteLine>,
+    lines: Pages<ByteLine>,
     /// [panel][group][PANEL] half-precision floats.
     scales: Vec<u16>,
     inputs: usize,
@@ -91,7 +92,7 @@ impl Quantized {
         assert!(inputs.is_multiple_of(GROUP) && scales.len() == outputs * groups);
         let panels = outputs.div_ceil(PANEL);
         let quads = inputs / QUAD;
-        let mut lines = vec![ByteLine([0; QUAD * LANES]); panels * quads * bits.lines()];
+        let mut lines = Pages::<ByteLine>::zeroed(panels * quads * bits.lines());
         let size = quads * bits.lines();
         lines.par_chunks_mut(size).enumerate().for_each(|(panel, lines)| {
             let rows = values[panel * PANEL * inputs..].chunks(inputs).take(PANEL);
