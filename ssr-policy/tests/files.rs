@@ -185,6 +185,27 @@ fn a_changed_index_is_refused_with_the_reason() {
 }
 
 #[test]
+#[cfg(unix)]
+fn files_without_an_end_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    Model::new(config(), Seed::new(5)).unwrap().save(dir.path()).unwrap();
+    for name in ["config.json", "model.safetensors", "tokenizer.json"] {
+        let path = dir.path().join(name);
+        let _ = std::fs::remove_file(&path);
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        let error = match name {
+            "tokenizer.json" => Tokenizer::load(dir.path()).unwrap_err(),
+            _ => Model::load(dir.path()).unwrap_err(),
+        };
+        assert!(error.to_string().contains(name), "{error}");
+        std::fs::remove_file(&path).unwrap();
+        if name == "config.json" {
+            std::fs::write(&path, serde_json::to_vec(&config()).unwrap()).unwrap();
+        }
+    }
+}
+
+#[test]
 fn weights_that_the_configuration_has_no_place_for_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let biased = ModelConfig { attention_bias: true, attention_output_bias: true, ..config() };

@@ -126,3 +126,20 @@ fn entropies_are_those_of_the_distributions() {
     assert!(composed.iter().zip(&entropies).all(|(a, b)| (a - b).abs() < 1e-6));
     assert!((entropies[0] - 8f32.ln()).abs() < 1e-6 && (entropies[1] - 2f32.ln()).abs() < 1e-6);
 }
+
+#[test]
+fn what_rounding_leaves_over_goes_to_no_unlikely_token() {
+    // Rounded down by more than the last of the unit interval, if summed in f32.
+    let logit = |index: usize| match index {
+        0 => 0.0,
+        index if index.is_multiple_of(16) => -16.5,
+        _ => -87.0,
+    };
+    let logits: Vec<f32> = (0..4096).map(logit).collect();
+    let mass = Mass::new(&logits);
+    for step in 0..2000 {
+        let unit = 1.0 - f64::from(step) * 1e-8;
+        let picked = mass.pick(&logits, unit);
+        assert!(logits[picked] > -20.0, "{picked} at {unit}");
+    }
+}
