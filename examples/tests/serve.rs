@@ -314,6 +314,7 @@ fn what_cannot_be_served_is_refused_in_words() {
         ("/v1/completions", json!({"prompt": []}), 400),
         ("/v1/completions", json!({"prompt": "x", "temperature": -1}), 400),
         ("/v1/completions", json!({"prompt": "x", "n": 0}), 400),
+        ("/v1/completions", json!({"prompt": "x", "prompt_logprobs": 0, "stream": true}), 400),
         ("/v1/completions", json!({"prompt": "x", "n": 3}), 400),
         ("/v1/completions", json!({"prompt": "x", "stop": [""]}), 400),
         ("/v1/completions", json!({"prompt": "x", "model": "other"}), 404),

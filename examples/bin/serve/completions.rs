@@ -26,6 +26,13 @@ pub async fn answer(
     if asked.echo {
         return Err(Refusal::wrong("echo is not offered; prompt_logprobs scores a prompt"));
     }
+    if asked.prompt_logprobs.is_some() && !server.scores {
+        let problem = "prompt_logprobs are those of the weights in f32; serve with that precision";
+        return Err(Refusal::wrong(problem));
+    }
+    if asked.prompt_logprobs.is_some() && asked.common.stream {
+        return Err(Refusal::wrong("prompt_logprobs are not streamed; leave one of them out"));
+    }
     let plan = Plan::read(&server, &asked.common)?;
     let prompts = tokens(&server, &asked.prompt)?;
     let answer = vec![asked.common.segment(16)];

@@ -22,7 +22,7 @@ pub struct Server {
     places: Arc<Semaphore>,
     max_answers: usize,
     /// Whether prompts are scored with the very weights that answer.
-    scores: bool,
+    pub scores: bool,
     /// The turn to score prompts.
     pub scoring: Semaphore,
 }
@@ -133,11 +133,6 @@ impl Server {
 
     /// The log-probabilities of a prompt's tokens, in vLLM's form.
     pub fn score(&self, prompt: &[u32]) -> Result<Value, Refusal> {
-        if !self.scores {
-            let problem =
-                "prompt_logprobs are those of the weights in f32; serve with that precision";
-            return Err(Refusal::wrong(problem));
-        }
         let targets: Vec<Target<'_>> =
             (1..prompt.len()).map(|position| Target { position, allowed: None }).collect();
         let mut entries = vec![Value::Null];

@@ -99,7 +99,10 @@ fn parse(args: Vec<String>) -> Result<Args> {
             "--rounds" => parsed.rounds = value.parse()?,
             "--python" => parsed.python = PathBuf::from(value),
             "--without" => parsed.without.push(value),
-            "--only" => parsed.only.push(value),
+            "--only" if ["prefill", "decode", "shared"].contains(&value.as_str()) => {
+                parsed.only.push(value);
+            }
+            "--only" => return Err(format!("there are no cases {value}\n\n{HELP}").into()),
             "--work" => parsed.work = PathBuf::from(value),
             _ => return Err(format!("there is no option {flag}\n\n{HELP}").into()),
         }

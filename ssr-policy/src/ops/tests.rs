@@ -129,7 +129,7 @@ fn entropies_are_those_of_the_distributions() {
 
 #[test]
 fn what_rounding_leaves_over_goes_to_no_unlikely_token() {
-    // Rounded down by more than the last of the unit interval, if summed in f32.
+    // One by one in `f64` they add up to less than the vectors' sums in `f32`.
     let logit = |index: usize| match index {
         0 => 0.0,
         index if index.is_multiple_of(16) => -16.5,

@@ -83,9 +83,10 @@ impl ToolFormat for CwmFormat {
             .map(|t| format!("{:?}", t.name))
             .collect();
         Grammar::Lark(format!(
-            "start: CALL\n\
+            "start: {}CALL\n\
              CALL: \"<tool: \" ({}) \">\\n\" ARGUMENTS \"\\n</tool>\"\n\
              ARGUMENTS: /(?s:.*)\\S(?s:.*)/ & ~/(?s:.*)(<tool:|<\\/tool>)(?s:.*)/\n",
+            reasoning::skipped(self.opened, GAP),
             names.join(" | ")
         ))
     }

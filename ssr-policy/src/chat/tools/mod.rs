@@ -142,7 +142,7 @@ pub trait ToolFormat: Send + Sync {
         Message::tool(call.name.clone(), output)
     }
 
-    /// The language of turns that consist of one call of one of the tools, for
+    /// The language of turns that consist of one call of one of the tools, without reasoning, for
     /// [`Segment::Grammar`](ssr_core::Segment::Grammar).
     fn grammar(&self, tools: &[Tool]) -> Grammar;
 }

@@ -27,6 +27,12 @@ pub(super) fn ends(turn: &str) -> usize {
     turn.matches(CLOSE).count()
 }
 
+/// What a turn has to begin with that does not reason, for a rule of Lark: the end of the reasoning
+/// that the prompt has opened.
+pub(super) fn skipped(opened: bool, gap: &str) -> String {
+    if opened { format!("{:?} ", format!("{CLOSE}{gap}")) } else { String::new() }
+}
+
 /// The reverse of [`split`].
 pub(super) fn write(reasoning: Option<&str>, opened: bool, gap: &str, rest: &str) -> String {
     match reasoning {

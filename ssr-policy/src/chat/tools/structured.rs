@@ -142,7 +142,10 @@ impl ToolFormat for HermesFormat {
 
     fn grammar(&self, tools: &[Tool]) -> Grammar {
         let schema = call_schema(tools, "arguments");
-        Grammar::Lark(format!("start: \"{OPEN}\\n\" call \"\\n{CLOSE}\"\ncall: %json {schema}\n"))
+        let start = reasoning::skipped(self.opened, GAP);
+        Grammar::Lark(format!(
+            "start: {start}\"{OPEN}\\n\" call \"\\n{CLOSE}\"\ncall: %json {schema}\n"
+        ))
     }
 }
 
