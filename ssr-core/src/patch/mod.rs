@@ -54,6 +54,7 @@ use header::Header;
 /// | `diff --git` with no header line after it, before a file that comes, goes, moves or has other names | error, assertion, or the wrong file | error | damaged patch |
 /// | only one of `old mode` and `new mode` | accepted | error | cannot be reversed |
 /// | `\ No newline at end of file` before the end of a side, or twice | joins lines, or ignores it | error | damaged patch |
+/// | `\ No newline at end of file` after an empty line | takes any blanks for it and drops them | error | no file has such a line |
 /// | old side without a newline at its end where the file goes on or ends in a newline | joins lines, or drops the newline | does not apply | the context is not what was expected |
 /// | a hunk that would put text after an unfinished line | joins lines | does not apply | the same |
 /// | a path created twice, or changed and then removed or renamed, in one patch | the last write wins | error; successive modifications are fine | depends on the order of writes |

@@ -152,7 +152,7 @@ fn is_executable(path: &Path) -> bool {
 }
 
 /// Reasons of the table in [`Patch`]; git may accept what is refused for one of them.
-const STRICTER: [&str; 12] = [
+const STRICTER: [&str; 13] = [
     "has no change of its own",
     "two names, but neither",
     "creates this file twice",
@@ -162,6 +162,7 @@ const STRICTER: [&str; 12] = [
     "broken hunk header",
     "symbolic links",
     "before the end",
+    "follows an empty line",
     "would not be the last one",
     "neither 100644 nor 100755",
     "come together",

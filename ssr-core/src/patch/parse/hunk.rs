@@ -6,6 +6,8 @@ const MAX_NUMBER: usize = i32::MAX as usize;
 pub struct Sides {
     pub old: Side,
     pub new: Side,
+    /// Whether the last line was empty: without a newline it would be no line at all.
+    pub empty: bool,
 }
 
 pub struct Side {
@@ -48,12 +50,16 @@ impl Sides {
         if kind != LineKind::Removed {
             self.new.take()?;
         }
+        self.empty = matches!(line, [b'\n'] | [_, b'\n']);
         *last = Some(kind);
         Ok(Some(kind))
     }
 
     pub fn end(&mut self, last: &mut Option<LineKind>) -> Result<(), &'static str> {
         let kind = last.take().ok_or("`\\ No newline at end of file` follows no line")?;
+        if self.empty {
+            return Err("`\\ No newline at end of file` follows an empty line");
+        }
         self.old.ended |= kind != LineKind::Added;
         self.new.ended |= kind != LineKind::Removed;
         let early = |side: &Side| side.ended && side.left > 0;

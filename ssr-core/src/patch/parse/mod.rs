@@ -223,7 +223,8 @@ impl<'a> Parser<'a> {
             return Err(self.error(format!("{path}: {problem}")));
         };
         self.skip(header);
-        let mut sides = Sides { old: Side::new(range.old_lines), new: Side::new(range.new_lines) };
+        let (old, new) = (Side::new(range.old_lines), Side::new(range.new_lines));
+        let mut sides = Sides { old, new, empty: false };
         let mut body = Vec::new();
         let mut last = None;
         let mut changes = false;
