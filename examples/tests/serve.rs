@@ -257,7 +257,7 @@ fn a_stream_is_the_answer_in_pieces() {
     assert_eq!(usage["prompt_tokens"], json!(prompt.len()));
 
     let body = json!({"messages": [{"role": "user", "content": "x"}], "max_tokens": 4,
-        "stream": true, "n": 2});
+        "stream": true, "n": 2, "seed": 3});
     let (_, events) = server.ask("POST", "/v1/chat/completions", &body.to_string());
     assert_eq!(events.matches("\"role\":\"assistant\"").count(), 2);
     assert_eq!(events.matches("\"finish_reason\":\"length\"").count(), 2, "{events}");
