@@ -130,7 +130,7 @@ fn a_remote_policy_on_our_server_is_the_local_policy_to_the_bit() {
     for (ours, theirs) in ours.iter().zip(&theirs) {
         let shape = |completion: &Completion| {
             let trace = completion.trace.clone().unwrap();
-            (completion.parts.clone(), trace.ids, trace.sampled, trace.allowed)
+            (completion.parts.clone(), trace.ids, trace.loss_mask, trace.allowed)
         };
         assert_eq!(shape(ours), shape(theirs));
         let logprobs = |completion: &Completion| completion.trace.clone().unwrap().logprobs;

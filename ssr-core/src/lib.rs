@@ -36,8 +36,8 @@ pub use line_index::LineIndex;
 pub use patch::{FileChange, FileMode, FilePatch, Hunk, HunkLine, LineKind, Patch};
 pub use path::RepoPath;
 pub use policy::{
-    Completion, FinishReason, Grammar, Message, Policy, PolicyError, Request, Sampling, Segment,
-    Speaker, Usage,
+    ChatRole, Completion, FinishReason, Grammar, Message, Policy, PolicyError, Request, Sampling,
+    Segment, Usage,
 };
 pub use pytest::{PYTEST_PARSER, pytest_script};
 pub use report::{Outcome, TestCounts, TestId, TestReport};

@@ -42,7 +42,7 @@ pub struct Request {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// Who speaks.
-    pub speaker: Speaker,
+    pub role: ChatRole,
     /// What is said.
     pub text: String,
     /// The tool that answers, for a message of a tool.
@@ -57,33 +57,33 @@ pub struct Message {
 impl Message {
     /// A message of the system.
     pub fn system(text: impl Into<String>) -> Self {
-        Self::new(Speaker::System, text)
+        Self::new(ChatRole::System, text)
     }
 
     /// A message of the user.
     pub fn user(text: impl Into<String>) -> Self {
-        Self::new(Speaker::User, text)
+        Self::new(ChatRole::User, text)
     }
 
     /// A message of the assistant. Use [`Completion::message`] for what the model itself said.
     pub fn assistant(text: impl Into<String>) -> Self {
-        Self::new(Speaker::Assistant, text)
+        Self::new(ChatRole::Assistant, text)
     }
 
     /// What a tool returned.
     pub fn tool(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { name: Some(name.into()), ..Self::new(Speaker::Tool, text) }
+        Self { name: Some(name.into()), ..Self::new(ChatRole::Tool, text) }
     }
 
-    fn new(speaker: Speaker, text: impl Into<String>) -> Self {
-        Self { speaker, text: text.into(), name: None, tokens: None }
+    fn new(role: ChatRole, text: impl Into<String>) -> Self {
+        Self { role, text: text.into(), name: None, tokens: None }
     }
 }
 
-/// Who speaks in a [`Message`].
+/// Who speaks in a [`Message`]: the role of chat templates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Speaker {
+pub enum ChatRole {
     /// The frame of the conversation.
     System,
     /// The one who asks.

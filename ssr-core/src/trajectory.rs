@@ -17,7 +17,7 @@ pub struct TokenTrace {
     /// tokens of a choice or grammar. This is what the trainer recomputes.
     pub model_logprobs: Vec<f32>,
     /// The loss mask: whether the token was drawn by the model.
-    pub sampled: Vec<bool>,
+    pub loss_mask: Vec<bool>,
     /// The weight version that drew each token.
     pub versions: Vec<u64>,
     /// The tokens among which the model could choose, where it was restricted, by position.
@@ -69,7 +69,7 @@ impl Trajectory {
 
     /// How many tokens the model itself drew.
     pub fn sampled_tokens(&self) -> usize {
-        let drawn = |turn: &Turn| turn.answer.sampled.iter().filter(|sampled| **sampled).count();
+        let drawn = |turn: &Turn| turn.answer.loss_mask.iter().filter(|sampled| **sampled).count();
         self.turns.iter().map(drawn).sum()
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use serde_json::{Map, Value};
-use ssr_core::{Message, Speaker};
+use ssr_core::{ChatRole, Message};
 use ssr_policy::{ChatTemplate, RenderOptions, TemplateInput, Tokenizer, render, render_with};
 
 /// 7 March 2026, as in `make_chat.py`.
@@ -399,7 +399,7 @@ proptest! {
             for (message, range) in messages.iter().zip(&rendered.texts) {
                 let found = tokenizer.decode(&rendered.tokens[range.clone()]);
                 prop_assert!(found.contains(message.text.trim()), "{}: {:?}", name, found);
-                prop_assert_eq!(message.speaker, Speaker::User);
+                prop_assert_eq!(message.role, ChatRole::User);
             }
         }
     }

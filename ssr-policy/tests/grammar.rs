@@ -46,7 +46,7 @@ fn complete(policy: &LocalPolicy, grammar: &Grammar, count: u64) -> Vec<Completi
 fn assert_scored(policy: &LocalPolicy, completions: &[Completion]) {
     for completion in completions {
         let trace = completion.trace.as_ref().unwrap();
-        let drawn: Vec<usize> = (0..trace.len()).filter(|&i| trace.sampled[i]).collect();
+        let drawn: Vec<usize> = (0..trace.len()).filter(|&i| trace.loss_mask[i]).collect();
         let recorded: Vec<u32> = drawn.iter().map(|&i| trace.model_logprobs[i].to_bits()).collect();
         let tokens = [&completion.prompt[..], &trace.ids].concat();
         let target = |&i: &usize| Target {
@@ -168,7 +168,7 @@ fn a_grammar_with_a_definite_end_is_followed_by_the_next_segment() {
     }
     let trace = completion.trace.unwrap();
     assert_eq!(policy.tokenizer().decode(&trace.ids), format!("{first} and {second}"));
-    assert!(!trace.sampled[0], "the first token has no alternative");
+    assert!(!trace.loss_mask[0], "the first token has no alternative");
 }
 
 #[test]

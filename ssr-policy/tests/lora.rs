@@ -158,7 +158,7 @@ fn training_scores_what_generation_recorded_to_the_last_bit() {
         let completion = policy.complete(&[request]).unwrap().remove(0);
         let trace = completion.trace.unwrap();
         let tokens = [&completion.prompt[..], &trace.ids].concat();
-        let drawn: Vec<usize> = (0..trace.len()).filter(|&i| trace.sampled[i]).collect();
+        let drawn: Vec<usize> = (0..trace.len()).filter(|&i| trace.loss_mask[i]).collect();
         let target = |&i: &usize| Target {
             position: completion.prompt.len() + i,
             allowed: trace.allowed.get(&i),

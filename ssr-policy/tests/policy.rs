@@ -72,7 +72,7 @@ fn score(model: &Model, completions: &[Completion]) -> Vec<Vec<f32>> {
                 position: completion.prompt.len() + i,
                 allowed: trace.allowed.get(&i),
             };
-            let targets = (0..trace.len()).filter(|&i| trace.sampled[i]).map(target).collect();
+            let targets = (0..trace.len()).filter(|&i| trace.loss_mask[i]).map(target).collect();
             ScoredSequence { tokens, targets }
         })
         .collect();
@@ -89,7 +89,7 @@ fn training_recomputes_the_recorded_log_probabilities_bit_for_bit() {
     for (completion, scores) in completions.iter().zip(scores) {
         let trace = completion.trace.as_ref().unwrap();
         let recorded: Vec<f32> = (0..trace.len())
-            .filter(|&i| trace.sampled[i])
+            .filter(|&i| trace.loss_mask[i])
             .map(|i| trace.model_logprobs[i])
             .collect();
         assert!(!recorded.is_empty());
@@ -161,18 +161,18 @@ fn an_answer_has_the_shape_that_was_asked_for() {
         let lengths = [
             trace.logprobs.len(),
             trace.model_logprobs.len(),
-            trace.sampled.len(),
+            trace.loss_mask.len(),
             trace.versions.len(),
         ];
         assert_eq!(lengths, [trace.len(); 4]);
         for (position, allowed) in &trace.allowed {
-            assert!(trace.sampled[*position] && allowed.len() > 1);
+            assert!(trace.loss_mask[*position] && allowed.len() > 1);
             assert!(allowed.contains(trace.ids[*position]));
             // Near-uniform weights: the mask must be what makes these likely.
             let uniform = (allowed.len() as f32).recip().ln();
             assert!((trace.logprobs[*position] - uniform).abs() < 1.0);
         }
-        let undrawn = trace.sampled.iter().zip(&trace.logprobs).filter(|(sampled, _)| !**sampled);
+        let undrawn = trace.loss_mask.iter().zip(&trace.logprobs).filter(|(sampled, _)| !**sampled);
         assert!(undrawn.clone().count() > 0 && undrawn.clone().all(|(_, logprob)| *logprob == 0.0));
         assert_eq!(completion.usage.completion_tokens, trace.len() as u64);
         assert_eq!(completion.usage.prompt_tokens, completion.prompt.len() as u64);

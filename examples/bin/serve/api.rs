@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use ssr_core::{Grammar, Message, Segment, Speaker};
+use ssr_core::{ChatRole, Grammar, Message, Segment};
 use ssr_policy::ToolFormat;
 
 use crate::refuse::Refusal;
@@ -203,7 +203,7 @@ impl ChatMessage {
                 Some(calls) => Message::assistant(said(format, text, calls)),
                 None => Message::assistant(text),
             },
-            "tool" => Message { speaker: Speaker::Tool, ..Message::user(text) },
+            "tool" => Message { role: ChatRole::Tool, ..Message::user(text) },
             role => return Err(Refusal::wrong(format!("a message of the role {role:?}"))),
         };
         Ok(Message { name: self.name, ..message })

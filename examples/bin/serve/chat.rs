@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use ssr_core::{Completion, Message, Request, Segment, Speaker};
+use ssr_core::{ChatRole, Completion, Message, Request, Segment};
 
 use crate::api::Chat;
 use crate::refuse::Refusal;
@@ -29,7 +29,7 @@ pub async fn answer(
     let mut answer = Vec::new();
     let mut given = Given::default();
     if asked.continue_final_message {
-        let last = messages.pop().filter(|last| last.speaker == Speaker::Assistant);
+        let last = messages.pop().filter(|last| last.role == ChatRole::Assistant);
         let last = last.ok_or_else(|| Refusal::wrong("the last message is not the assistant's"))?;
         let tokens = server.policy.tokenizer().encode(&last.text);
         let tokens = tokens.map_err(|error| Refusal::wrong(error.to_string()))?.len();

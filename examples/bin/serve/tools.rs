@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 
 use serde_json::{Value, json};
-use ssr_core::{Message, Segment, Speaker};
+use ssr_core::{ChatRole, Message, Segment};
 use ssr_policy::{
     Architecture, AssistantTurn, CwmFormat, HermesFormat, LlamaFormat, RenderOptions, Tool,
     ToolCall, ToolFormat, render, render_with,
@@ -100,7 +100,7 @@ impl Tools {
         }
         let described = self.format.describe(&self.tools);
         let mut messages = messages.to_vec();
-        match messages.first_mut().filter(|first| first.speaker == Speaker::System) {
+        match messages.first_mut().filter(|first| first.role == ChatRole::System) {
             Some(first) => first.text = format!("{}\n\n{described}", first.text),
             None => messages.insert(0, Message::system(described)),
         }

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use serde_json::{Map, Value as Json, json};
-use ssr_core::{Message, Speaker};
+use ssr_core::{ChatRole, Message};
 
 use super::template::{ChatTemplate, TemplateInput};
 use crate::error::{Error, Result};
@@ -135,11 +135,11 @@ impl<'a> Conversation<'a> {
         options: &'a RenderOptions<'a>,
     ) -> Self {
         let json = messages.iter().enumerate().map(|(index, message)| {
-            let role = match message.speaker {
-                Speaker::System => "system",
-                Speaker::User => "user",
-                Speaker::Assistant => "assistant",
-                Speaker::Tool => "tool",
+            let role = match message.role {
+                ChatRole::System => "system",
+                ChatRole::User => "user",
+                ChatRole::Assistant => "assistant",
+                ChatRole::Tool => "tool",
             };
             let content = match &message.tokens {
                 Some(_) => sentinel(index),
@@ -315,7 +315,7 @@ impl<'a> Writer<'a> {
     fn special(&mut self, id: u32, part: &Part, at: usize) {
         // The end of the assistant's message belongs to it.
         let speaks = |(index, text): &(usize, Range<usize>)| {
-            self.messages[*index].speaker == Speaker::Assistant
+            self.messages[*index].role == ChatRole::Assistant
                 && text.end <= at
                 && part.text[text.end..at].trim().is_empty()
         };
@@ -346,7 +346,7 @@ impl<'a> Writer<'a> {
             let to = first + spans.partition_point(|span| span.start < end);
             let tokens = &mut self.rendered.texts[*index];
             *tokens = if tokens.end == 0 { from..to } else { tokens.start..to };
-            if self.messages[*index].speaker == Speaker::Assistant {
+            if self.messages[*index].role == ChatRole::Assistant {
                 self.rendered.assistant[from..to].fill(true);
             }
         }

@@ -242,7 +242,7 @@ impl Answer {
         self.trace.ids.push(token);
         self.trace.logprobs.push(drawn.map_or(0.0, |drawn| drawn.logprob));
         self.trace.model_logprobs.push(drawn.map_or(0.0, |drawn| drawn.model_logprob));
-        self.trace.sampled.push(drawn.is_some());
+        self.trace.loss_mask.push(drawn.is_some());
         self.trace.versions.push(version);
         self.room = self.room.saturating_sub(1);
     }

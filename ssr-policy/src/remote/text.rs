@@ -1,7 +1,7 @@
 //! Answers over the chat endpoint, where the server renders and tokenises the conversation.
 
 use serde_json::{Value, json};
-use ssr_core::{Completion, FinishReason, Grammar, Request, Segment, Speaker, Usage};
+use ssr_core::{ChatRole, Completion, FinishReason, Grammar, Request, Segment, Usage};
 
 use super::http::Failure;
 use super::settings::Dialect;
@@ -144,7 +144,7 @@ impl RemotePolicy {
         let mut messages: Vec<Value> = request
             .messages
             .iter()
-            .map(|message| json!({"role": role(message.speaker), "content": message.text}))
+            .map(|message| json!({"role": role_name(message.role), "content": message.text}))
             .collect();
         if !before.is_empty() {
             messages.push(json!({"role": "assistant", "content": before}));
@@ -173,12 +173,12 @@ impl RemotePolicy {
     }
 }
 
-fn role(speaker: Speaker) -> &'static str {
-    match speaker {
-        Speaker::System => "system",
-        Speaker::User => "user",
-        Speaker::Assistant => "assistant",
-        Speaker::Tool => "tool",
+fn role_name(role: ChatRole) -> &'static str {
+    match role {
+        ChatRole::System => "system",
+        ChatRole::User => "user",
+        ChatRole::Assistant => "assistant",
+        ChatRole::Tool => "tool",
     }
 }
 

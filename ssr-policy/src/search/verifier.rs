@@ -36,7 +36,7 @@ impl Verifier for SequenceLogprob {
             let problem = "the policy tells no log-probabilities; score with a verifier";
             return Err(PolicyError::infrastructure("scoring by log-probability", problem));
         };
-        let drawn = trace.model_logprobs.iter().zip(&trace.sampled).filter(|(_, drawn)| **drawn);
+        let drawn = trace.model_logprobs.iter().zip(&trace.loss_mask).filter(|(_, drawn)| **drawn);
         let (sum, count) = drawn
             .fold((0.0, 0u32), |(sum, count), (logprob, _)| (sum + f64::from(*logprob), count + 1));
         Ok(match self {

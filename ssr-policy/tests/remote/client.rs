@@ -219,7 +219,7 @@ fn with_a_tokenizer_ids_go_and_come() {
     let trace = completion.trace.unwrap();
     assert_eq!(trace.ids, [&forced[..], &ids[..]].concat());
     let drawn = |i: &usize| *i >= forced.len();
-    assert!((0..trace.len()).all(|i| trace.sampled[i] == drawn(&i)));
+    assert!((0..trace.len()).all(|i| trace.loss_mask[i] == drawn(&i)));
     assert!((0..trace.len()).all(|i| trace.logprobs[i] == if drawn(&i) { -0.5 } else { 0.0 }));
     assert_eq!(trace.model_logprobs, trace.logprobs);
     assert_eq!(trace.versions, vec![4; trace.len()]);
@@ -297,7 +297,7 @@ fn choices_are_drawn_from_the_scores_of_the_server() {
         assert_eq!(trace.model_logprobs[0], trace.logprobs[0]);
         let allowed: Vec<u32> = trace.allowed[&0].iter().collect();
         assert!(allowed == [x, y] || allowed == [y, x]);
-        assert_eq!(trace.sampled, [true, false]);
+        assert_eq!(trace.loss_mask, [true, false]);
     }
     assert!((130..170).contains(&xs), "{xs} of 200 at a probability of 0.75");
     let policy = chat(&server, Dialect::OpenAi);

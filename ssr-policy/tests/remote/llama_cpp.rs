@@ -90,7 +90,7 @@ fn free(max_tokens: usize, stop: &[&str]) -> Segment {
 fn worst(local: &LocalPolicy, completion: &Completion) -> f32 {
     let trace = completion.trace.as_ref().expect("a trace");
     let tokens = [&completion.prompt[..], &trace.ids].concat();
-    let drawn: Vec<usize> = (0..trace.len()).filter(|&i| trace.sampled[i]).collect();
+    let drawn: Vec<usize> = (0..trace.len()).filter(|&i| trace.loss_mask[i]).collect();
     let target = |&i: &usize| Target {
         position: completion.prompt.len() + i,
         allowed: trace.allowed.get(&i),

@@ -155,7 +155,7 @@ fn layout(
         let lengths = [
             trace.logprobs.len(),
             trace.model_logprobs.len(),
-            trace.sampled.len(),
+            trace.loss_mask.len(),
             trace.versions.len(),
         ];
         if lengths.iter().any(|length| *length != trace.len()) {
@@ -166,7 +166,7 @@ fn layout(
         for at in 0..trace.len() {
             let position = tokens.len();
             tokens.push(trace.ids[at]);
-            if !trace.sampled[at] {
+            if !trace.loss_mask[at] {
                 continue;
             }
             let (logprob, allowed) = (trace.model_logprobs[at], trace.allowed.get(&at));
@@ -209,7 +209,7 @@ mod tests {
             ids: ids.to_vec(),
             logprobs: vec![-0.5; ids.len()],
             model_logprobs: vec![-0.5; ids.len()],
-            sampled: sampled.to_vec(),
+            loss_mask: sampled.to_vec(),
             versions: vec![version; ids.len()],
             allowed: [(0, [7, 8, 9].into_iter().collect())].into(),
         };

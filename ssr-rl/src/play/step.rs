@@ -171,8 +171,9 @@ fn count_episodes(metrics: &mut StepMetrics, episodes: &[Episode], injected: usi
     metrics.mean_reward_injector = mean(injector);
     metrics.mean_reward_solver = mean(solver);
     let answers = episodes.iter().flat_map(|episode| &episode.trajectory.turns);
-    metrics.tokens_generated =
-        answers.map(|turn| turn.answer.sampled.iter().filter(|drawn| **drawn).count() as u64).sum();
+    metrics.tokens_generated = answers
+        .map(|turn| turn.answer.loss_mask.iter().filter(|drawn| **drawn).count() as u64)
+        .sum();
 }
 
 /// A trajectory of a single turn.

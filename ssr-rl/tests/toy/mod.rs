@@ -227,7 +227,7 @@ impl ToyLearner {
                 ids: text.bytes().map(u32::from).collect(),
                 logprobs: vec![-1.0; text.len()],
                 model_logprobs: vec![-1.0; text.len()],
-                sampled: vec![true; text.len()],
+                loss_mask: vec![true; text.len()],
                 versions: vec![self.skill(); text.len()],
                 allowed: Default::default(),
             }),
