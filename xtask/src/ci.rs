@@ -1,8 +1,10 @@
+//! The checks that a change has to pass.
+
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use crate::process::{Cargo, target, workspace};
-use crate::{consumer, corpora, python};
+use crate::process::{Cargo, LIBRARIES, tool, workspace};
+use crate::{consumer, corpora, house, python, semver};
 
 /// How much of the checks to run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,9 +16,6 @@ pub enum Extent {
     /// Of the slow ones, those over code of other projects.
     Corpora,
 }
-
-const LIBRARIES: [&str; 6] =
-    ["ssr-core", "ssr-sandbox", "ssr-mutate", "ssr-policy", "ssr-rl", "ssr-eval"];
 
 /// Runs every check in turn and stops at the first that fails.
 pub fn run(extent: Extent) -> Result<ExitCode, String> {
@@ -120,24 +119,8 @@ fn step(name: &str, check: impl FnOnce() -> Result<(), String>) -> Result<(), St
     Ok(())
 }
 
-/// Runs cargo-machete, installed under the target folder where it is absent.
 fn machete() -> Result<(), String> {
-    let tools = target().join("tools");
-    let own = tools.join("bin").join("cargo-machete");
-    let found = |program: &std::ffi::OsStr| {
-        Command::new(program).arg("--version").output().is_ok_and(|out| out.status.success())
-    };
-    let program = if found("cargo-machete".as_ref()) {
-        "cargo-machete".into()
-    } else {
-        if !found(own.as_ref()) {
-            cargo(["install", "--locked", "--quiet", "cargo-machete", "--root"])
-                .arg(&tools)
-                .check()?;
-        }
-        own.into_os_string()
-    };
-    let status = Command::new(program).current_dir(workspace()).status();
+    let status = Command::new(tool("cargo-machete")?).current_dir(workspace()).status();
     match status {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("cargo-machete ended with {status}")),

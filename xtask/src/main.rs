@@ -4,13 +4,17 @@ mod ci;
 mod consumer;
 mod corpora;
 mod cuda;
+mod house;
 mod process;
+mod program;
 mod python;
+mod semver;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use process::{Cargo, target, workspace};
+use program::Program;
 
 const HELP: &str = "\
 cargo xtask COMMAND
@@ -20,6 +24,7 @@ cargo xtask COMMAND
   validate-bug DIR      put a bug artifact through the seven checks and explain the verdict
   generate MODEL        talk with a model: a folder in Hugging Face's layout, or a GGUF file
   serve MODEL           put one behind OpenAI's protocol, with token ids and log-probabilities
+  shell [OPTIONS]       an agent's shell on a repository, with Python, pytest and git
   run-tests [OPTIONS]   run a package's tests in the sandbox, and compare with native CPython
   guest [OPTIONS]       make the Python guest of the sandbox, or check the one that is there
                         (--python 3.11 compiles the one for older repositories)
@@ -37,14 +42,7 @@ fn main() -> ExitCode {
     let rest: Vec<String> = args.collect();
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     let result = match (command.as_deref(), rest.as_slice()) {
-        (Some("self-play"), rest) => program("self-play", rest),
-        (Some("mutate"), rest) => program("mutate", rest),
-        (Some("generate"), rest) => program("generate", rest),
-        (Some("serve"), rest) => program("serve", rest),
-        (Some("validate-bug"), rest) => program("validate-bug", rest),
-        (Some("run-tests"), rest) => program("run-tests", rest),
-        (Some("guest"), rest) => program("guest", rest),
-        (Some("bench"), ["sandbox", rest @ ..]) => program("bench-sandbox", rest),
+        (Some("bench"), ["sandbox", rest @ ..]) => program::BENCH_SANDBOX.run(rest),
         (Some("bench"), ["mutate", rest @ ..]) => bench_mutate(rest),
         (Some("bench"), ["policy", rest @ ..]) => bench_policy(rest),
         (Some("bench"), _) => {
@@ -59,7 +57,10 @@ fn main() -> ExitCode {
             print!("{HELP}");
             return ExitCode::SUCCESS;
         }
-        (Some(other), _) => return wrong(&format!("there is no command {other:?}")),
+        (Some(name), rest) => match Program::find(name) {
+            Some(program) => program.run(rest),
+            None => return wrong(&format!("there is no command {name:?}")),
+        },
     };
     match result {
         Ok(code) => code,
@@ -105,16 +106,6 @@ fn bench_policy(args: &[&str]) -> Result<ExitCode, String> {
         .arg(python)
         .arg("--work")
         .arg(target().join("bench-policy"))
-        .args(args)
-        .exit_code()
-}
-
-/// Builds and starts one of the example programs in the caller's folder, and ends as it ends.
-fn program(name: &str, args: &[&str]) -> Result<ExitCode, String> {
-    let manifest = workspace().join("Cargo.toml");
-    Cargo::new(["run", "--package", "ssr-examples", "--bin", name, "--manifest-path"])
-        .arg(manifest)
-        .arg("--")
         .args(args)
         .exit_code()
 }

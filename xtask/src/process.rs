@@ -1,6 +1,12 @@
+//! Starting programs: cargo, pip and others, with errors that show the call.
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+
+/// The crates that are published.
+pub const LIBRARIES: [&str; 6] =
+    ["ssr-core", "ssr-sandbox", "ssr-mutate", "ssr-policy", "ssr-rl", "ssr-eval"];
 
 /// The root of the workspace.
 pub fn workspace() -> &'static Path {
@@ -70,6 +76,24 @@ impl Cargo {
     }
 }
 
+/// A program of cargo's that checks use: the one on the path, or one that is installed under the target
+/// folder, once.
+pub fn tool(name: &str) -> Result<PathBuf, String> {
+    let tools = target().join("tools");
+    let own = tools.join("bin").join(name);
+    let answers = |program: &Path| {
+        Command::new(program).arg("--version").output().is_ok_and(|out| out.status.success())
+    };
+    if answers(name.as_ref()) {
+        return Ok(name.into());
+    }
+    if !answers(&own) {
+        let install = ["install", "--locked", "--quiet", name, "--root"];
+        Cargo::new(install).arg(&tools).in_workspace().check()?;
+    }
+    Ok(own)
+}
+
 /// Runs a program to its end.
 pub fn run(program: &Path, args: &[&OsStr]) -> Result<(), String> {
     match Command::new(program).args(args).status() {
@@ -82,9 +106,15 @@ pub fn run(program: &Path, args: &[&OsStr]) -> Result<(), String> {
 /// A call of pip that asks nothing and takes wheels alone: unlike a source distribution, pip runs
 /// nothing of them.
 pub fn pip(python: &Path, action: &str) -> Command {
+    let mut command = pip_command(python, action);
+    command.args(["--only-binary", ":all:"]);
+    command
+}
+
+/// A call of pip that asks nothing.
+pub fn pip_command(python: &Path, action: &str) -> Command {
     let mut command = Command::new(python);
     command.args(["-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet", action]);
-    command.args(["--only-binary", ":all:"]);
     command
 }
 
