@@ -32,44 +32,56 @@ pub fn run(extent: Extent) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Features of each library that are built without any other, beside none at all.
+const FEATURES: [(&str, &[&str]); 6] = [
+    ("ssr-core", &["logs"]),
+    ("ssr-sandbox", &["wasi", "shell", "container", "shell,container"]),
+    ("ssr-mutate", &["python", "rust", "java", "go", "javascript", "c", "all", "history"]),
+    ("ssr-policy", &["grammar", "remote"]),
+    ("ssr-rl", &["grammar", "remote"]),
+    ("ssr-eval", &[]),
+];
+
+/// What lints and tests select, so that they share their builds: everything, with the one feature that
+/// no default has. Tests of containers say that they are skipped where no engine answers.
+const EVERYTHING: [&str; 3] = ["--workspace", "--features", "ssr-sandbox/container"];
+
 fn usual() -> Result<(), String> {
     step("format", || cargo(["fmt", "--all", "--check"]).check())?;
+    step("first lines of files", house::first_lines)?;
+    step("public names", house::public_names)?;
+    step("shared builds", || house::shared_builds(&EVERYTHING))?;
     step("lints", || {
-        cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).check()
+        let lint = cargo(["clippy"]).args(EVERYTHING);
+        lint.args(["--all-targets", "--", "-D", "warnings"]).check()
     })?;
-    for library in LIBRARIES {
-        step(&format!("{library} alone"), || {
-            let lint =
-                ["clippy", "--package", library, "--no-default-features", "--", "-D", "warnings"];
-            cargo(lint).check()
-        })?;
+    for (library, features) in FEATURES {
+        step(&format!("{library} alone"), || alone(library, ""))?;
+        for feature in features {
+            step(&format!("{library} with {feature}"), || alone(library, feature))?;
+        }
     }
-    for language in ["python", "rust", "java", "go", "javascript", "c", "all"] {
-        step(&format!("ssr-mutate with {language}"), || {
-            let lint = ["clippy", "--package", "ssr-mutate", "--no-default-features"];
-            cargo(lint).args(["--features", language, "--", "-D", "warnings"]).check()
-        })?;
-    }
-    step("ssr-sandbox with containers", || {
-        let lint = ["clippy", "--package", "ssr-sandbox", "--features", "container"];
-        cargo(lint).args(["--all-targets", "--", "-D", "warnings"]).check()?;
-        // They say that they are skipped where no container engine answers.
-        let test = ["test", "--package", "ssr-sandbox", "--features", "container", "--test"];
-        cargo(test).arg("container").check()
-    })?;
     step("docs", || {
-        let doc = ["doc", "--workspace", "--no-deps"];
-        cargo(doc).env("RUSTDOCFLAGS", "-D warnings").check()
+        let doc = cargo(["doc", "--no-deps"]).args(EVERYTHING);
+        doc.env("RUSTDOCFLAGS", "-D warnings").check()
     })?;
     step("tests", || {
-        cargo(["test", "--workspace", "--lib", "--bins", "--tests", "--examples"]).check()
+        let test = cargo(["test"]).args(EVERYTHING);
+        test.args(["--lib", "--bins", "--tests", "--examples"]).check()
     })?;
-    step("documentation tests", || cargo(["test", "--workspace", "--doc"]).check())?;
+    step("documentation tests", || cargo(["test", "--doc"]).args(EVERYTHING).check())?;
     step("packages", || {
         let package = ["package", "--workspace", "--exclude", "xtask", "--exclude", "ssr-examples"];
         cargo(package).args(["--no-verify", "--allow-dirty", "--quiet"]).check()
     })?;
+    step("semantic versions", semver::check)?;
     step("unused dependencies", machete)
+}
+
+/// A library as somebody has it who asks for these features only.
+fn alone(library: &str, features: &str) -> Result<(), String> {
+    let lint = ["clippy", "--package", library, "--no-default-features", "--features", features];
+    cargo(lint).args(["--", "-D", "warnings"]).check()
 }
 
 fn slow() -> Result<(), String> {

@@ -1,10 +1,10 @@
-//! Rules of the sources that no lint knows: each public name has one meaning, and every file says
-//! what it is for.
+//! Rules of the workspace that no lint knows: each public name has one meaning, every file says what it
+//! is for, and nothing is compiled twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::process::{LIBRARIES, workspace};
+use crate::process::{Cargo, LIBRARIES, workspace};
 
 /// What every crate has of its own, by convention.
 const SHARED: [&str; 2] = ["Error", "Result"];
@@ -54,6 +54,34 @@ pub fn first_lines() -> Result<(), String> {
     }
     println!("{} files, each with its purpose in the first line", files.len());
     Ok(())
+}
+
+/// Refuses features that make `cargo xtask ci` compile third-party crates again that the build of
+/// self-play has compiled already: both are the first two commands that a newcomer runs.
+/// `selection` is what the checks build.
+pub fn shared_builds(selection: &[&str]) -> Result<(), String> {
+    let alone = ["--package", "ssr-examples", "--no-default-features"];
+    let program = builds(&alone, "normal,build")?;
+    let checks = builds(selection, "normal,build,dev")?;
+    let other: Vec<&str> = program.difference(&checks).map(String::as_str).collect();
+    if !other.is_empty() {
+        return Err(format!(
+            "self-play and the checks build these with different features: {}; name the features \
+             that are missing in examples/Cargo.toml",
+            other.join(", ")
+        ));
+    }
+    println!("{} crates for self-play, {} for the checks", program.len(), checks.len());
+    Ok(())
+}
+
+/// The third-party crates of a build, each with its features.
+fn builds(selection: &[&str], edges: &str) -> Result<BTreeSet<String>, String> {
+    let tree = ["tree", "--locked", "--prefix", "none", "--format", "{p} [{f}]", "--edges", edges];
+    let listed = Cargo::new(tree).args(selection).in_workspace().output()?;
+    let root = format!("({}", workspace().display());
+    let foreign = listed.lines().filter(|line| !line.contains(&root) && !line.is_empty());
+    Ok(foreign.map(|line| line.trim_end_matches(" (*)").to_owned()).collect())
 }
 
 fn says_its_purpose(text: &str) -> bool {

@@ -71,6 +71,16 @@ impl Cargo {
         Err(format!("`cargo {}` ended with {status}", args.join(" ")))
     }
 
+    /// Runs it to its end; what it printed.
+    pub fn output(mut self) -> Result<String, String> {
+        let output = self.command.output();
+        let output = output.map_err(|error| format!("cargo cannot be started: {error}"))?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(String::from_utf8_lossy(&output.stderr).trim_end().to_owned())
+    }
+
     fn status(&mut self) -> Result<std::process::ExitStatus, String> {
         self.command.status().map_err(|error| format!("cargo cannot be started: {error}"))
     }
