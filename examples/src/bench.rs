@@ -1,3 +1,5 @@
+//! Rows of measurements against a peer, as tables and as JSON.
+
 use std::fmt::Write;
 
 use serde::Serialize;

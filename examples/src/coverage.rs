@@ -1,3 +1,5 @@
+//! Line coverage of a test run, measured inside the sandbox.
+
 use ssr_core::{Command, File, Limits, Program, RepoPath, Sandbox, Tree, Workspace};
 use ssr_mutate::Coverage;
 

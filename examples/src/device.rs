@@ -1,3 +1,5 @@
+//! Finds a device by its name on the command line.
+
 use ssr_policy::Device;
 
 use crate::{Failure, Result};

@@ -1,3 +1,5 @@
+//! The error of the example programs, with its exit code.
+
 use std::process::ExitCode;
 
 /// Why a program cannot go on.

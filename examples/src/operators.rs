@@ -1,3 +1,5 @@
+//! An injector that proposes the sites of bug operators.
+
 use std::collections::BTreeSet;
 
 use ssr_core::{Patch, Seed, Strategy, TestId, Tree};

@@ -1,3 +1,5 @@
+//! Repositories and their dependencies: downloaded with pip and cached, or read from a folder.
+
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};

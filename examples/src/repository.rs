@@ -1,3 +1,5 @@
+//! Prepares a repository for self-play: guest, warm sandbox, baseline of its tests.
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 

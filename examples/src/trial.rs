@@ -1,3 +1,5 @@
+//! Runs the suite on a change of the code, and puts it through the consistency checks.
+
 use std::collections::BTreeSet;
 
 use serde::Serialize;

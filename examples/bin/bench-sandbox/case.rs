@@ -1,3 +1,5 @@
+//! The packages that the benchmark measures on, and the change that each round makes to them.
+
 use ssr_core::{File, RepoPath, Tree};
 use ssr_examples::{Failure, Result, test_modules};
 

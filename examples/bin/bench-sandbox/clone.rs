@@ -1,3 +1,5 @@
+//! Time to get a warm interpreter: a clone of a snapshot against starting CPython.
+
 use ssr_examples::bench::Row;
 use ssr_examples::{Failure, Result};
 use ssr_sandbox::{Guest, Limits, Snapshot, WasiCtx};

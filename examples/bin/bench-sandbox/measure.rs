@@ -1,3 +1,5 @@
+//! Timing: the sandbox and its peers run alternately, and medians are compared.
+
 use std::time::Instant;
 
 use ssr_examples::Result;

@@ -1,3 +1,5 @@
+//! Memory of one more running interpreter, as the proportional set size (PSS) that Linux reports.
+
 use std::fs;
 use std::process::{Child, Stdio};
 use std::thread;

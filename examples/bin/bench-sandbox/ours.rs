@@ -1,3 +1,5 @@
+//! The WASI sandbox, driven through the operations that the benchmark times.
+
 use ssr_core::{Command, RepoPath, Sandbox, TestSelection, Tree, Workspace};
 use ssr_examples::{Failure, Package, Result};
 use ssr_sandbox::{Guest, WasiSandbox, WasiWorkspace};

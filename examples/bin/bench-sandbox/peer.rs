@@ -1,3 +1,5 @@
+//! The peers (native CPython, bubblewrap, podman), driven through the same operations.
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

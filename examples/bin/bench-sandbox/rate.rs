@@ -1,3 +1,5 @@
+//! Throughput: cycles per second and core, with one thread and with two.
+
 use std::thread;
 use std::time::Instant;
 

@@ -1,3 +1,5 @@
+//! Time to restore a changed repository: a new workspace against copy, git and a new container.
+
 use std::path::Path;
 use std::process::Command;
 

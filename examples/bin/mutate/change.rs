@@ -1,3 +1,5 @@
+//! Draws changes of the code by the chosen strategy: operators, removal, history or composition.
+
 use ssr_core::{Patch, Provenance, Seed};
 use ssr_examples::{Failure, Package, Result};
 use ssr_mutate::{

@@ -1,3 +1,5 @@
+//! Which repositories to mutate and which of their tests count, from arguments or from a list file.
+
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;

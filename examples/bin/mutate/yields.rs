@@ -1,3 +1,5 @@
+//! Counts what became of the changes of each operator, and prints the counts as tables.
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 

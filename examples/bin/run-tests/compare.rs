@@ -1,3 +1,5 @@
+//! Runs the same tests in the guest and in native CPython, and finds the differences.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 

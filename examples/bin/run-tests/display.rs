@@ -1,3 +1,5 @@
+//! Prints the result for one package as a table or as JSON.
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 

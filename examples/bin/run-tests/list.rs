@@ -1,3 +1,5 @@
+//! The list file: packages, their test settings, and known reasons for differences.
+
 use std::path::Path;
 
 use clap::ValueEnum;
