@@ -1,3 +1,5 @@
+//! The catalogue of all operators as Markdown.
+
 use std::fmt::Write;
 
 use crate::{Family, Language, Operator, languages};

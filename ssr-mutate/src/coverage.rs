@@ -1,3 +1,5 @@
+//! Which lines the tests execute, read from a report of coverage.py or from plain text.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ssr_core::RepoPath;

@@ -1,3 +1,5 @@
+//! The errors of mutation and weakening, with their causes and their kinds.
+
 use ssr_core::{RepoPath, TestId};
 
 /// What `ssr-mutate` returns.

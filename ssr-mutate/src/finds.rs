@@ -1,3 +1,5 @@
+//! The edits that operators propose for a file, deduplicated by their effect and made sites.
+
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;

@@ -1,3 +1,5 @@
+//! Programming languages behind one sealed trait, and the languages of this build.
+
 use std::sync::Arc;
 
 use ssr_core::RepoPath;

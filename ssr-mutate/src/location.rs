@@ -1,3 +1,5 @@
+//! Places in a repository, to exclude them from later draws.
+
 use ssr_core::RepoPath;
 
 use crate::Site;

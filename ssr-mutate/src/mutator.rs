@@ -1,3 +1,5 @@
+//! Finds the sites of a text or of a tree, with a profile, caps and coverage.
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! Operators, their families and their difficulty, as data.
+
 use std::fmt;
 
 /// One way to break a program, as data.

@@ -1,3 +1,5 @@
+//! Named and custom sets of operators.
+
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;

@@ -1,3 +1,5 @@
+//! Draws sites by the frequency of real bug fixes.
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use ssr_core::Seed;

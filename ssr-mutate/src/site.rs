@@ -1,3 +1,5 @@
+//! Sites, each one edit of one operator, and their ids.
+
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;

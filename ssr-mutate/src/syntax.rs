@@ -1,3 +1,5 @@
+//! Checks of syntax trees: number of errors, depth.
+
 use tree_sitter::Tree;
 
 /// The number of errors in a syntax tree: what the parser skipped and what it made up.

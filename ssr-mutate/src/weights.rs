@@ -1,3 +1,5 @@
+//! How often each operator is drawn, from counts of real bug fixes.
+
 use crate::Operator;
 
 impl Operator {

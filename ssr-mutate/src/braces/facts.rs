@@ -1,3 +1,5 @@
+//! Facts of a whole file that are collected before the walk: uses of names, functions, fields.
+
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 

@@ -1,3 +1,5 @@
+//! Which files are sources in the languages with braces, by their paths.
+
 use ssr_core::RepoPath;
 
 /// Directories that hold no code of the project's own, in any language.

@@ -1,3 +1,5 @@
+//! The kinds and fields of a tree-sitter grammar, mapped to those that all languages share.
+
 use std::num::NonZeroU16;
 
 use tree_sitter::{Language, Node, Parser, Tree};

@@ -1,3 +1,5 @@
+//! The scopes of the walk: visible names with their types, and the enclosing definitions.
+
 use std::sync::Arc;
 
 /// What a name holds, as far as the file tells.

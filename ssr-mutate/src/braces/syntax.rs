@@ -1,3 +1,5 @@
+//! The table that describes one language with braces: node names, keywords, library functions.
+
 use ssr_core::RepoPath;
 use tree_sitter::Language;
 

@@ -1,3 +1,5 @@
+//! Questions about syntax nodes, answered in the same way for all languages with braces.
+
 use std::ops::Range;
 
 use tree_sitter::Node;

@@ -1,3 +1,5 @@
+//! The walk over the syntax tree of a file, with ancestors and scopes, which runs the operators.
+
 use std::borrow::Cow;
 use std::ops::{Deref, Range};
 

@@ -1,3 +1,5 @@
+//! Which Python files are sources and which are tests, by their paths.
+
 use ssr_core::RepoPath;
 
 /// Directories that hold no code of the project's own.

@@ -1,3 +1,5 @@
+//! The kinds and fields of the Python grammar as numbers.
+
 use std::num::NonZeroU16;
 use std::sync::LazyLock;
 

@@ -1,3 +1,5 @@
+//! Which Python functions call each other or share an attribute, for composition.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ssr_core::Tree;

@@ -1,3 +1,5 @@
+//! The names of one function, class or module during the walk, and deferred proposals.
+
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! The walk over the syntax tree of a Python file, which runs the operators.
+
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::ops::Range;

@@ -1,3 +1,5 @@
+//! Bugs of many edits, their operators and their ids.
+
 use std::collections::BTreeSet;
 use std::fmt;
 

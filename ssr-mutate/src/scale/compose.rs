@@ -1,3 +1,5 @@
+//! Composes related bugs into one of higher order (`HOM`).
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 

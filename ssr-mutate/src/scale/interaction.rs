@@ -1,3 +1,5 @@
+//! Whether the parts of a composition interact, judged by the failing tests.
+
 use std::collections::BTreeSet;
 
 use ssr_core::TestId;

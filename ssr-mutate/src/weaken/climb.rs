@@ -1,3 +1,5 @@
+//! The search for the least weakening of one test, one trial after the other.
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 

@@ -1,3 +1,5 @@
+//! Finds the least weakening that hides a bug, with a limited number of test runs.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ssr_core::{File, Patch, RepoPath, Seed, TestId, Tree};

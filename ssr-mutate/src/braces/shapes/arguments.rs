@@ -1,3 +1,5 @@
+//! Arguments, wrapper calls and list elements: `ARS`, `ARD`, `FWD`, `ELR`.
+
 use tree_sitter::Node;
 
 use super::{has_comment, shape, structural};

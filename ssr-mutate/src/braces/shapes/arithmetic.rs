@@ -1,3 +1,5 @@
+//! Arithmetic: `AOR`, `AOD`, `OSW`, `BWR`, `UOD`, `ASR`, `AUA`.
+
 use tree_sitter::Node;
 
 use super::{has_comment, operand, shape};

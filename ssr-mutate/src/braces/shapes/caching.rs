@@ -1,3 +1,5 @@
+//! Caches: `CIV`, `CKD`.
+
 use tree_sitter::Node;
 
 use super::{shape, structural};

@@ -1,3 +1,5 @@
+//! Literals and off-by-one mistakes: `CRP`, `IDX`, `SLB`, `RNG`, `BLR`, `STR`.
+
 use tree_sitter::Node;
 
 use super::shape;

@@ -1,3 +1,6 @@
+//! Branches, loops and the order of statements: `IFD`, `GRD`, `IFS`, `ELD`, `BCS`, `ZIL`, `OIL`,
+//! `TER`, `SSW`.
+
 use tree_sitter::Node;
 
 use super::relational::condition;

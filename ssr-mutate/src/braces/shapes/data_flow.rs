@@ -1,3 +1,5 @@
+//! Assignments and initial values: `ASD`, `ASN`.
+
 use tree_sitter::Node;
 
 use super::{shape, structural};

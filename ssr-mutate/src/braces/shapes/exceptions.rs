@@ -1,3 +1,5 @@
+//! Exceptions, errors and resources: `EXW`, `EXN`, `EXS`, `TRU`, `RSD`, `FND`, `RLK`.
+
 use tree_sitter::Node;
 
 use super::control_flow::is_error_check;

@@ -1,3 +1,5 @@
+//! Iteration, and functions with a counterpart: `CFD`, `GDI`, `FNS`, `MSW`.
+
 use tree_sitter::Node;
 
 use super::{opposite, shape, structural};

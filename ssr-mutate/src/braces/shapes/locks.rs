@@ -1,3 +1,5 @@
+//! Locks: `LKD`, `LKN`, `LKO`, `LKR`.
+
 use tree_sitter::Node;
 
 use super::{has_comment, shape, structural};

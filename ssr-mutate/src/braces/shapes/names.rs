@@ -1,3 +1,5 @@
+//! Another variable, field or function: `VMI`, `AAU`, `AAD`, `WFN`, `WCR`.
+
 use tree_sitter::Node;
 
 use super::shape;

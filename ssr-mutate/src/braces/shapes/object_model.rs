@@ -1,3 +1,5 @@
+//! Classes, inheritance and annotations: `SCL`, `IOD`, `BCR`, `DDL`, `SUP`.
+
 use tree_sitter::Node;
 
 use super::{shape, structural};

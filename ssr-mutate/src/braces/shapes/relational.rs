@@ -1,3 +1,5 @@
+//! Comparisons and conditions: `RBR`, `ROR`, `MNR`, `IEQ`, `LCR`, `CDL`, `NOD`, `CNI`.
+
 use tree_sitter::Node;
 
 use super::{has_comment, shape};

@@ -1,3 +1,5 @@
+//! Returned values: `RTV`.
+
 use tree_sitter::Node;
 
 use super::shape;

@@ -1,3 +1,5 @@
+//! Copies and shared state: `CPD`, `SFD`, `CLV`.
+
 use tree_sitter::Node;
 
 use super::shape;

@@ -1,3 +1,5 @@
+//! Conversions and checks of types and null: `TCD`, `TCS`, `ISN`, `TVF`, `NCK`.
+
 use tree_sitter::Node;
 
 use super::relational::condition;

@@ -1,3 +1,5 @@
+//! What one module defines, imports and uses.
+
 use std::collections::HashMap;
 use std::ops::Range;
 

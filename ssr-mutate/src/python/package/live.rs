@@ -1,3 +1,5 @@
+//! Which functions run while the package is imported.
+
 use std::collections::{HashMap, HashSet};
 
 use super::{Function, Package, Reference};

@@ -1,3 +1,5 @@
+//! Removal of function bodies (`FBR`).
+
 use std::ops::Range;
 
 use ssr_core::Seed;

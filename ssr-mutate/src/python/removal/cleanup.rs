@@ -1,3 +1,5 @@
+//! Removal of names (`FNR`, `FLR`), and the repairs that keep every module importable.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 

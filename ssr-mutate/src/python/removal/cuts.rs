@@ -1,3 +1,5 @@
+//! Collects the syntax to remove from one module, and turns it into edits.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 

@@ -1,3 +1,5 @@
+//! Removal of parameters (`PRD`).
+
 use std::ops::Range;
 
 use tree_sitter::Node;

@@ -1,3 +1,5 @@
+//! Removal of connected functions along the call graph (`HKR`).
+
 use std::collections::BTreeSet;
 
 use ssr_core::Seed;

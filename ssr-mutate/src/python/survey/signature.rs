@@ -1,3 +1,5 @@
+//! Signatures of functions, and whether the arguments of a call fit them.
+
 use tree_sitter::Node;
 
 use crate::python::grammar::{Field, GRAMMAR, Kind, children};

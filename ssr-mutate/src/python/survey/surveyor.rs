@@ -1,3 +1,5 @@
+//! The walk that collects the facts of a survey.
+
 use std::collections::hash_map::Entry;
 use std::num::NonZeroU16;
 

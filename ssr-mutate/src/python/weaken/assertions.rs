@@ -1,3 +1,5 @@
+//! Finds the assertions of a test function, and deletes or loosens them.
+
 use std::ops::Range;
 
 use tree_sitter::Node;

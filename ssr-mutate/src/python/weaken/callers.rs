@@ -1,3 +1,5 @@
+//! Renames deleted tests that other functions of the file call, so that they stay as helpers.
+
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 

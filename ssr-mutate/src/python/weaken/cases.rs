@@ -1,3 +1,5 @@
+//! Drops single cases of a parametrised test.
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 

@@ -1,3 +1,5 @@
+//! Weaker claims than an equality, written as a condition or as a method of unittest.
+
 use tree_sitter::Node;
 
 use crate::python::grammar::{Field, GRAMMAR, Kind, children};

@@ -1,3 +1,5 @@
+//! Finds the definition of a test by its classes and name, inherited ones included.
+
 use std::collections::{HashMap, HashSet};
 
 use tree_sitter::{Node, Tree};

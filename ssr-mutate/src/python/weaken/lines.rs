@@ -1,3 +1,5 @@
+//! Deletes and adds statements as whole lines.
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 

@@ -1,3 +1,5 @@
+//! Reads the files of `HEAD` and the candidate commits from a git repository.
+
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 

@@ -1,3 +1,5 @@
+//! Reverts commits and hunks in a tree by three-way merges.
+
 use std::ops::Range;
 
 use git2::{DiffOptions, MergeFileInput, Patch};
