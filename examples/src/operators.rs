@@ -59,6 +59,7 @@ impl Injector for OperatorInjector {
         seed: Seed,
         failing: &mut dyn FnMut(&Patch) -> ssr_rl::Result<BTreeSet<TestId>>,
     ) -> ssr_rl::Result<Patch> {
-        weaken_least(tree, broken, Style::Mixed, seed, WEAKENING_RUNS, failing)
+        let least = weaken_least(tree, broken, Style::Mixed, seed, WEAKENING_RUNS, failing);
+        least.map(Option::unwrap_or_default)
     }
 }

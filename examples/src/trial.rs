@@ -103,9 +103,9 @@ impl<'a, S: Sandbox> Trials<'a, S> {
             Effect::Breaking => {
                 weaken_least(&buggy, &trial.broken, Style::Mixed, seed, WEAKENING_RUNS, failing)?
             }
-            _ => Patch::default(),
+            _ => None,
         };
-        let artifact = self.artifact(change, weaken);
+        let artifact = self.artifact(change, weaken.unwrap_or_default());
         let report = check_consistency(self.suites, original, &artifact, &self.thresholds)?;
         trial.checked = Some((artifact, report));
         Ok(())

@@ -114,7 +114,7 @@ fn compose(args: &Args, package: &Package, coverage: Option<Coverage>) -> Result
 }
 
 fn scale_operators(strategy: ssr_core::Strategy) -> Vec<ScaleOperator> {
-    let all = ScaleOperator::ALL.into_iter();
+    let all = ScaleOperator::ALL.iter().copied();
     all.filter(|operator| operator.strategy() == strategy).collect()
 }
 

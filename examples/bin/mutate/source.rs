@@ -88,7 +88,10 @@ impl Source {
         let without = self.without.iter().map(|id| TestId::new(id)).collect();
         let patch = weaken(&package.tree, &without, Style::Delete, Seed::new(0))
             .map_err(|error| Failure::input(format!("{}: {error}", self.label())))?;
-        Ok(Package { tree: package.tree.apply(&patch)?, ..package })
+        Ok(match patch {
+            Some(patch) => Package { tree: package.tree.apply(&patch)?, ..package },
+            None => package,
+        })
     }
 
     /// Those of the test modules that count.

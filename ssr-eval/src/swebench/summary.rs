@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{InfraFailure, InstanceReport, Prediction, Tier, to_json};
 
-/// The official summary of a run, `schema_version` 2, as harness 5 writes it. Those of harness 4 can
-/// be read as well.
+/// The official summary of a run, `schema_version` 2, as harness 5 writes it. Those of harness 4
+/// can be read as well.
 ///
 /// Every instance of the data set is in exactly one of `incomplete_ids` (no prediction),
 /// `empty_patch_ids`, `error_ids` (no report), `resolved_ids` and `unresolved_ids`. The published
@@ -65,7 +65,8 @@ pub struct RunSummary {
 
 impl RunSummary {
     /// Summarises `reports`, by instance id, over a data set. Of several predictions for an
-    /// instance the last counts. `failures`, by instance id, count where the instance is not resolved.
+    /// instance the last counts. `failures`, by instance id, count where the instance is not
+    /// resolved.
     #[must_use]
     pub fn new<'a>(
         instance_ids: impl IntoIterator<Item = &'a str>,
