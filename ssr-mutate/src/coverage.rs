@@ -204,7 +204,9 @@ mod tests {
             r#"{"files": {"a.py": {"executed_lines": ["1"]}}}"#,
         ] {
             let error = Coverage::from_coverage_py(json, "").unwrap_err();
-            assert!(matches!(error, Error::Coverage { .. }), "{json}");
+            let Error::Coverage { source, .. } = &error else { panic!("{json}: {error}") };
+            assert_eq!(source.is_some(), json.is_empty(), "{json}: only the first is not JSON");
+            assert_eq!(error.kind(), crate::MutateErrorKind::Input);
         }
         for text in ["a.py", "a.py: x", "a.py: 0", "a.py: 4-2", "../a: 1", "a: 1-4294967295"] {
             assert!(Coverage::parse(text).is_err(), "{text}");

@@ -2,7 +2,7 @@
 #![cfg(feature = "python")]
 
 use ssr_core::{File, RepoPath, Seed, TestId, Tree};
-use ssr_mutate::{Error, NotFound, Style, weaken};
+use ssr_mutate::{Error, MutateErrorKind, NotFound, Style, weaken};
 
 const TESTS: &str = include_str!("fixtures/test_inventory.py");
 
@@ -139,8 +139,10 @@ fn assertions_take_their_loosest_form() {
 fn a_file_without_tests_by_its_name_is_left_alone() {
     let file = File::new(*b"def test_x():\n    assert f()\n");
     let tree = Tree::from_files([(RepoPath::new("pkg/a.py").unwrap(), file)]).unwrap();
-    let error = weaken(&tree, &["pkg/a.py::test_x".into()].into(), Style::Delete, Seed::new(1));
-    let Err(Error::TestsNotFound { missing }) = error else { panic!("{error:?}") };
+    let ids = ["pkg/a.py::test_x".into()].into();
+    let error = weaken(&tree, &ids, Style::Delete, Seed::new(1)).unwrap_err();
+    assert_eq!(error.kind(), MutateErrorKind::Weakening);
+    let Error::TestsNotFound { missing } = error else { panic!("{error:?}") };
     assert_eq!(missing[0].1, NotFound::Source);
 }
 
