@@ -17,7 +17,7 @@ pub struct Source {
     with: Vec<String>,
     /// Test files or folders; empty for all.
     files: Vec<String>,
-    /// Ids of tests that are taken out.
+    /// Ids of tests to remove before anything else.
     without: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ struct Entry {
     without: Vec<String>,
 }
 
-/// What the arguments name.
+/// The packages or the folder that the arguments name.
 pub fn sources(args: &Args) -> Result<Vec<Source>> {
     let Some(path) = &args.list else {
         return Ok(vec![Source {
@@ -94,7 +94,7 @@ impl Source {
         })
     }
 
-    /// Those of the test modules that count.
+    /// The test modules that are selected.
     pub fn modules(&self, modules: Vec<RepoPath>) -> Result<Vec<RepoPath>> {
         let inside = |path: &RepoPath, wanted: &str| {
             let rest = path.as_str().strip_prefix(wanted.trim_end_matches('/'));
