@@ -1,4 +1,4 @@
-//! Reverts agree with git's, and touch sources only.
+//! Reverts equal those of git, and change source files only.
 #![cfg(feature = "history")]
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! Code that nests far deeper than anyone writes is left alone, and the stack holds.
+//! Code that nests thousands of levels deep gives no sites and does not overflow the stack.
 #![cfg(feature = "all")]
 
 use ssr_core::{File, RepoPath, Seed, Tree};

@@ -1,4 +1,4 @@
-//! Weakening takes out exactly the tests that it is given.
+//! Weakening removes exactly the tests that it is given.
 #![cfg(feature = "python")]
 
 use ssr_core::{File, RepoPath, Seed, TestId, Tree};

@@ -1,4 +1,4 @@
-//! The least weakening, with CPython as the judge.
+//! The least weakening, checked by running the weakened tests with CPython.
 #![cfg(feature = "python")]
 
 use std::collections::BTreeSet;
