@@ -44,7 +44,7 @@ impl Corpus {
                 index % every == 0
             });
         }
-        // The module `os`, which every installation has.
+        // The fixture of the other tests, so that the code base is never empty.
         let path = RepoPath::new("pkg/inventory.py").unwrap();
         sources.push(Source { path, text: include_str!("../fixtures/inventory.py").to_owned() });
         Self { sources, step: STEP }
