@@ -205,7 +205,7 @@ fn the_command_is_deterministic_and_carries_the_limits() {
     let limits = Limits { memory: 7, ..Limits::default() };
     for seed in [1, 1, 2] {
         let sample = completion("    return 1");
-        grade(&recording, &problem(), &sample, limits, Seed::new(seed)).unwrap();
+        let _ = grade(&recording, &problem(), &sample, limits, Seed::new(seed)).unwrap();
     }
     let commands = commands.lock().unwrap();
     assert_eq!(commands[0], commands[1]);

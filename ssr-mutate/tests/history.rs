@@ -291,7 +291,7 @@ fn reading_leaves_the_repository_as_it_was_and_says_what_is_wrong() {
     let objects = || repo.git(&["count-objects", "-v"]);
     let before = objects();
     let history = repo.history();
-    history.sample(&[ScaleOperator::Commit, ScaleOperator::Commits], 9, Seed::new(1));
+    let _ = history.sample(&[ScaleOperator::Commit, ScaleOperator::Commits], 9, Seed::new(1));
     assert_eq!(objects(), before);
     assert_eq!(repo.git(&["status", "--porcelain"]), "");
 

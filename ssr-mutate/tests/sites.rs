@@ -90,8 +90,7 @@ fn caps_keep_crowded_lines_and_functions_small() {
     let places: Vec<_> = found.iter().map(|site| site.range().start).collect();
     assert!(places.is_sorted(), "capped sites stay in document order");
 
-    caps.line_bytes = 20;
-    let mutator = Mutator::builder().caps(caps).build();
+    let mutator = Mutator::builder().caps(caps.with_line_bytes(20)).build();
     let found = mutator.sites_in(&path("pkg/inventory.py"), INVENTORY);
     let long = |site: &Site| INVENTORY.lines().nth(site.line() - 1).unwrap().len() > 20;
     assert!(!found.is_empty() && !found.iter().any(long));
