@@ -1,3 +1,5 @@
+//! Rows of measurements against a peer, as tables and as JSON.
+
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -15,9 +17,9 @@ pub struct Row {
     pub peer: &'static str,
     /// The peer's median.
     pub theirs: f64,
-    /// How many times better ours is: above 1, we win.
+    /// How many times better ours is. Above 1 ours is better.
     pub ratio: f64,
-    /// The figure that ours cannot beat, where one is known.
+    /// The best possible figure, if it is known.
     pub limit: Option<f64>,
 }
 
@@ -27,7 +29,7 @@ impl Row {
         Self::less(name, "ms", ours, peer, theirs)
     }
 
-    /// A row for what should be little.
+    /// A row for a figure where less is better.
     pub fn less(
         name: &str,
         unit: &'static str,
@@ -39,7 +41,7 @@ impl Row {
         Self { name, unit, ours, peer, theirs, ratio, limit: None }
     }
 
-    /// A row for what should be much.
+    /// A row for a figure where more is better.
     pub fn more(
         name: &str,
         unit: &'static str,
@@ -57,7 +59,7 @@ impl Row {
     }
 }
 
-/// The rows as a table for people.
+/// The rows as a table of text.
 pub fn table(rows: &[Row]) -> String {
     let mut text = format!(
         "{:<42} {:>8} {:>10} {:>10} {:>7} {:>10}  peer\n",
@@ -75,7 +77,7 @@ pub fn table(rows: &[Row]) -> String {
     text
 }
 
-/// The rows as the one line that `--json` promises.
+/// The rows as one line of JSON, the output of `--json`.
 pub fn json(rows: &[Row]) -> String {
     serde_json::json!({ "rows": rows }).to_string()
 }

@@ -1,3 +1,5 @@
+//! Line coverage of a test run, measured inside the sandbox.
+
 use ssr_core::{Command, File, Limits, Program, RepoPath, Sandbox, Tree, Workspace};
 use ssr_mutate::Coverage;
 
@@ -5,11 +7,11 @@ use crate::{Failure, Result};
 
 /// The program that the guest runs.
 const MEASURE: &str = include_str!("coverage.py");
-/// Where it leaves its report, in a workspace that is thrown away.
+/// The file that it writes its report to, in a workspace that is dropped afterwards.
 const REPORT: &str = "ssr-coverage.json";
 
-/// Which lines the tests in `modules` execute, those of an import included, as coverage.py would
-/// say it. Needs CPython 3.12 or later in the sandbox.
+/// The lines that the tests in `modules` execute, including those that imports execute, as
+/// coverage.py reports them. Needs CPython 3.12 or later in the sandbox.
 ///
 /// # Errors
 /// [`Failure::Infrastructure`] when the sandbox fails or the tests end without a report.

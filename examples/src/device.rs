@@ -1,3 +1,5 @@
+//! Finds a device by its name on the command line.
+
 use ssr_policy::Device;
 
 use crate::{Failure, Result};
@@ -5,7 +7,7 @@ use crate::{Failure, Result};
 /// The device that a name stands for: `cpu`, `cuda` or `cuda:N`.
 ///
 /// # Errors
-/// When the name is another, or the program was built without it, or it is not there.
+/// When the name is unknown, the program was built without CUDA, or the device does not exist.
 pub fn device(name: &str) -> Result<Device> {
     let number = match name {
         "cpu" => return Ok(Device::Cpu),

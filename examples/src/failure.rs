@@ -1,19 +1,21 @@
+//! The error of the example programs, with its exit code.
+
 use std::process::ExitCode;
 
-/// Why a program cannot go on.
+/// Why a program stops.
 #[derive(Debug)]
 pub enum Failure {
-    /// What the user gave cannot be used; exit code 2.
+    /// The input of the user cannot be used; exit code 2.
     Input(String),
-    /// Something around the program broke; exit code 1.
+    /// The infrastructure failed; exit code 1.
     Infrastructure(String),
 }
 
-/// What the parts of the programs return.
+/// The result of the parts of the programs.
 pub type Result<T> = std::result::Result<T, Failure>;
 
 impl Failure {
-    /// A problem with what the user gave.
+    /// A problem with the input of the user.
     pub fn input(message: impl Into<String>) -> Self {
         Self::Input(message.into())
     }

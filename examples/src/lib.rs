@@ -2,7 +2,6 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
-/// Rows of measurements against a peer, as tables and as JSON.
 pub mod bench;
 mod coverage;
 mod device;

@@ -1,3 +1,5 @@
+//! Command-line arguments that select a model, its precision and its device, and load it.
+
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};

@@ -1,10 +1,12 @@
+//! An injector that proposes the sites of bug operators.
+
 use std::collections::BTreeSet;
 
 use ssr_core::{Patch, Seed, Strategy, TestId, Tree};
 use ssr_mutate::{Mutator, Site, Style, weaken_least};
 use ssr_rl::{Candidate, Injector};
 
-/// How often the suite may run to find the least weakening of one bug.
+/// The most runs of the suite to find the least weakening of one bug.
 pub(crate) const WEAKENING_RUNS: usize = 12;
 
 /// Proposes the sites of bug operators ([`Strategy::Operators`]).
@@ -48,7 +50,7 @@ impl Injector for OperatorInjector {
         candidates.map_err(|error| ssr_rl::Error::injector("rendering a bug", error))
     }
 
-    /// Tests that cannot be found in the text, such as generated ones, stay as they are: the
+    /// Tests without a definition in the text, such as generated ones, stay unchanged. The
     /// weakening hides the others.
     fn weaken(
         &self,
@@ -57,6 +59,7 @@ impl Injector for OperatorInjector {
         seed: Seed,
         failing: &mut dyn FnMut(&Patch) -> ssr_rl::Result<BTreeSet<TestId>>,
     ) -> ssr_rl::Result<Patch> {
-        weaken_least(tree, broken, Style::Mixed, seed, WEAKENING_RUNS, failing)
+        let least = weaken_least(tree, broken, Style::Mixed, seed, WEAKENING_RUNS, failing);
+        least.map(Option::unwrap_or_default)
     }
 }

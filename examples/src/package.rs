@@ -1,3 +1,5 @@
+//! Repositories and their dependencies: downloaded with pip and cached, or read from a folder.
+
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,7 +13,7 @@ use crate::{Failure, Result};
 /// The pytest that runs in the sandbox, with its pure-Python dependencies, unless `--with` names
 /// another one.
 pub const PYTEST: &str = "pytest==9.2.0";
-/// What a source distribution may unpack to.
+/// The most bytes that a source distribution may unpack to.
 const MAX_BYTES: u64 = 512 << 20;
 
 /// A repository and what its tests import.
@@ -31,7 +33,7 @@ pub struct Packages {
 }
 
 impl Packages {
-    /// Keeps downloads in `cache`; what is there is not downloaded again.
+    /// Keeps downloads in `cache` and does not download them again.
     pub fn new(cache: &Path) -> Self {
         Self { cache: cache.join("packages"), python: PythonVersion::default() }
     }
@@ -83,7 +85,8 @@ impl Packages {
 
     fn site_packages(&self, tree: &Tree, with: &[String]) -> Result<Tree> {
         let mut wanted: BTreeSet<String> = requirements(tree).into_iter().collect();
-        // What a repository asks for is handed to pip on this machine: names, never addresses.
+        // The requirements of a repository are passed to pip on this machine: only names are
+        // allowed, no URLs or paths.
         if let Some(odd) = wanted.iter().chain(with).find(|requirement| !is_named(requirement)) {
             return Err(Failure::input(format!(
                 "requirement {odd:?} is not a name with versions; remove it or install it into a \
@@ -154,7 +157,7 @@ impl Packages {
         let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
         let output = Command::new(&python)
             .args(["-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"])
-            // What is built is for the guest, which can load no machine code.
+            // The guest cannot load machine code, so build without a compiler.
             .env("CC", "false")
             .args(args)
             .arg(&new)
@@ -171,7 +174,7 @@ impl Packages {
             return Err(explain(&String::from_utf8_lossy(&output.stderr), requirements));
         }
         match std::fs::rename(&new, folder) {
-            // Somebody else had the same wish.
+            // Another process has installed the same requirements meanwhile.
             Err(_) if folder.is_dir() => Ok(()),
             other => other.map_err(io),
         }
@@ -205,7 +208,7 @@ fn pinned(requirement: &str, sdist: &Path) -> String {
     }
 }
 
-/// Whether pip would look a requirement up in the index, and nowhere else.
+/// Whether pip would look up the requirement in the index alone.
 fn is_named(requirement: &str) -> bool {
     let specifier = requirement.split(';').next().unwrap_or("");
     specifier.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -240,7 +243,7 @@ fn explain(stderr: &str, requirements: &[&str]) -> Failure {
     ))
 }
 
-/// The tree of a checkout without what was installed or built into it.
+/// The tree of a checkout without installed or built copies.
 fn own_files(tree: &Tree) -> Result<Tree> {
     const INSTALLED: [&str; 6] =
         [".eggs", ".nox", ".venv", "node_modules", "site-packages", "venv"];

@@ -1,3 +1,5 @@
+//! Prepares a repository for self-play: guest, warm sandbox, baseline of its tests.
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -13,12 +15,12 @@ use crate::{Failure, Package, Result};
 
 /// How often the unchanged suite runs before a test counts as reliable.
 const BASELINE_RUNS: usize = 2;
-/// How many times its own time a suite may take, and at least how much: wide enough for a busy
-/// machine, on which a run must end as on an idle one.
+/// The time limit of a suite as a multiple of its own time, and the smallest limit. They are wide,
+/// so that a run ends in the same way on a busy machine as on an idle one.
 const SLACK: u32 = 20;
 const SHORTEST_LIMIT: Duration = Duration::from_secs(15);
 
-/// Finds or makes the usual Python guest. `say` hears what is being done.
+/// Finds or makes the default Python guest. `say` is called with the progress.
 ///
 /// # Errors
 /// [`Failure::Infrastructure`] when it cannot be made.
@@ -58,14 +60,14 @@ pub fn test_modules(tree: &Tree) -> Vec<RepoPath> {
     tree.files().map(|(path, _)| path).filter(|path| is_module(path)).cloned().collect()
 }
 
-/// A repository whose suite is fit for self-play, and what was seen of it.
+/// A repository whose suite is suitable for self-play, with the results of its baseline.
 pub struct Screened {
-    /// What self-play needs.
+    /// The repository with its test script.
     pub repository: Repository,
-    /// What the unchanged suite does.
+    /// The outcomes of the suite on the unchanged code.
     pub baseline: Baseline,
-    /// What a run of the suite may use from now on: a bug or a repair that hangs is stopped after
-    /// many times what the suite needs, not after the usual bound.
+    /// The limits of a run of the suite. The time limit is a multiple of what the suite needs, so
+    /// that a bug or a repair that hangs is stopped early.
     pub limits: Limits,
 }
 
@@ -91,7 +93,7 @@ pub fn screen<S: Sandbox>(
     }
     let start = Instant::now();
     let mut baseline = Baseline::measure(sandbox, &package.tree, modules, BASELINE_RUNS, limits)?;
-    // pytest also takes out what only begins with an id that it is told to deselect.
+    // `--deselect` of pytest also matches ids that only begin with the given id.
     let is_taken_out =
         |id: &TestId| baseline.flaky.iter().any(|flaky| id.as_str().starts_with(flaky.as_str()));
     baseline.passing.retain(|id| !is_taken_out(id));
@@ -118,7 +120,7 @@ pub fn screen<S: Sandbox>(
         test_parser: PYTEST_PARSER.to_owned(),
     };
     let wall = (suite * SLACK).max(SHORTEST_LIMIT).min(limits.wall);
-    // A test that hangs leaves time for the others.
+    // A test that hangs must leave time for the others.
     let per_test = limits.per_test.map(|limit| limit.min(wall / 5));
     Ok(Screened { repository, baseline, limits: Limits { wall, per_test, ..limits } })
 }

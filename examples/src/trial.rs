@@ -1,3 +1,5 @@
+//! Runs the suite on a change of the code, and puts it through the consistency checks.
+
 use std::collections::BTreeSet;
 
 use serde::Serialize;
@@ -11,7 +13,7 @@ use ssr_rl::Repository;
 use crate::operators::WEAKENING_RUNS;
 use crate::{Failure, Result};
 
-/// What one change of the code does to the suite.
+/// The effect of one change of the code on the suite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
@@ -25,14 +27,14 @@ pub enum Effect {
     Equivalent,
 }
 
-/// A change of the code, and what is known of it.
+/// The result of running the suite on a change of the code.
 #[derive(Debug, Clone)]
 pub struct Trial {
-    /// What it does to the suite.
+    /// The effect on the suite.
     pub effect: Effect,
-    /// Tests that passed and do no longer.
+    /// Tests that passed before and do not pass with the change.
     pub broken: BTreeSet<TestId>,
-    /// What the seven checks found, where they were asked for.
+    /// The artifact and the report of the seven checks, if they were run.
     pub checked: Option<(BugArtifact, ConsistencyReport)>,
 }
 
@@ -65,7 +67,7 @@ impl<'a, S: Sandbox> Trials<'a, S> {
         let run = self.suites.run(&artifact, &buggy)?;
         let passed = run.passed();
         let broken: BTreeSet<_> = self.passing.difference(&passed).cloned().collect();
-        // A collected test that the end of the run cut off says nothing by itself.
+        // A collected test that did not report because the run ended early is no failure by itself.
         let fails = |id: &TestId| match &run.report {
             Some(report) => {
                 let outcome = report.outcome(id);
@@ -89,7 +91,8 @@ impl<'a, S: Sandbox> Trials<'a, S> {
         let original = &self.repository.tree;
         let bare = self.artifact(change, Patch::default());
         let buggy = original.apply(change)?;
-        // The same bug is weakened in the same way whenever it is found.
+        // The seed depends on the buggy tree, so that the same bug is always weakened in the same
+        // way.
         let seed = seed.derive("weaken").derive(&buggy.hash().to_string());
         let failing = |weaken: &Patch| -> Result<BTreeSet<TestId>> {
             let tree = buggy.apply(weaken).unwrap_or_else(|_| buggy.clone());
@@ -101,16 +104,16 @@ impl<'a, S: Sandbox> Trials<'a, S> {
             Effect::Breaking => {
                 weaken_least(&buggy, &trial.broken, Style::Mixed, seed, WEAKENING_RUNS, failing)?
             }
-            _ => Patch::default(),
+            _ => None,
         };
-        let artifact = self.artifact(change, weaken);
+        let artifact = self.artifact(change, weaken.unwrap_or_default());
         let report = check_consistency(self.suites, original, &artifact, &self.thresholds)?;
         trial.checked = Some((artifact, report));
         Ok(())
     }
 
-    /// Whether a composition is worth more than its parts: each of them is a bug, and together they
-    /// break other tests or lie in several files. True for what has no parts.
+    /// Whether to keep a composition: each part alone is a bug, and together they break other tests
+    /// or change several files. True for a change without parts.
     ///
     /// # Errors
     /// [`Failure::Infrastructure`] when the sandbox fails.
@@ -150,7 +153,7 @@ impl Trial {
     }
 }
 
-/// Whether CPython compiles every Python file that the change leaves, for each change in turn.
+/// For each change, whether CPython compiles every Python file that it changes.
 ///
 /// # Errors
 /// [`Failure::Infrastructure`] when the sandbox fails.
@@ -160,7 +163,7 @@ pub fn compile_all<S: Sandbox>(
     changes: &[Patch],
     limits: Limits,
 ) -> Result<Vec<bool>> {
-    // So much at once that a request neither takes long nor fills the guest's memory.
+    // Compile in batches, so that a request neither takes long nor fills the guest's memory.
     const MOST_BYTES: usize = 4 << 20;
     let mut compiles = vec![true; changes.len()];
     let (mut batch, mut bytes) = (Vec::new(), 0);

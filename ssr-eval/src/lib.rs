@@ -1,11 +1,11 @@
-//! Benchmark grading for code models, exactly as the official harnesses grade.
+//! Grades code models on benchmarks, exactly as the official harnesses do.
 //!
-//! - [`pass_at_k`]: the unbiased estimator of "one of k samples is right".
-//! - [`humaneval`]: problems, samples, and their execution in any [`ssr_core::Sandbox`].
-//! - [`swebench`]: instances, predictions, resolution under the rules of harness 4 and 5, and the
-//!   official report files.
+//! - [`pass_at_k`]: the unbiased estimate of the probability that one of k samples is right.
+//! - [`humaneval`]: problems and samples of HumanEval, graded in any [`ssr_core::Sandbox`].
+//! - [`swebench`]: instances and predictions of SWE-bench, resolved by the rules of harness 4 or 5,
+//!   and the official report files.
 //!
-//! Nothing here runs a model or reads a file: text comes in, verdicts and JSON go out.
+//! Nothing here runs a model or reads a file. The input is text, the output is grades and JSON.
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
@@ -15,10 +15,10 @@ mod pass_at_k;
 mod rows;
 pub mod swebench;
 
-pub use error::{Error, Result};
+pub use error::{Error, EvalErrorKind, Result};
 pub use pass_at_k::{mean_pass_at_k, pass_at_k};
 
-/// The example of the README runs as a test.
+/// Runs the examples of the README as documentation tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,16 +1,20 @@
+//! The unbiased estimator pass@k, for one problem and as a mean over problems.
+
 /// The unbiased estimate of the probability that at least one of `k` samples is right, given that
 /// `c` of `n` samples were: `1 − C(n−c, k) / C(n, k)` (Chen et al., arXiv 2107.03374, eq. 1).
 ///
-/// It is the product of at most `min(c, k)` factors below one, so that nothing overflows. Total:
+/// It is computed as a product of at most `min(c, k)` factors below one, so that nothing overflows.
+/// Every input has a value:
 /// - `c > n` is read as `c = n`;
-/// - `k > n` has no unbiased estimate; the value is that of `k = n` (1 when any sample was right,
-///   else 0), a lower bound. [`mean_pass_at_k`] refuses instead;
+/// - `k > n` has no unbiased estimate. The value is that of `k = n`, a lower bound: 1 when any
+///   sample was right, else 0. [`mean_pass_at_k`] returns `None` instead;
 /// - `n = 0` or `k = 0` gives 0.
 ///
 /// ```
 /// assert_eq!(ssr_eval::pass_at_k(5, 1, 1), 0.2);
 /// assert_eq!(ssr_eval::pass_at_k(5, 4, 2), 1.0);
 /// ```
+#[must_use]
 pub fn pass_at_k(n: usize, c: usize, k: usize) -> f64 {
     let (c, k) = (c.min(n), k.min(n));
     if n - c < k {
@@ -18,7 +22,8 @@ pub fn pass_at_k(n: usize, c: usize, k: usize) -> f64 {
     }
     // C(n−c, k) / C(n, k) is symmetric in c and k: take the shorter product.
     let (short, long) = (c.min(k), c.max(k));
-    // Summed for small results and multiplied for large ones, each where it loses no digits.
+    // `1 - all_wrong` cancels digits when the result is small, and the sum rounds at every step
+    // when it is large: compute both and return the accurate one.
     let (mut right, mut all_wrong) = (0.0, 1.0);
     for i in 0..short {
         let hit = long as f64 / (n - i) as f64;
@@ -33,8 +38,8 @@ pub fn pass_at_k(n: usize, c: usize, k: usize) -> f64 {
 
 /// The mean of [`pass_at_k`] over problems, each given as `(n, c)`: samples and right samples.
 ///
-/// `None` without problems, with `k = 0`, or when a problem has fewer than `k` samples: the
-/// benchmarks report no number then.
+/// `None` without problems, with `k = 0`, or when a problem has fewer than `k` samples. The
+/// benchmarks report no number in these cases.
 ///
 /// ```
 /// use ssr_eval::mean_pass_at_k;
@@ -42,6 +47,7 @@ pub fn pass_at_k(n: usize, c: usize, k: usize) -> f64 {
 /// assert_eq!(mean_pass_at_k([(4, 2), (4, 0)], 1), Some(0.25));
 /// assert_eq!(mean_pass_at_k([(4, 2), (1, 1)], 2), None);
 /// ```
+#[must_use]
 pub fn mean_pass_at_k(problems: impl IntoIterator<Item = (usize, usize)>, k: usize) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0u64);
     for (n, c) in problems {

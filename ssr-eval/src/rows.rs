@@ -1,3 +1,5 @@
+//! Reads rows of a data set from a JSON array or from JSON Lines.
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -6,7 +8,9 @@ use crate::{Error, Result};
 /// Reads a JSON array or one JSON object per line; blank lines are skipped.
 pub(crate) fn read_rows<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<Vec<T>> {
     let text = text.trim_start_matches('\u{feff}');
-    let error = |place: String| move |source| Error::Rows { what, place, source };
+    let error = |place: String| {
+        move |source: serde_json::Error| Error::Rows { what, place, source: source.into() }
+    };
     if text.trim_start().starts_with('[') {
         let elements: Vec<Value> =
             serde_json::from_str(text).map_err(error("the array".to_owned()))?;
@@ -14,7 +18,7 @@ pub(crate) fn read_rows<T: DeserializeOwned>(what: &'static str, text: &str) -> 
             |(i, value)| serde_json::from_value(value).map_err(error(format!("element {}", i + 1)));
         return elements.into_iter().enumerate().map(element).collect();
     }
-    // Not `str::lines`-like splitting by anything but LF: a JSON string may hold U+2028 as it is.
+    // Split at LF alone: a JSON string may contain U+2028 unescaped.
     let lines = text.split('\n').enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
         .map(|(i, line)| serde_json::from_str(line).map_err(error(format!("line {}", i + 1))))
@@ -38,5 +42,13 @@ mod tests {
         assert!(message("1\n\nx\n").starts_with("numbers, line 3: "));
         assert!(message("[1, \"2\"]").starts_with("numbers, element 2: "));
         assert!(message("[1").starts_with("numbers, the array: "));
+    }
+
+    #[test]
+    fn errors_keep_the_cause_and_are_of_kind_input() {
+        let error = read_rows::<u8>("numbers", "x").unwrap_err();
+        assert_eq!(error.kind(), crate::EvalErrorKind::Input);
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(cause, "expected value at line 1 column 1");
     }
 }

@@ -8,8 +8,8 @@ use ssr_core::{
     Command, Exit, File, Limits, Output, Program, RepoPath, Sandbox, SandboxError, Seed, Tree,
     Workspace,
 };
-use ssr_eval::Error;
-use ssr_eval::humaneval::{Answer, Graded, Problem, Sample, grade, program};
+use ssr_eval::humaneval::{Graded, Problem, Sample, grade, program};
+use ssr_eval::{Error, EvalErrorKind};
 
 type Script = dyn Fn(&Command) -> Result<Output, SandboxError> + Send + Sync;
 
@@ -89,22 +89,20 @@ fn cpython() -> Scripted {
 }
 
 fn problem() -> Problem {
-    Problem {
-        task_id: "Test/0".to_owned(),
-        prompt: "def double(x):\n    \"\"\"Twice x — „ü“.\"\"\"\n".to_owned(),
-        entry_point: "double".to_owned(),
-        canonical_solution: "    return 2 * x\n".to_owned(),
-        test: "def check(candidate):\n    assert candidate(2) == 4, 'two'\n    assert candidate(0) == 0\n"
-            .to_owned(),
-    }
+    Problem::new("Test/0", "double")
+        .with_prompt("def double(x):\n    \"\"\"Twice x — „ü“.\"\"\"\n")
+        .with_canonical_solution("    return 2 * x\n")
+        .with_test(
+            "def check(candidate):\n    assert candidate(2) == 4, 'two'\n    assert candidate(0) == 0\n",
+        )
 }
 
 fn completion(code: &str) -> Sample {
-    Sample { task_id: "Test/0".to_owned(), answer: Answer::Completion(code.to_owned()) }
+    Sample::completion("Test/0", code)
 }
 
 fn solution(code: &str) -> Sample {
-    Sample { task_id: "Test/0".to_owned(), answer: Answer::Solution(code.to_owned()) }
+    Sample::solution("Test/0", code)
 }
 
 fn graded(sandbox: &Scripted, sample: &Sample) -> Graded {
@@ -120,7 +118,7 @@ fn reason(sample: &Sample) -> String {
 
 #[test]
 fn the_program_is_the_official_one() {
-    let problem = Problem { prompt: "P\n".into(), test: "T\n".into(), ..problem() };
+    let problem = problem().with_prompt("P\n").with_test("T\n");
     assert_eq!(program(&problem, &completion("C")), "P\nC\nT\n\ncheck(double)");
     assert_eq!(program(&problem, &solution("S")), "S\nT\n\ncheck(double)");
 }
@@ -183,15 +181,17 @@ fn a_broken_sandbox_is_an_error_and_never_a_fail() {
     let broken = sandbox(|_| Err(SandboxError::infrastructure("starting", "disk full")));
     let sample = problem().canonical_sample();
     let result = grade(&broken, &problem(), &sample, Limits::default(), Seed::new(0));
-    assert!(matches!(result, Err(Error::Sandbox(SandboxError::Infrastructure { .. }))));
+    assert!(matches!(&result, Err(Error::Sandbox(SandboxError::Infrastructure { .. }))));
+    assert_eq!(result.unwrap_err().kind(), EvalErrorKind::Infrastructure);
 }
 
 #[test]
 fn a_sample_for_another_problem_is_refused() {
-    let sample = Sample { task_id: "Test/1".to_owned(), ..completion("") };
+    let sample = Sample::completion("Test/1", "");
     let unused = sandbox(|_| Err(SandboxError::Refused("must not run".to_owned())));
     let result = grade(&unused, &problem(), &sample, Limits::default(), Seed::new(0));
-    assert!(matches!(result, Err(Error::OtherTask { .. })));
+    assert!(matches!(&result, Err(Error::OtherTask { .. })));
+    assert_eq!(result.unwrap_err().kind(), EvalErrorKind::Mismatch);
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn the_command_is_deterministic_and_carries_the_limits() {
     let limits = Limits { memory: 7, ..Limits::default() };
     for seed in [1, 1, 2] {
         let sample = completion("    return 1");
-        grade(&recording, &problem(), &sample, limits, Seed::new(seed)).unwrap();
+        let _ = grade(&recording, &problem(), &sample, limits, Seed::new(seed)).unwrap();
     }
     let commands = commands.lock().unwrap();
     assert_eq!(commands[0], commands[1]);

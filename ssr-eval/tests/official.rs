@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ssr_eval::pass_at_k;
 use ssr_eval::swebench::{
-    EvalType, InfraFailure, Instance, InstanceReport, Prediction, Resolution, Rules, Run, Summary,
-    TestStatus, TestsStatus, Tier,
+    EvalType, InfraFailure, Instance, InstanceReport, Prediction, Resolution, Rules, Run,
+    RunSummary, TestStatus, TestsStatus, Tier,
 };
 
 #[derive(Deserialize)]
@@ -51,23 +51,12 @@ impl Case {
     }
 
     fn report(&self, model_patch: Option<&str>) -> InstanceReport {
-        let instance = Instance {
-            instance_id: "fixture".to_owned(),
-            fail_to_pass: self.fail_to_pass.clone(),
-            pass_to_pass: self.pass_to_pass.clone(),
-            eval_type: Some(self.eval_type),
-            ..Instance::default()
-        };
-        let prediction = Prediction {
-            instance_id: "fixture".to_owned(),
-            model_name_or_path: "m".to_owned(),
-            model_patch: model_patch.map(str::to_owned),
-        };
-        let run = Run {
-            statuses: self.statuses.iter().cloned().collect(),
-            exit_code: self.exit_code,
-            suite_ran: self.suite_ran,
-        };
+        let (f2p, p2p) = (self.fail_to_pass.clone(), self.pass_to_pass.clone());
+        let instance = Instance::new("", "fixture", f2p, p2p).with_eval_type(self.eval_type);
+        let prediction = Prediction::new("fixture", "m", model_patch.map(str::to_owned));
+        let statuses = self.statuses.iter().cloned().collect();
+        let mut run = Run::new(statuses).with_suite_ran(self.suite_ran);
+        run.exit_code = self.exit_code;
         InstanceReport::grade(&instance, &prediction, Some(&run), Rules::V5).unwrap()
     }
 }
@@ -135,7 +124,7 @@ fn a_written_report_has_the_official_keys_in_the_official_order() {
 #[test]
 fn a_failure_is_noted_only_where_the_tests_did_not_run() {
     let cases = fixture::<Vec<Case>>("grading-v5.json").cases;
-    let failure = InfraFailure { reason: "out_of_memory".to_owned(), tier: Tier::Environment };
+    let failure = InfraFailure::new("out_of_memory", Tier::Environment);
     let ran = cases[0].report(Some("a patch"));
     assert_eq!(ran.clone().with_failure(&failure), ran);
     let void = cases.iter().find(|case| case.name == "no status at all").unwrap();
@@ -147,12 +136,8 @@ fn a_failure_is_noted_only_where_the_tests_did_not_run() {
 
 #[test]
 fn a_prediction_for_another_instance_is_refused() {
-    let instance = Instance { instance_id: "a".to_owned(), ..Instance::default() };
-    let prediction = Prediction {
-        instance_id: "b".to_owned(),
-        model_name_or_path: String::new(),
-        model_patch: None,
-    };
+    let instance = Instance::new("", "a", Vec::new(), Vec::new());
+    let prediction = Prediction::new("b", "", None);
     let error = InstanceReport::grade(&instance, &prediction, None, Rules::V5).unwrap_err();
     assert_eq!(error.to_string(), r#"an answer to "b" cannot be graded as "a"; pair them by id"#);
 }
@@ -168,7 +153,7 @@ fn directives_are_those_of_harness_4() {
     }
     for case in fixture::<Vec<Case>>("directives.json").cases {
         let Case { name, repo, test_patch, directives } = case;
-        let instance = Instance { repo, test_patch, ..Instance::default() };
+        let instance = Instance::new(repo, "i", Vec::new(), Vec::new()).with_test_patch(test_patch);
         assert_eq!(instance.test_directives(), directives, "{name}");
     }
 }
@@ -189,26 +174,27 @@ fn the_summary_is_the_official_one_byte_for_byte() {
     let mut failures: BTreeMap<_, _> = case
         .failures
         .into_iter()
-        .map(|(id, (reason, tier))| (id, InfraFailure { reason, tier }))
+        .map(|(id, (reason, tier))| (id, InfraFailure::new(reason, tier)))
         .collect();
-    let ignored = InfraFailure { reason: "ignored".to_owned(), tier: Tier::Environment };
+    let ignored = InfraFailure::new("ignored", Tier::Environment);
     failures.insert("r-1".to_owned(), ignored);
     let ids = case.instances.iter().map(String::as_str);
-    let summary = Summary::new(ids, &case.predictions, &reports, &failures);
+    let summary = RunSummary::new(ids, &case.predictions, &reports, &failures);
     assert_eq!(summary.to_json(), case.official);
-    assert_eq!(serde_json::from_str::<Summary>(&case.official).unwrap(), summary);
-    assert_eq!(Summary::file_name("org/model", "run"), case.file_name);
+    assert_eq!(serde_json::from_str::<RunSummary>(&case.official).unwrap(), summary);
+    assert_eq!(RunSummary::file_name("org/model", "run"), case.file_name);
 }
 
 #[test]
 fn summaries_of_harness_4_are_read() {
-    let mut summary: Value =
-        serde_json::from_str(&Summary::new([], &[], &BTreeMap::new(), &BTreeMap::new()).to_json())
-            .unwrap();
+    let mut summary: Value = serde_json::from_str(
+        &RunSummary::new([], &[], &BTreeMap::new(), &BTreeMap::new()).to_json(),
+    )
+    .unwrap();
     let fields = summary.as_object_mut().unwrap();
     fields.retain(|key, _| !key.contains("failure"));
     fields.insert("unremoved_images".to_owned(), Value::Array(Vec::new()));
-    assert_eq!(serde_json::from_value::<Summary>(summary).unwrap().schema_version, 2);
+    assert_eq!(serde_json::from_value::<RunSummary>(summary).unwrap().schema_version, 2);
 }
 
 #[test]

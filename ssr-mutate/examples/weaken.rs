@@ -1,11 +1,11 @@
-//! Prints the patch that takes tests out of the test files below a folder.
+//! Prints the patch that removes tests from the test files below a folder.
 //!
 //! ```text
 //! cargo run -p ssr-mutate --example weaken -- path/to/repository 'tests/test_a.py::TestA::test_b' …
 //! ```
 //!
-//! With `--assertions` before the ids, only assertions go where that leaves something; with
-//! `--loosen`, they get looser forms.
+//! `--assertions` before the ids deletes only the assertions where other statements remain;
+//! `--loosen` gives the assertions looser forms instead.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         broken.insert(id);
     }
     let patch = weaken(&Tree::from_files(files)?, &broken, style, Seed::new(0))?;
+    let patch = patch.ok_or("give at least one test id")?;
     io::stdout().write_all(&patch.to_bytes())?;
     Ok(())
 }

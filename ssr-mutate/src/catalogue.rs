@@ -1,9 +1,12 @@
+//! The catalogue of all operators as Markdown.
+
 use std::fmt::Write;
 
 use crate::{Family, Language, Operator, languages};
 
-/// The catalogue of all operators of this build as Markdown, made from the operators themselves.
-/// `CATALOGUE.md` beside the sources is this text.
+/// The catalogue of all operators of this build as Markdown, generated from the operators.
+/// `CATALOGUE.md` of this crate is this text.
+#[must_use]
 pub fn catalogue() -> String {
     let mut page = String::from(
         "# Operator catalogue\n\n\
@@ -13,7 +16,7 @@ pub fn catalogue() -> String {
     for language in languages() {
         let operators = language.operators();
         page.push_str(&format!("\n## {}: {} operators\n", title(language.name()), operators.len()));
-        for family in Family::ALL {
+        for &family in Family::ALL {
             let mut members = operators.iter().filter(|o| o.family == family).peekable();
             if members.peek().is_some() {
                 page.push_str(&format!("\n### {family} (weight {} ‰)\n", family.weight()));

@@ -1,10 +1,12 @@
+//! Which lines the tests execute, read from a report of coverage.py or from plain text.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ssr_core::RepoPath;
 
 use crate::{Error, Result};
 
-/// Which lines of which files some test executes.
+/// The lines of each file that some test executes.
 ///
 /// ```
 /// use ssr_core::RepoPath;
@@ -24,12 +26,13 @@ pub struct Coverage(BTreeMap<RepoPath, Lines>);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Lines {
     executed: BTreeSet<u32>,
-    /// The other lines on which a statement begins, where they are known.
+    /// The other lines on which a statement begins; empty if the report does not list them.
     idle: BTreeSet<u32>,
 }
 
 impl Coverage {
-    /// Coverage of nothing.
+    /// Coverage without any executed line.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
@@ -39,15 +42,19 @@ impl Coverage {
         self.0.entry(path).or_default().executed.insert(line);
     }
 
-    /// Reads the report that `coverage json` writes. `root` is the folder of the repository as the
-    /// report names it, or empty where its paths are relative to it; files outside are left out.
-    /// Separators may be backslashes.
+    /// Reads the report that `coverage json` writes.
+    ///
+    /// `root` is the folder of the repository as the report names it, or empty if the paths in the
+    /// report are relative to it. Files outside of it are left out. Separators may be backslashes.
     ///
     /// # Errors
     /// [`Error::Coverage`] when the text is not JSON or lacks `files` with `executed_lines`.
     pub fn from_coverage_py(json: &str, root: &str) -> Result<Self> {
         let report: serde_json::Value =
-            serde_json::from_str(json).map_err(|error| problem(&error.to_string()))?;
+            serde_json::from_str(json).map_err(|error: serde_json::Error| Error::Coverage {
+                problem: error.to_string(),
+                source: Some(error.into()),
+            })?;
         let files = report.get("files").and_then(|files| files.as_object());
         let files = files.ok_or_else(|| problem("it has no object \"files\""))?;
         let root = root.replace('\\', "/");
@@ -73,11 +80,11 @@ impl Coverage {
         Ok(coverage)
     }
 
-    /// Reads lines of the form `path: 1-4, 9`, each a file with its executed lines; what `Display`
-    /// prints. Empty lines and lines that begin with `#` are skipped.
+    /// Reads the form that `Display` prints: lines such as `path: 1-4, 9`, each a file with its
+    /// executed lines. Empty lines and lines that begin with `#` are skipped.
     ///
     /// # Errors
-    /// [`Error::Coverage`] names the line that is of another form.
+    /// [`Error::Coverage`] names the line that has another form.
     pub fn parse(text: &str) -> Result<Self> {
         let mut coverage = Self::new();
         for line in text.lines().map(str::trim) {
@@ -100,9 +107,12 @@ impl Coverage {
         Ok(coverage)
     }
 
-    /// Whether some test executes the line, counted from 1. A line of which the report says
-    /// nothing belongs to the last statement before it of which it does, as coverage.py counts
-    /// statements by their first lines; in the plain form every executed line has to be named.
+    /// Whether some test executes the line, counted from 1.
+    ///
+    /// coverage.py lists statements by their first lines. A line that its report does not list is
+    /// therefore executed if the last listed line before it is. In the plain form every executed
+    /// line has to be listed.
+    #[must_use]
     pub fn covers(&self, path: &RepoPath, line: usize) -> bool {
         let (Some(lines), Ok(line)) = (self.0.get(path), u32::try_from(line)) else {
             return false;
@@ -114,18 +124,20 @@ impl Coverage {
         last(&lines.executed) > last(&lines.idle)
     }
 
-    /// How many lines are executed.
+    /// The number of executed lines.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.0.values().map(|lines| lines.executed.len()).sum()
     }
 
     /// Whether no line of any file is executed.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.values().all(|lines| lines.executed.is_empty())
     }
 }
 
-/// No source file has more lines; it bounds what a range in hostile input can ask for.
+/// The largest line number. It bounds the memory that a range in untrusted input can allocate.
 const MAX_LINE: u32 = 1 << 20;
 
 fn numbers(list: &serde_json::Value) -> Option<BTreeSet<u32>> {
@@ -134,7 +146,7 @@ fn numbers(list: &serde_json::Value) -> Option<BTreeSet<u32>> {
 }
 
 fn problem(problem: &str) -> Error {
-    Error::Coverage { problem: problem.to_owned() }
+    Error::Coverage { problem: problem.to_owned(), source: None }
 }
 
 /// The plain form that [`Coverage::parse`] reads.
@@ -192,7 +204,9 @@ mod tests {
             r#"{"files": {"a.py": {"executed_lines": ["1"]}}}"#,
         ] {
             let error = Coverage::from_coverage_py(json, "").unwrap_err();
-            assert!(matches!(error, Error::Coverage { .. }), "{json}");
+            let Error::Coverage { source, .. } = &error else { panic!("{json}: {error}") };
+            assert_eq!(source.is_some(), json.is_empty(), "{json}: only the first is not JSON");
+            assert_eq!(error.kind(), crate::MutateErrorKind::Input);
         }
         for text in ["a.py", "a.py: x", "a.py: 0", "a.py: 4-2", "../a: 1", "a: 1-4294967295"] {
             assert!(Coverage::parse(text).is_err(), "{text}");

@@ -1,3 +1,5 @@
+//! The edits that operators propose for a file, deduplicated by their effect and made sites.
+
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -6,7 +8,7 @@ use std::sync::Arc;
 use crate::site::Source;
 use crate::{Operator, Site};
 
-/// An edit as an operator proposes it, before it has become a [`Site`].
+/// An edit as an operator proposes it, before it becomes a [`Site`].
 pub struct Find {
     /// The position of the operator in its language's list.
     pub(crate) operator: usize,
@@ -16,7 +18,7 @@ pub struct Find {
     pub(crate) function: Option<Arc<str>>,
 }
 
-/// What the operators found in one file, in any order.
+/// The edits that the operators propose for one file, in any order.
 #[derive(Default)]
 pub struct Finds(Vec<Find>);
 
@@ -25,8 +27,8 @@ impl Finds {
         self.0.push(find);
     }
 
-    /// Sorts the finds into document order and makes them sites, without those that change
-    /// nothing or give the same text as an earlier one.
+    /// Sorts the finds into document order and makes them sites, without those that change nothing
+    /// or give the same text as an earlier one.
     pub(crate) fn into_sites(
         mut self,
         source: &Arc<Source>,
@@ -44,7 +46,7 @@ impl Finds {
         }
         let mut functions = Functions::default();
         let kept = self.0.into_iter().zip(keep).filter_map(|(find, keep)| keep.then_some(find));
-        // No file is so long that its offsets would not fit.
+        // Files are at most 4 MiB long, so their offsets fit.
         let short = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
         let sites = kept
             .map(|find| Site {
@@ -67,7 +69,8 @@ impl Finds {
 struct Functions {
     names: Vec<Arc<str>>,
     numbers: HashMap<Arc<str>, u32>,
-    /// The number of the name that came last, which mostly comes again.
+    /// The number of the last name. Finds are in document order, so the next name is mostly the
+    /// same.
     last: u32,
 }
 
@@ -85,11 +88,11 @@ impl Functions {
     }
 }
 
-/// Where the replaced bytes start and end, and what comes instead.
+/// The start and end of the replaced bytes, and the bytes that replace them.
 pub(crate) type Effect<'a> = (usize, usize, Cow<'a, [u8]>);
 
-/// The edit in its one normal form, so that two edits of one file are equal exactly when their
-/// results are. `None` when the edit changes nothing.
+/// The edit in its normal form. Two edits of one file have the same normal form exactly when they
+/// give the same text. `None` when the edit changes nothing.
 pub(crate) fn effect<'a>(
     text: &str,
     range: &Range<usize>,
@@ -112,7 +115,8 @@ pub(crate) fn effect<'a>(
         return None;
     }
     let mut new = Cow::Borrowed(new);
-    // A pure deletion or insertion can slide along repeated text: slide it as far as it goes.
+    // A pure deletion or insertion in repeated text has several equal positions (deleting either
+    // `a` of `aa`): take the last one.
     if new.is_empty() {
         while end < text.len() && text[start] == text[end] {
             (start, end) = (start + 1, end + 1);

@@ -1,3 +1,5 @@
+//! Programming languages behind one sealed trait, and the languages of this build.
+
 use std::sync::Arc;
 
 use ssr_core::RepoPath;
@@ -5,12 +7,12 @@ use ssr_core::RepoPath;
 use crate::Operator;
 use crate::finds::Finds;
 use crate::site::Source;
-use crate::weaken::{Means, Request, Weakened};
+use crate::weaken::{BrokenTest, Means, Weakened};
 
 /// A programming language: its files and its operators.
 ///
-/// The trait is sealed, so that the parser behind it is not part of this crate's interface. Get
-/// the languages of this build from [`languages`].
+/// The trait is sealed, so that the parser behind it is not part of this crate's interface.
+/// [`languages`] returns the languages of this build.
 pub trait Language: Engine + Sync {
     /// The name, in lower case.
     fn name(&self) -> &'static str;
@@ -18,35 +20,37 @@ pub trait Language: Engine + Sync {
     /// The file extensions, without dots.
     fn extensions(&self) -> &'static [&'static str];
 
-    /// What begins a comment that ends with its line.
+    /// The token that begins a line comment.
     fn line_comment(&self) -> &'static str;
 
-    /// The operators, in the order of the catalogue.
+    /// The operators of this language, in the order of the catalogue.
     fn operators(&self) -> &'static [&'static Operator];
 
-    /// Whether a file with this path holds tests, by the conventions of the language's runners.
+    /// Whether a file with this path holds tests, by the conventions of the language's test
+    /// runners.
     fn is_test_file(&self, path: &RepoPath) -> bool;
 
-    /// Whether a file with this path holds code of the project's own: no tests, build scripts,
-    /// documentation, generated or vendored code.
+    /// Whether a file with this path holds code of the project's own; see
+    /// [`is_source_file`](crate::is_source_file).
     fn is_source_file(&self, path: &RepoPath) -> bool;
 }
 
-/// What the engine needs from a language.
+/// The part of [`Language`] that depends on the parser. It is public only because a public trait
+/// extends it, and cannot be named outside of this crate.
 pub trait Engine {
-    /// Parses the file, walks the tree once and reports what the `enabled` operators find, by
-    /// position in [`Language::operators`].
+    /// Parses the file, walks the tree once and reports the edits of the `enabled` operators, which
+    /// are given by position in [`Language::operators`].
     #[doc(hidden)]
     fn scan(&self, source: &Arc<Source>, enabled: &[bool], finds: &mut Finds);
 
-    /// The edits that hide the tests, or the requests, by position, that lead nowhere.
+    /// The edits that hide the tests; or those tests, by position, that have no definition.
     #[doc(hidden)]
-    fn weaken(&self, text: &str, requests: &[Request<'_>]) -> Weakened;
+    fn weaken(&self, text: &str, tests: &[BrokenTest<'_>]) -> Weakened;
 
-    /// By what each of the tests can be hidden, short of its deletion.
+    /// How each of the tests can be weakened without deleting it.
     #[doc(hidden)]
-    fn means(&self, _text: &str, requests: &[Request<'_>]) -> Vec<Means> {
-        vec![Means::default(); requests.len()]
+    fn means(&self, _text: &str, tests: &[BrokenTest<'_>]) -> Vec<Means> {
+        vec![Means::default(); tests.len()]
     }
 
     /// The number of syntax errors in the text of a file of that name.
@@ -54,7 +58,8 @@ pub trait Engine {
     fn syntax_errors(&self, path: &RepoPath, text: &str) -> usize;
 }
 
-/// The languages that this build knows, by its features.
+/// The languages of this build, which its features select.
+#[must_use]
 pub fn languages() -> &'static [&'static dyn Language] {
     static LANGUAGES: &[&dyn Language] = &[
         #[cfg(feature = "python")]

@@ -8,8 +8,9 @@
 //! Nothing here runs code.
 //!
 //! # Which files
-//! [`Mutator::sites`] leaves tests, build scripts, documentation, generated and vendored files
-//! alone: see [`is_source_file`] and [`is_test_file`].
+//! [`Mutator::sites`] changes no tests, build scripts, documentation, generated or vendored files.
+//! [`is_source_file`] and [`is_test_file`] decide by the path; [`source_files`] lists the sources
+//! of a tree.
 //!
 //! # Features
 #![doc = document_features::document_features!()]
@@ -31,6 +32,7 @@ mod c;
 mod catalogue;
 mod coverage;
 mod error;
+mod files;
 mod finds;
 #[cfg(feature = "go")]
 mod go;
@@ -56,10 +58,11 @@ mod weights;
 
 pub use catalogue::catalogue;
 pub use coverage::Coverage;
-pub use error::{Error, NotFound, Result};
+pub use error::{Error, MutateErrorKind, NotFound, Result};
+pub use files::{is_source_file, is_test_file, source_files};
 pub use language::{Language, languages, operators};
 pub use location::Location;
-pub use mutator::{Caps, Mutator, MutatorBuilder, is_source_file, is_test_file, sites};
+pub use mutator::{Caps, Mutator, MutatorBuilder, sites};
 pub use operator::{Difficulty, Family, Operator};
 pub use profile::Profile;
 #[cfg(feature = "python")]

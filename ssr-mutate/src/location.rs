@@ -1,8 +1,11 @@
+//! Places in a repository, to exclude them from later draws.
+
 use ssr_core::RepoPath;
 
 use crate::Site;
 
-/// A place in a repository, to keep later draws away from where earlier ones were.
+/// A place in a repository. [`Sampler::without_locations`](crate::Sampler::without_locations)
+/// excludes places from later draws.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Location {
@@ -15,7 +18,8 @@ pub enum Location {
 }
 
 impl Site {
-    /// The function around the site, or its line where there is none.
+    /// The function around the site, or its line if there is none.
+    #[must_use]
     pub fn location(&self) -> Location {
         match self.function() {
             Some(function) => Location::Function(self.path().clone(), function.to_owned()),

@@ -1,21 +1,25 @@
+//! Finds the sites of a text or of a tree, with a profile, caps and coverage.
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 #[cfg(feature = "parallel")]
 use rayon::prelude::*;
-use ssr_core::{File, RepoPath, Seed, Tree};
+use ssr_core::{RepoPath, Seed, Tree};
 
+use crate::files::source_texts;
 use crate::finds::Finds;
-use crate::language::{Language, language_of, languages, operators};
+use crate::language::{Language, language_of, operators};
 use crate::site::Source;
 use crate::{Coverage, Error, Profile, Result, Sampler, Site};
 
 /// A longer file is data, not a program to break.
 const MAX_FILE_BYTES: usize = 4 << 20;
 
-/// Every site in `source`, in document order, with all operators and without caps. The language
-/// follows from the extension of `path`; no site is found in a file of an unknown language, in one of
-/// more than 4 MiB, or where code nests a thousand deep.
+/// Every site in `source`, in document order, with all operators and without caps.
+///
+/// The extension of `path` determines the language. No site is found in a file of an unknown
+/// language, in one of more than 4 MiB, or in code that nests more than a thousand levels deep.
 ///
 /// ```
 /// use ssr_core::RepoPath;
@@ -27,6 +31,7 @@ const MAX_FILE_BYTES: usize = 4 << 20;
 /// assert!(boundary.mutated().contains("n <= 3"));
 /// # Ok::<(), ssr_core::Error>(())
 /// ```
+#[must_use]
 pub fn sites(path: &RepoPath, source: &str) -> Vec<Site> {
     let enabled = |_: &str| true;
     language_of(path).map_or_else(Vec::new, |language| scan(language, path, source, enabled))
@@ -48,15 +53,18 @@ fn scan(
     finds.into_sites(&source, language.operators())
 }
 
-/// How many sites [`Mutator`] keeps, so that a table of constants or one long function does not
-/// crowd out the rest. Where there are more, those with the lowest ids stay: a choice that is
+/// Bounds on the sites that a [`Mutator`] keeps, so that a table of constants or one long function
+/// does not dominate.
+///
+/// Where there are more sites, those with the lowest ids are kept. Ids are hashes, so the choice is
 /// uniform and needs no seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Caps {
-    /// Sites on one line; 8 by default.
+    /// The most sites on one line; 8 by default.
     pub per_line: usize,
-    /// Sites in one function; 64 by default. Code outside functions counts as one function.
+    /// The most sites in one function; 64 by default. Code outside of functions counts as one
+    /// function.
     pub per_function: usize,
     /// Length of a line in bytes above which nothing on it is mutated; 400 by default.
     pub line_bytes: usize,
@@ -65,6 +73,29 @@ pub struct Caps {
 impl Default for Caps {
     fn default() -> Self {
         Self { per_line: 8, per_function: 64, line_bytes: 400 }
+    }
+}
+
+impl Caps {
+    /// Sets the most sites on one line.
+    #[must_use]
+    pub fn with_per_line(mut self, per_line: usize) -> Self {
+        self.per_line = per_line;
+        self
+    }
+
+    /// Sets the most sites in one function.
+    #[must_use]
+    pub fn with_per_function(mut self, per_function: usize) -> Self {
+        self.per_function = per_function;
+        self
+    }
+
+    /// Sets the length of a line in bytes above which nothing on it is mutated.
+    #[must_use]
+    pub fn with_line_bytes(mut self, line_bytes: usize) -> Self {
+        self.line_bytes = line_bytes;
+        self
     }
 }
 
@@ -90,25 +121,27 @@ impl Default for Caps {
 pub struct Mutator {
     profile: Profile,
     caps: Caps,
-    /// The lines that may be mutated; `None` allows all.
+    /// The lines that tests execute; `None` allows all lines.
     coverage: Option<Arc<Coverage>>,
 }
 
 impl Mutator {
-    /// The operators of [`Profile::Classic42`] and the default [`Caps`].
+    /// A mutator with the operators of [`Profile::Classic42`] and the default [`Caps`].
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Starts from [`Mutator::new`].
+    /// A builder with the settings of [`Mutator::new`].
     pub fn builder() -> MutatorBuilder {
         MutatorBuilder(Self::new())
     }
 
-    /// The sites in all source files of the tree, in the order of their paths and then of the
-    /// document. Which files are sources, each language says: see [`is_source_file`].
+    /// The sites in all source files of the tree, ordered by path and then by position. See
+    /// [`source_files`](crate::source_files) for which files these are.
+    #[must_use]
     pub fn sites(&self, tree: &Tree) -> Vec<Site> {
-        let sources: Vec<_> = sources(tree).collect();
+        let sources: Vec<_> = source_texts(tree).collect();
         let found = |(path, text): &(&RepoPath, &str)| self.sites_in(path, text);
         #[cfg(feature = "parallel")]
         return sources.par_iter().flat_map_iter(found).collect();
@@ -116,7 +149,8 @@ impl Mutator {
         return sources.iter().flat_map(found).collect();
     }
 
-    /// The sites in one file, whatever its path says about it.
+    /// The sites in one file, even if its path is not that of a source file.
+    #[must_use]
     pub fn sites_in(&self, path: &RepoPath, source: &str) -> Vec<Site> {
         let Some(language) = language_of(path) else { return Vec::new() };
         let mut sites = scan(language, path, source, |id| self.profile.contains(id));
@@ -132,6 +166,7 @@ impl Mutator {
         let long: Vec<bool> = source.lines().map(long_line).collect();
         sites.retain(|site| !long.get(site.line() - 1).copied().unwrap_or(false));
 
+        // The lowest ids are a uniform choice that does not depend on the order of the operators.
         let mut by_id: Vec<usize> = (0..sites.len()).collect();
         by_id.sort_by_cached_key(|&index| sites[index].id());
         let mut keep = vec![false; sites.len()];
@@ -150,9 +185,12 @@ impl Mutator {
         sites.retain(|_| keep.next().unwrap_or(false));
     }
 
-    /// Whether the edit leaves the file with no more syntax errors than before. Parses the file
-    /// twice, so ask it about chosen sites, not about all; edits of operators that are not
-    /// [structural](crate::Operator::structural) hold by construction and are not parsed.
+    /// Whether the edit leaves the file with no more syntax errors than before.
+    ///
+    /// This parses the file twice, so call it for drawn sites, not for all. Edits of operators that
+    /// are not [structural](crate::Operator::structural) are well formed by construction and are
+    /// not parsed.
+    #[must_use]
     pub fn is_well_formed(&self, site: &Site) -> bool {
         if !site.operator().structural {
             return true;
@@ -163,14 +201,15 @@ impl Mutator {
         })
     }
 
-    /// As [`sample`](crate::sample), with sites that are not
-    /// [well formed](Mutator::is_well_formed) passed over.
+    /// As [`sample`](crate::sample), without sites that are not
+    /// [well formed](Mutator::is_well_formed).
+    #[must_use]
     pub fn sample(&self, sites: &[Site], n: usize, seed: Seed) -> Vec<Site> {
         self.draw(sites, n, &Sampler::new(seed))
     }
 
-    /// As [`Sampler::draw`], with sites that are not [well formed](Mutator::is_well_formed) passed
-    /// over.
+    /// As [`Sampler::draw`], without sites that are not [well formed](Mutator::is_well_formed).
+    #[must_use]
     pub fn draw(&self, sites: &[Site], n: usize, sampler: &Sampler<'_>) -> Vec<Site> {
         let drawn = sampler.order(sites);
         drawn.filter(|site| self.is_well_formed(site)).take(n).cloned().collect()
@@ -179,6 +218,7 @@ impl Mutator {
 
 /// Settings of a [`Mutator`].
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct MutatorBuilder(Mutator);
 
 impl MutatorBuilder {
@@ -196,7 +236,7 @@ impl MutatorBuilder {
         Ok(self)
     }
 
-    /// Enables these operators only, by their ids: [`Profile::Custom`].
+    /// Enables the operators with these ids alone ([`Profile::Custom`]).
     ///
     /// # Errors
     /// As [`MutatorBuilder::profile`].
@@ -215,7 +255,7 @@ impl MutatorBuilder {
         self
     }
 
-    /// Mutates only lines that some test executes. The caps count the sites on those lines.
+    /// Mutates only lines that some test executes. The caps count only sites on those lines.
     pub fn coverage(mut self, coverage: Coverage) -> Self {
         self.0.coverage = Some(Arc::new(coverage));
         self
@@ -232,33 +272,4 @@ fn unknown(id: &str) -> Error {
     known.sort_unstable();
     known.dedup();
     Error::UnknownOperator { id: id.to_owned(), known: known.join(", ") }
-}
-
-/// Whether the path names a test file of some language of this build: what a
-/// [`weaken`](crate::weaken()) may touch and a bug may not.
-pub fn is_test_file(path: &RepoPath) -> bool {
-    languages().iter().any(|language| language.is_test_file(path))
-}
-
-/// Whether the path names a file that [`Mutator::sites`] looks into: code of the project's own.
-pub fn is_source_file(path: &RepoPath) -> bool {
-    languages().iter().any(|language| language.is_source_file(path))
-}
-
-/// The source files of the tree that people write, with their text.
-pub(crate) fn sources(tree: &Tree) -> impl Iterator<Item = (&RepoPath, &str)> {
-    let sources = tree.files().filter(|(path, _)| is_source_file(path));
-    let texts = sources.filter_map(|(path, file)| Some((path, File::text(file)?)));
-    texts.filter(|(_, text)| !is_generated(text))
-}
-
-/// Whether the first lines say that a program wrote the file.
-fn is_generated(text: &str) -> bool {
-    let head = text.lines().take(12).filter(|line| line.len() < 200);
-    head.map(str::to_ascii_lowercase).any(|line| {
-        ["do not edit", "@generated", "generated by", "autogenerated", "auto-generated"]
-            .iter()
-            .any(|mark| line.contains(mark))
-            && ["#", "//", "/*", "*", "\"\"\""].iter().any(|c| line.trim_start().starts_with(c))
-    })
 }

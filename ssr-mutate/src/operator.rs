@@ -1,3 +1,5 @@
+//! Operators, their families and their difficulty, as data.
+
 use std::fmt;
 
 /// One way to break a program, as data.
@@ -10,20 +12,21 @@ use std::fmt;
 pub struct Operator {
     /// The short name of the catalogue, for example `RBR`.
     pub id: &'static str,
-    /// Raised whenever the same source may yield other sites; part of every [`SiteId`](crate::SiteId).
+    /// The version, which increases when the same source may give other sites. It is part of every
+    /// [`SiteId`](crate::SiteId).
     pub version: u16,
-    /// What kind of mistake it imitates.
+    /// The kind of mistake that it imitates.
     pub family: Family,
     /// How hard the bug is to find for someone who sees a failing test.
     pub difficulty: Difficulty,
     /// One line: what is changed into what.
     pub description: &'static str,
-    /// Pairs of source text: `before` has a site of this operator whose edit gives `after`.
+    /// Pairs of source texts. The first has a site of this operator whose edit gives the second.
     pub examples: &'static [(&'static str, &'static str)],
-    /// Source text in which this operator finds nothing: its guards at work.
+    /// Source texts in which this operator finds no site, because a guard excludes them.
     pub untouched: &'static [&'static str],
-    /// Whether an edit adds or removes whole syntax nodes, so that its result deserves a syntax
-    /// check. The others exchange one token or expression for another of the same kind.
+    /// Whether an edit adds or removes whole syntax nodes, so that its result needs a syntax check.
+    /// The other operators exchange one token or expression for another of the same kind.
     pub structural: bool,
 }
 
@@ -67,7 +70,7 @@ pub enum Family {
 
 impl Family {
     /// Every family, in the order of the catalogue.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: &'static [Self] = &[
         Self::Arithmetic,
         Self::Relational,
         Self::Constants,
@@ -84,6 +87,7 @@ impl Family {
     ];
 
     /// The name in the catalogue.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Arithmetic => "Arithmetic",
@@ -115,9 +119,10 @@ impl Family {
     /// | constants | numeric literal 6.7, boolean 2.6, constant type 0.4, binary operand ⅓ of 12.1 | 13.7 % |
     /// | arithmetic | half of binary operator 2.0, half of unary 1.0 | 1.5 % |
     ///
-    /// TSSB-3M sees fixes of one statement only, so it has no class for the other families. They
-    /// get a floor that keeps them present: 6 % for control flow, 1.5 % for each of the rest. That
-    /// floor is a choice of this library, not a measurement.
+    /// TSSB-3M contains fixes of one statement only, so it has no class for the other families.
+    /// They get a minimum share that keeps them present: 6 % for control flow, 1.5 % for each of
+    /// the rest. The minimum is a choice of this library, not a measurement.
+    #[must_use]
     pub fn weight(self) -> u32 {
         match self {
             Self::DataFlow => 771,
@@ -143,15 +148,16 @@ impl fmt::Display for Family {
     }
 }
 
-/// How hard a bug is to find for someone who sees a failing test. An expectation, not a
+/// How hard a bug is to find for someone who sees a failing test. This is an estimate, not a
 /// measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Difficulty {
-    /// The failing test points at it.
+    /// The failing test shows where the bug is.
     Easy,
-    /// It takes reading the function.
+    /// One has to read the function.
     Medium,
-    /// It takes understanding the edge case or the data flow.
+    /// One has to understand an edge case or the data flow.
     Hard,
 }
 

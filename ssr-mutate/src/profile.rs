@@ -1,13 +1,15 @@
+//! Named and custom sets of operators.
+
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Which operators a [`Mutator`](crate::Mutator) uses, in every language that has them.
+/// The operators that a [`Mutator`](crate::Mutator) uses, in every language that has them.
 ///
-/// In a configuration file it is `"classic42"`, `"all"` or `{ custom = ["AOR", "RBR"] }`; on a
-/// command line `classic42`, `all` or `AOR,RBR`.
+/// In a configuration file a profile is `"classic42"`, `"all"` or `{ custom = ["AOR", "RBR"] }`. On
+/// a command line it is `classic42`, `all` or `AOR,RBR`.
 ///
 /// ```
 /// use ssr_mutate::Profile;
@@ -20,19 +22,19 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Profile {
-    /// The 42 operators of [`Profile::CLASSIC_42`]: a choice that never changes, so that runs of
-    /// different versions can be compared.
+    /// The 42 operators of [`Profile::CLASSIC_42`]. This set never changes, so that runs with
+    /// different versions of this crate can be compared.
     #[default]
     Classic42,
-    /// Every operator of the build, also those that are often equivalent.
+    /// Every operator of the build, including those whose mutants are often equivalent.
     All,
     /// The operators with these ids.
     Custom(Vec<String>),
 }
 
 impl Profile {
-    /// The operators of [`Profile::Classic42`] by their numbers in the catalogue of 78: those that
-    /// imitate mistakes which people make, and which a test can notice.
+    /// The operators of [`Profile::Classic42`] with their numbers in the catalogue of 78. They
+    /// imitate mistakes that people make and that tests can notice.
     pub const CLASSIC_42: [(u8, &str); 42] = [
         (1, "AOR"),
         (3, "OSW"),
@@ -78,7 +80,8 @@ impl Profile {
         (73, "CFD"),
     ];
 
-    /// Whether the profile has the operator with this id.
+    /// Whether the profile includes the operator with this id.
+    #[must_use]
     pub fn contains(&self, id: &str) -> bool {
         match self {
             Self::Classic42 => Self::CLASSIC_42.iter().any(|(_, classic)| *classic == id),
@@ -88,7 +91,7 @@ impl Profile {
     }
 }
 
-/// The form of the command line.
+/// Prints the form of the command line.
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -102,7 +105,8 @@ impl fmt::Display for Profile {
 impl FromStr for Profile {
     type Err = Infallible;
 
-    /// Ids that no operator has are found when the mutator is built.
+    /// Never fails. [`MutatorBuilder::profile`](crate::MutatorBuilder::profile) reports unknown
+    /// ids.
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(match text {
             "classic42" => Self::Classic42,

@@ -1,24 +1,27 @@
+//! Draws sites by the frequency of real bug fixes.
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use ssr_core::Seed;
 
 use crate::{Coverage, Family, Location, Site, SiteId};
 
-/// Draws `n` sites without replacement, or all of them when there are fewer: a [`Sampler`] without
-/// further wishes.
+/// Draws `n` sites without replacement, or all of them when there are fewer: [`Sampler::draw`] with
+/// the default settings.
+#[must_use]
 pub fn sample(sites: &[Site], n: usize, seed: Seed) -> Vec<Site> {
     Sampler::new(seed).draw(sites, n)
 }
 
-/// Draws sites as real bugs are spread.
+/// Draws sites with the distribution of real bugs.
 ///
-/// Each draw picks a family with probability proportional to its [weight](Family::weight) among
-/// the families that still have sites, then an operator of that family by
-/// [its weight](crate::Operator::weight), then a site of that operator evenly. Sampling in proportion to the
-/// sites instead would give mostly arithmetic and constants, which real bugs are not.
+/// Each draw picks a family with probability proportional to its [weight](Family::weight), among
+/// the families that still have sites. It then picks an operator of that family by
+/// [its weight](crate::Operator::weight), and a site of that operator uniformly. Drawing uniformly
+/// from all sites would give mostly arithmetic and constants, because they have the most sites.
 ///
 /// The result depends on the set of sites and on the seed alone, not on the order of the sites or
-/// on the number of threads that found them. No two sites that are drawn lead to the same tree.
+/// on the number of threads. No two drawn sites give the same tree.
 ///
 /// ```
 /// use ssr_core::{RepoPath, Seed};
@@ -34,6 +37,7 @@ pub fn sample(sites: &[Site], n: usize, seed: Seed) -> Vec<Site> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct Sampler<'a> {
     seed: Seed,
     coverage: Option<&'a Coverage>,
@@ -44,7 +48,7 @@ pub struct Sampler<'a> {
 }
 
 impl<'a> Sampler<'a> {
-    /// A sampler of all sites.
+    /// A sampler that may draw every site.
     pub fn new(seed: Seed) -> Self {
         Self {
             seed,
@@ -62,38 +66,42 @@ impl<'a> Sampler<'a> {
         self
     }
 
-    /// Draws none of these sites, such as those of an earlier call with another seed.
+    /// Excludes these sites, such as those of an earlier call with another seed.
     pub fn without_ids(mut self, ids: impl IntoIterator<Item = SiteId>) -> Self {
         self.ids.extend(ids);
         self
     }
 
-    /// Draws no site in these places.
+    /// Excludes the sites in these places.
     pub fn without_locations(mut self, places: impl IntoIterator<Item = Location>) -> Self {
         self.locations.extend(places);
         self
     }
 
-    /// Draws only from the `index`-th of `count` shares of the functions. The shares do not depend
-    /// on the seed and have no function in common, so that callers who know nothing of each other
-    /// draw no bug twice. A `count` of 0 counts as 1.
+    /// Draws only from the share `index` of `count` disjoint shares of the functions. A `count` of
+    /// 0 counts as 1.
+    ///
+    /// The shares do not depend on the seed. Workers with different shares therefore never draw the
+    /// same bug, without communication.
     pub fn share(mut self, index: u64, count: u64) -> Self {
         self.share = (count > 1).then_some((index % count.max(1), count));
         self
     }
 
-    /// Draws from each function once before it draws from any a second time.
+    /// Draws from each function once before it draws from any function a second time.
     pub fn spread(mut self) -> Self {
         self.spread = true;
         self
     }
 
-    /// Draws `n` sites without replacement, or all that there are when there are fewer.
+    /// Draws `n` sites without replacement, or all of them when there are fewer.
+    #[must_use]
     pub fn draw(&self, sites: &[Site], n: usize) -> Vec<Site> {
         self.order(sites).take(n).cloned().collect()
     }
 
-    /// The sites in the order in which they are drawn.
+    /// The admitted sites in the order of drawing, without those that give the same tree as an
+    /// earlier one.
     pub(crate) fn order<'s>(&self, sites: &'s [Site]) -> impl Iterator<Item = &'s Site> {
         let mut left = Drawing::new(sites.iter().filter(|site| self.admits(site)), self.seed);
         let spread = self.spread.then(|| in_rounds(left.by_ref().collect()));
@@ -102,6 +110,10 @@ impl<'a> Sampler<'a> {
         drawn.filter(move |site| site.result().is_some_and(|result| seen.insert(result)))
     }
 
+    /// Whether the settings allow the site.
+    ///
+    /// Coverage is applied here, before the draw, and not to the drawn sites: the families then
+    /// compete by the sites that tests can notice, and `n` draws give `n` usable sites.
     fn admits(&self, site: &Site) -> bool {
         self.coverage.is_none_or(|coverage| coverage.covers(site.path(), site.line()))
             && !self.ids.contains(&site.id())
@@ -111,13 +123,15 @@ impl<'a> Sampler<'a> {
     }
 }
 
-/// Which of `count` shares the function of a site belongs to, whatever the seed.
+/// Which of `count` shares the function of a site belongs to. The sampler's seed is not used,
+/// because all workers have to agree on the shares.
 fn share_of(site: &Site, count: u64) -> u64 {
     let file = Seed::new(0).derive("ssr-mutate share").derive(site.path().as_str());
     file.derive(site.function().unwrap_or("")).value() % count
 }
 
-/// Moves the second site of each function behind the first of all others, and so on.
+/// Sorts by how many sites of the same function come before, and keeps the order of drawing among
+/// equals.
 fn in_rounds(drawn: Vec<&Site>) -> Vec<&Site> {
     let mut rounds: HashMap<_, usize> = HashMap::new();
     let mut keyed: Vec<_> = drawn
@@ -134,7 +148,7 @@ fn in_rounds(drawn: Vec<&Site>) -> Vec<&Site> {
 
 type Operators<'s> = BTreeMap<&'static str, VecDeque<&'s Site>>;
 
-/// The sites that are not drawn yet, and the next draw.
+/// Draws all sites one after the other: the weighted choice of family, operator and site.
 struct Drawing<'s> {
     seed: Seed,
     left: BTreeMap<Family, Operators<'s>>,
@@ -144,6 +158,9 @@ struct Drawing<'s> {
 impl<'s> Drawing<'s> {
     fn new(sites: impl Iterator<Item = &'s Site>, seed: Seed) -> Self {
         let seed = seed.derive("ssr-mutate sample");
+        // Each operator's queue is ordered by a hash of seed and site id. This is a uniform shuffle
+        // that does not depend on the order of the sites, so that removing one site from the input
+        // does not reorder the others.
         let shuffle = seed.derive("site");
         let key = |site: &'s Site| {
             let id = site.id();
@@ -186,7 +203,7 @@ impl<'s> Iterator for Drawing<'s> {
     }
 }
 
-/// One of the items, with probability in proportion to its weight.
+/// One of the items, with probability proportional to its weight.
 fn pick<T>(weighed: impl Iterator<Item = (T, u32)> + Clone, seed: Seed) -> Option<T> {
     let total: u32 = weighed.clone().map(|(_, weight)| weight).sum();
     let mut ticket = seed.below(total as usize) as u32;

@@ -1,3 +1,5 @@
+//! Sites, each one edit of one operator, and their ids.
+
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
@@ -9,13 +11,13 @@ use ssr_core::{Edit, Patch, RepoPath};
 use crate::finds::{Effect, effect};
 use crate::{Operator, Result};
 
-/// One file as the sites in it saw it; shared by all of them.
+/// The file that sites were found in, shared by all of them.
 #[derive(Debug)]
 pub struct Source {
     pub(crate) path: RepoPath,
     pub(crate) text: Box<str>,
     pub(crate) hash: [u8; 32],
-    /// The qualified names that [`Site::function`] refers to.
+    /// The qualified names of functions, which sites refer to by position.
     functions: OnceLock<Vec<Arc<str>>>,
 }
 
@@ -32,14 +34,16 @@ impl Source {
     }
 }
 
-/// The name of a [`Site`], equal wherever the same operator would make the same edit in the same
-/// file: the first 128 bits of
-/// SHA-256(operator, version, path, file hash, range, replacement).
+/// The id of a [`Site`]: the first 128 bits of SHA-256(file hash, range, operator version,
+/// operator, path, replacement).
+///
+/// Ids are equal exactly when the same operator makes the same edit in the same file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SiteId(u128);
 
 impl SiteId {
-    /// The id as a number, uniform over all numbers.
+    /// The id as a number, uniformly distributed over all numbers.
+    #[must_use]
     pub fn value(self) -> u128 {
         self.0
     }
@@ -55,7 +59,8 @@ impl SiteId {
         hasher.update((range.start as u64).to_le_bytes());
         hasher.update((range.end as u64).to_le_bytes());
         hasher.update(operator.version.to_le_bytes());
-        // A zero byte ends each text, and none of them can contain one before its end matters.
+        // A NUL byte ends each text, so that different texts never give the same input: operator
+        // ids and paths contain no NUL, and the replacement, which may contain one, comes last.
         for text in [operator.id, source.path.as_str(), replacement] {
             hasher.update(text.as_bytes());
             hasher.update([0]);
@@ -78,7 +83,9 @@ impl fmt::Debug for SiteId {
     }
 }
 
-/// One place where one operator can make one edit. Cheap to clone and small: the file is shared.
+/// One edit that one operator can make in one place.
+///
+/// A site is small and cheap to clone, because all sites of a file share its text.
 #[derive(Clone)]
 pub struct Site {
     pub(crate) operator: &'static Operator,
@@ -88,58 +95,70 @@ pub struct Site {
     pub(crate) start: u32,
     pub(crate) end: u32,
     pub(crate) line: u32,
-    /// The position in the names of the source; none where there is no such name.
+    /// The position of the function's name in the source's list; out of range outside of functions.
     pub(crate) function: u32,
 }
 
 impl Site {
-    /// The id: equal seeds and equal sources give equal ids.
+    /// The id. Equal operators and equal sources give equal ids.
+    #[must_use]
     pub fn id(&self) -> SiteId {
         SiteId::new(self.operator, &self.source, &self.range(), &self.replacement)
     }
 
     /// The operator that makes the edit.
+    #[must_use]
     pub fn operator(&self) -> &'static Operator {
         self.operator
     }
 
-    /// The file.
+    /// The path of the file.
+    #[must_use]
     pub fn path(&self) -> &RepoPath {
         &self.source.path
     }
 
     /// The whole text of the file before the edit.
+    #[must_use]
     pub fn source(&self) -> &str {
         &self.source.text
     }
 
-    /// The bytes that the edit replaces.
+    /// The byte range that the edit replaces.
+    #[must_use]
     pub fn range(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 
     /// The text that the edit replaces.
+    #[must_use]
     pub fn original(&self) -> &str {
         &self.source.text[self.range()]
     }
 
-    /// The text that takes its place.
+    /// The text that replaces it.
+    #[must_use]
     pub fn replacement(&self) -> &str {
         &self.replacement
     }
 
-    /// The line that a test has to run to feel the edit, counted from 1: that of the changed syntax
-    /// node, or the first of the branch that the edit takes away.
+    /// The line that a test has to execute to be affected by the edit, counted from 1.
+    ///
+    /// It is the line of the changed syntax node, or the first line of the branch that the edit
+    /// removes.
+    #[must_use]
     pub fn line(&self) -> usize {
         self.line as usize
     }
 
-    /// The qualified name of the function around it (`Class.method`, `outer.inner`), if any.
+    /// The qualified name of the enclosing function (`Class.method`, `outer.inner`), if any.
+    #[must_use]
     pub fn function(&self) -> Option<&str> {
         self.source.functions.get()?.get(self.function as usize).map(|name| &**name)
     }
 
-    /// The edit, ready to be rendered as a patch.
+    /// The edit, which can be rendered as a patch.
+    #[must_use]
     pub fn edit(&self) -> Edit {
         Edit::new(self.source.path.clone(), self.range(), self.replacement())
     }
@@ -148,12 +167,13 @@ impl Site {
     /// [`EditRenderer`](ssr_core::EditRenderer) over [`Site::edit`]s is faster.
     ///
     /// # Errors
-    /// None in practice: a site lies inside its own source.
+    /// Never in practice, because the range of a site lies inside its source.
     pub fn patch(&self) -> Result<Patch> {
         Ok(self.edit().to_patch(self.source().as_bytes())?)
     }
 
     /// The whole text of the file after the edit.
+    #[must_use]
     pub fn mutated(&self) -> String {
         let text = &self.source.text;
         let mut mutated = String::with_capacity(text.len() + self.replacement.len());
@@ -163,14 +183,15 @@ impl Site {
         mutated
     }
 
-    /// What the edit leads to: equal for two sites exactly when the resulting files are. `None`
+    /// A value that is equal for two sites exactly when their resulting files are equal. `None`
     /// when the edit changes nothing.
     pub(crate) fn result(&self) -> Option<(&RepoPath, [u8; 32], Effect<'_>)> {
         let effect = effect(&self.source.text, &self.range(), &self.replacement)?;
         Some((self.path(), self.source.hash, effect))
     }
 
-    /// One line for people: ``toolz/itertoolz.py:120 in groupby: RBR `<` → `<=` ``.
+    /// A description in one line, such as ``toolz/itertoolz.py:120 in groupby: RBR `<` → `<=` ``.
+    #[must_use]
     pub fn describe(&self) -> String {
         let place = match self.function() {
             Some(function) => format!("{}:{} in {function}", self.path(), self.line),
@@ -185,7 +206,7 @@ impl Site {
     }
 }
 
-/// The text on one line and at most 60 characters long.
+/// The text on one line, cut after 60 characters.
 fn excerpt(text: &str) -> String {
     const MOST: usize = 60;
     let mut words = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -202,7 +223,7 @@ impl fmt::Debug for Site {
     }
 }
 
-/// Equal when the ids are.
+/// Sites are equal when their ids are.
 impl PartialEq for Site {
     fn eq(&self, other: &Self) -> bool {
         let key = |site: &Self| (site.start, site.end, site.operator.id, site.operator.version);

@@ -1,6 +1,8 @@
+//! Checks of syntax trees: number of errors, depth.
+
 use tree_sitter::Tree;
 
-/// The number of errors in a syntax tree: what the parser skipped and what it made up.
+/// The number of errors in a syntax tree: text that the parser skipped, and nodes that it inserted.
 pub(crate) fn errors(tree: &Tree) -> usize {
     let mut cursor = tree.walk();
     let mut errors = 0;
@@ -18,8 +20,8 @@ pub(crate) fn errors(tree: &Tree) -> usize {
     }
 }
 
-/// How deep the nodes of a tree may lie. Code that people write stays far below; below this much of
-/// it, a function that calls itself for the parts of a node needs little of the stack.
+/// The greatest depth of a syntax tree. Code that people write is far shallower, and up to this
+/// depth recursive functions over nodes cannot overflow the stack.
 const MAX_DEPTH: usize = 1000;
 
 /// Whether no node lies deeper than [`MAX_DEPTH`].

@@ -1,11 +1,14 @@
+//! How often each operator is drawn, from counts of real bug fixes.
+
 use crate::Operator;
 
 impl Operator {
     /// How often real bug fixes repair the mistake that this operator makes, in per mille of all
-    /// single-statement fixes: what its share of its [family](crate::Family::weight) is drawn by.
+    /// single-statement fixes. Within a [family](crate::Family::weight), operators are drawn in
+    /// proportion to it.
     ///
-    /// The numbers are TSSB-3M's classes (Richter and Wehrheim, 2022) read backwards: a fix that
-    /// adds a missing argument repairs a bug that dropped one.
+    /// The numbers are those of the inverse fixes in TSSB-3M (Richter and Wehrheim, 2022): a fix
+    /// that adds a missing argument counts for the operator that drops an argument.
     ///
     /// | operators | TSSB-3M classes | ‰ |
     /// |---|---|---|
@@ -24,9 +27,10 @@ impl Operator {
     /// | `RBR`, `ROR`, `LCR`, `MNR`, `IEQ` | half of binary operator 20, evenly | 2 each |
     /// | `NOD`, `CNI` | half of unary 10, evenly | 3 each |
     ///
-    /// An operator without a class there gets the floor of 15 that families without one get; in
-    /// such a family all operators weigh the same. The data flow family keeps its mass however many
-    /// operators share it.
+    /// An operator without a class there has the weight 15, the minimum that families without a
+    /// class have. In such a family all operators have the same weight. The share of a family does
+    /// not depend on how many operators it has.
+    #[must_use]
     pub fn weight(&self) -> u32 {
         match self.id {
             "VMI" => 245,

@@ -1,4 +1,4 @@
-//! Compositions are made of related bugs that do not touch each other.
+//! Compositions combine related bugs whose edits do not overlap.
 #![cfg(feature = "python")]
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! Reverts agree with git's, and touch sources only.
+//! Reverts equal those of git, and change source files only.
 #![cfg(feature = "history")]
 
 use std::collections::BTreeSet;
@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use ssr_core::{File, Patch, Seed, Tree};
-use ssr_mutate::{Error, History, HistoryBounds, ScaleOperator};
+use ssr_mutate::{Error, History, HistoryBounds, MutateErrorKind, ScaleOperator};
 
 /// A git repository with files that change from commit to commit.
 struct Repo(tempfile::TempDir);
@@ -57,8 +57,7 @@ impl Repo {
     }
 
     fn history(&self) -> History {
-        let mut bounds = HistoryBounds::default();
-        bounds.min_lines = 1;
+        let bounds = HistoryBounds::default().with_min_lines(1);
         History::read(self.path(), &bounds).unwrap()
     }
 
@@ -122,19 +121,18 @@ fn candidates_change_sources_and_are_listed_newest_first() {
 #[test]
 fn bounds_leave_commits_out() {
     let repo = repository();
-    let count = |change: fn(&mut HistoryBounds)| {
-        let mut bounds = HistoryBounds::default();
-        change(&mut bounds);
+    let count = |change: fn(HistoryBounds) -> HistoryBounds| {
+        let bounds = change(HistoryBounds::default());
         History::read(repo.path(), &bounds).unwrap().commits().len()
     };
-    assert_eq!(count(|_| {}), 4);
-    assert_eq!(count(|bounds| bounds.with_tests = true), 1);
-    assert_eq!(count(|bounds| bounds.max_lines = 3), 3);
-    assert_eq!(count(|bounds| bounds.min_lines = 3), 1);
-    assert_eq!(count(|bounds| bounds.commits = 2), 2);
-    assert_eq!(count(|bounds| bounds.scanned = 1), 1);
-    assert_eq!(count(|bounds| bounds.files = 0), 0);
-    assert_eq!(count(|bounds| bounds.file_bytes = 30), 1);
+    assert_eq!(count(|bounds| bounds), 4);
+    assert_eq!(count(|bounds| bounds.with_tests(true)), 1);
+    assert_eq!(count(|bounds| bounds.with_max_lines(3)), 3);
+    assert_eq!(count(|bounds| bounds.with_min_lines(3)), 1);
+    assert_eq!(count(|bounds| bounds.with_commits(2)), 2);
+    assert_eq!(count(|bounds| bounds.with_scanned(1)), 1);
+    assert_eq!(count(|bounds| bounds.with_files(0)), 0);
+    assert_eq!(count(|bounds| bounds.with_file_bytes(30)), 1);
 }
 
 #[test]
@@ -293,7 +291,7 @@ fn reading_leaves_the_repository_as_it_was_and_says_what_is_wrong() {
     let objects = || repo.git(&["count-objects", "-v"]);
     let before = objects();
     let history = repo.history();
-    history.sample(&[ScaleOperator::Commit, ScaleOperator::Commits], 9, Seed::new(1));
+    let _ = history.sample(&[ScaleOperator::Commit, ScaleOperator::Commits], 9, Seed::new(1));
     assert_eq!(objects(), before);
     assert_eq!(repo.git(&["status", "--porcelain"]), "");
 
@@ -301,6 +299,8 @@ fn reading_leaves_the_repository_as_it_was_and_says_what_is_wrong() {
     for path in [nothing.path(), Repo::new().path(), Path::new("/nowhere")] {
         let error = History::read(path, &HistoryBounds::default()).unwrap_err();
         assert!(matches!(error, Error::History { .. }), "{error}");
+        assert_eq!(error.kind(), MutateErrorKind::Repository);
+        assert!(std::error::Error::source(&error).is_some(), "{error}");
     }
 }
 

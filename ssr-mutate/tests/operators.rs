@@ -1,4 +1,4 @@
-//! Every operator does what its examples say and keeps away from what they rule out.
+//! Every operator makes the edits of its examples, and finds no site in the texts that it excludes.
 #![cfg(feature = "all")]
 
 use ssr_core::RepoPath;

@@ -9,8 +9,7 @@ use ssr_mutate::{Caps, Error, Mutator, MutatorBuilder, Profile, languages, opera
 const SOURCE: &str = "def f(a, b):\n    if a < 1 and a == b:\n        a = -b\n    return a\n";
 
 fn found(builder: MutatorBuilder) -> BTreeSet<&'static str> {
-    let mut caps = Caps::default();
-    (caps.per_line, caps.per_function) = (usize::MAX, usize::MAX);
+    let caps = Caps::default().with_per_line(usize::MAX).with_per_function(usize::MAX);
     let mutator = builder.caps(caps).build();
     let sites = mutator.sites_in(&RepoPath::new("a.py").unwrap(), SOURCE);
     sites.iter().map(|site| site.operator().id).collect()

@@ -1,4 +1,4 @@
-//! Removed code is missed when it is called, not when the package is imported.
+//! Removed functions fail when they are called, and the package can still be imported.
 #![cfg(feature = "python")]
 
 use std::collections::BTreeSet;

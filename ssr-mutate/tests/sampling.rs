@@ -1,4 +1,4 @@
-//! Samples follow real bugs, coverage and what was drawn before.
+//! Samples follow the weights of real bugs, the coverage and the exclusions.
 #![cfg(feature = "python")]
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use proptest::prelude::*;
 use ssr_core::{File, Patch, RepoPath, Seed, Tree};
-use ssr_mutate::{Caps, Error, Mutator, Site, sample, sites};
+use ssr_mutate::{Caps, Error, MutateErrorKind, Mutator, Site, sample, sites};
 
 const INVENTORY: &str = include_str!("fixtures/inventory.py");
 
@@ -77,8 +77,7 @@ fn a_tree_is_mutated_in_its_sources_only() {
 
 #[test]
 fn caps_keep_crowded_lines_and_functions_small() {
-    let mut caps = Caps::default();
-    (caps.per_line, caps.per_function) = (2, 7);
+    let caps = Caps::default().with_per_line(2).with_per_function(7);
     let mutator = Mutator::builder().caps(caps).build();
     let found = mutator.sites_in(&path("pkg/inventory.py"), INVENTORY);
     let (mut lines, mut functions) = (BTreeMap::new(), BTreeMap::new());
@@ -91,8 +90,7 @@ fn caps_keep_crowded_lines_and_functions_small() {
     let places: Vec<_> = found.iter().map(|site| site.range().start).collect();
     assert!(places.is_sorted(), "capped sites stay in document order");
 
-    caps.line_bytes = 20;
-    let mutator = Mutator::builder().caps(caps).build();
+    let mutator = Mutator::builder().caps(caps.with_line_bytes(20)).build();
     let found = mutator.sites_in(&path("pkg/inventory.py"), INVENTORY);
     let long = |site: &Site| INVENTORY.lines().nth(site.line() - 1).unwrap().len() > 20;
     assert!(!found.is_empty() && !found.iter().any(long));
@@ -102,6 +100,7 @@ fn caps_keep_crowded_lines_and_functions_small() {
 fn an_unknown_operator_is_named_together_with_the_known_ones() {
     let error = Mutator::builder().operators(["RBR", "XYZ"]).unwrap_err();
     assert!(matches!(&error, Error::UnknownOperator { id, .. } if id == "XYZ"));
+    assert_eq!(error.kind(), MutateErrorKind::Input);
     assert!(error.to_string().contains("ASD"), "{error}");
 }
 

@@ -1,10 +1,12 @@
+//! The packages that the benchmark measures on, and the change that each round makes to them.
+
 use ssr_core::{File, RepoPath, Tree};
 use ssr_examples::{Failure, Result, test_modules};
 
-/// A package to measure on.
+/// A package that the benchmark measures.
 pub struct Case {
     pub requirement: &'static str,
-    /// The source that every round changes.
+    /// The source file that every round changes.
     pub patched: &'static str,
     /// A line in the body of one of its functions.
     line: &'static str,
@@ -34,7 +36,7 @@ pub const CASES: [Case; 3] = [
         patched: "mpmath/matrices/matrices.py",
         line: "        new = self.ctx.matrix(self.__rows, self.__cols)\n",
         tests: "mpmath/tests/test_matrices.py",
-        // All of them run for minutes.
+        // The whole suite runs for minutes.
         suite: &[
             "mpmath/tests/test_basic_ops.py",
             "mpmath/tests/test_functions.py",
@@ -56,11 +58,11 @@ pub enum Extent {
 pub enum Place {
     /// Inside of a function, as most bugs and repairs do.
     Function,
-    /// At the end of the module, where it is run by the import.
+    /// At the end of the module, so that the import executes it.
     Module,
 }
 
-/// What a round does: the change, and how many tests follow it.
+/// What a round does: where it changes the source, and which tests it runs.
 pub type Work = (Place, Extent);
 
 impl Case {
@@ -80,8 +82,8 @@ impl Case {
         })
     }
 
-    /// The source with one more line, another one each round, so that there is really new code to
-    /// compile.
+    /// The source with one more line. The line differs in each round, so that Python has to compile
+    /// the module again.
     pub fn patched(&self, tree: &Tree, round: usize, place: Place) -> Result<File> {
         let lacks = |what: &str| Failure::input(format!("{}: no {what}", self.requirement));
         let file = tree.get(self.patched).ok_or_else(|| lacks(self.patched))?;

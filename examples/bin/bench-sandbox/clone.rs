@@ -1,3 +1,5 @@
+//! Time to get a warm interpreter: a clone of a snapshot against starting CPython.
+
 use ssr_examples::bench::Row;
 use ssr_examples::{Failure, Result};
 use ssr_sandbox::{Guest, Limits, Snapshot, WasiCtx};
@@ -5,7 +7,7 @@ use ssr_sandbox::{Guest, Limits, Snapshot, WasiCtx};
 use crate::measure::median_of;
 use crate::peer::Peer;
 
-/// What a warm interpreter takes to be there, ours as a clone and the peer's from the start.
+/// The time to get a warm interpreter: a clone of ours, a fresh start of the peer's.
 pub fn row(guest: &Guest, native: &Peer, rounds: usize) -> Result<Row> {
     let warm = warm(guest).map_err(|error| broke(&error))?;
     let ours = median_of(rounds * 10, |_| {

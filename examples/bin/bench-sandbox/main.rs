@@ -72,7 +72,7 @@ fn run(args: &Args) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// The rows of one package; with `in_full`, those too that hardly depend on it.
+/// The rows of one package; with `in_full`, also those that hardly depend on the package.
 fn bench(case: &Case, guest: &Guest, rounds: usize, in_full: bool) -> Result<Vec<Row>> {
     let cache = default_cache_dir();
     let package = Packages::new(&cache).fetch(case.requirement, &[])?;
@@ -120,7 +120,8 @@ fn bench(case: &Case, guest: &Guest, rounds: usize, in_full: bool) -> Result<Vec
     Ok(rows)
 }
 
-/// Warms everything (bytecode, page cache, sessions) and makes sure that all do the same.
+/// Warms everything (bytecode, page cache, sessions) and checks that all sides give the same
+/// result.
 fn check_same_work(case: &Case, ours: &Ours, peers: &[Peer]) -> Result<()> {
     let suite = (Place::Function, Extent::Suite);
     let passed = ours.cycle(0, CYCLE)?;

@@ -1,3 +1,5 @@
+//! Timing: the sandbox and its peers run alternately, and medians are compared.
+
 use std::time::Instant;
 
 use ssr_examples::Result;
@@ -5,7 +7,7 @@ use ssr_examples::bench::{Row, median};
 
 use crate::peer::Peer;
 
-/// Medians in milliseconds.
+/// The median times of both sides, in milliseconds.
 pub struct Times {
     pub ours: f64,
     theirs: Vec<f64>,
@@ -20,7 +22,7 @@ impl Times {
     }
 }
 
-/// Runs ours and those of all peers in turns, so that a change of the machine's speed meets all.
+/// Runs our side and all peers alternately, so that a change of the machine's speed affects all.
 pub fn in_turns(
     rounds: usize,
     mut ours: impl FnMut(usize) -> Result<()>,
@@ -38,13 +40,13 @@ pub fn in_turns(
     Ok(Times { ours: medians.next().unwrap_or_default(), theirs: medians.collect() })
 }
 
-/// The median of one.
+/// The median time of some rounds of one side, in milliseconds.
 pub fn median_of(rounds: usize, mut work: impl FnMut(usize) -> Result<()>) -> Result<f64> {
     let times: Result<Vec<f64>> = (1..=rounds).map(|round| time(|| work(round))).collect();
     times.map(median)
 }
 
-/// Milliseconds.
+/// The time of one call, in milliseconds.
 pub fn time(work: impl FnOnce() -> Result<()>) -> Result<f64> {
     let start = Instant::now();
     work()?;

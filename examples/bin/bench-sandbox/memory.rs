@@ -1,3 +1,5 @@
+//! Memory of one more running interpreter, as the proportional set size (PSS) that Linux reports.
+
 use std::fs;
 use std::process::{Child, Stdio};
 use std::thread;
@@ -12,15 +14,15 @@ use crate::case::Case;
 use crate::ours::Ours;
 use crate::peer::{Peer, broke, pytest};
 
-/// How many run at once.
+/// The number of interpreters that run at once.
 const CLONES: usize = 4;
-/// How long all of them are alive.
+/// How long they run.
 const WATCHED: Duration = Duration::from_secs(8);
-/// A test after all others that stays.
+/// A test that comes after all others and never ends.
 const STAYS: &str = "test_zz_stays.py";
 
-/// The memory that one more running clone takes, at most, while it runs the tests of the case:
-/// pages that are shared count in shares. Without Linux there is no row.
+/// The peak memory of one more running clone while it runs the tests of the case. A page that `n`
+/// processes share counts as 1/`n` page (PSS). `None` on systems other than Linux.
 pub fn row(case: &Case, guest: &Guest, package: &Package, native: &Peer) -> Result<Option<Row>> {
     if proportional("self").is_none() {
         eprintln!("memory: skipped, /proc/self/smaps_rollup cannot be read");
@@ -80,7 +82,7 @@ fn theirs(case: &Case, native: &Peer) -> Result<f64> {
     Ok(most / CLONES as f64)
 }
 
-/// Megabytes of a process, pages that others have too in shares.
+/// The PSS of a process in megabytes.
 fn proportional(process: &str) -> Option<f64> {
     let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;

@@ -1,3 +1,5 @@
+//! The WASI sandbox, driven through the operations that the benchmark times.
+
 use ssr_core::{Command, RepoPath, Sandbox, TestSelection, Tree, Workspace};
 use ssr_examples::{Failure, Package, Result};
 use ssr_sandbox::{Guest, WasiSandbox, WasiWorkspace};
@@ -33,7 +35,7 @@ impl<'c> Ours<'c> {
         Ok(self.tree.with(RepoPath::new(self.case.patched)?, file)?)
     }
 
-    /// Patch, test, and how many tests passed.
+    /// Patches the source, runs the tests and returns how many passed.
     pub fn cycle(&self, round: usize, (place, extent): Work) -> Result<usize> {
         let tree = self.patched(round, place)?;
         let files = TestSelection::Files(self.case.files(&tree, extent)?);
@@ -45,7 +47,7 @@ impl<'c> Ours<'c> {
         }
     }
 
-    /// Starts Python and prints.
+    /// Starts Python and prints one line.
     pub fn nothing(&self) -> Result<()> {
         let output = self.sandbox.open(&Tree::new())?.run(&Command::python("print(1)"))?;
         match output.stdout.as_slice() {
@@ -54,13 +56,13 @@ impl<'c> Ours<'c> {
         }
     }
 
-    /// A fresh workspace after one that was changed.
+    /// Replaces the changed workspace by a fresh one.
     pub fn reset(&self, changed: &mut Option<WasiWorkspace>) -> Result<()> {
         *changed = Some(self.sandbox.open(&self.tree)?);
         Ok(())
     }
 
-    /// Changes a workspace.
+    /// Writes a changed file into the workspace.
     pub fn change(&self, workspace: &mut Option<WasiWorkspace>, round: usize) -> Result<()> {
         if let Some(workspace) = workspace {
             let file = self.case.patched(&self.tree, round, Place::Function)?;

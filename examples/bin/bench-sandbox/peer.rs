@@ -1,3 +1,5 @@
+//! The peers (native CPython, bubblewrap, podman), driven through the same operations.
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -35,9 +37,9 @@ impl<'c> Checkout<'c> {
         Ok(Self { root: root.to_owned(), folder, site_packages, case, tree })
     }
 
-    /// Makes the folder what it was before anything ran in it, without bytecode.
+    /// Restores the folder to its original content, without bytecode.
     pub fn restore(&self) -> Result<()> {
-        // The folder itself stays: containers have it mounted.
+        // The folder itself stays, because containers mount it.
         for entry in std::fs::read_dir(&self.folder).map_err(|error| broke(&error))? {
             let path = entry.map_err(|error| broke(&error))?.path();
             let removed = if path.is_dir() {
@@ -58,19 +60,19 @@ impl<'c> Checkout<'c> {
     }
 }
 
-/// CPython as a process, in some box or in none.
+/// CPython as a process, with or without isolation.
 pub struct Peer<'c> {
     pub name: &'static str,
     checkout: &'c Checkout<'c>,
-    /// What comes before the arguments of Python.
+    /// The program and the arguments before those of Python.
     program: Vec<OsString>,
-    /// The path of modules as the process sees it; nothing where the program sets it.
+    /// The module path as the process sees it; `None` where the program sets it.
     path: Option<OsString>,
     container: Option<String>,
 }
 
 impl<'c> Peer<'c> {
-    /// `python`, with nothing around it.
+    /// `python` without isolation.
     pub fn native(checkout: &'c Checkout<'c>) -> Result<Self> {
         let program = vec![interpreter()?.into_os_string()];
         let path = Some(path([&checkout.folder.join("src"), &checkout.site_packages]));
@@ -120,7 +122,7 @@ impl<'c> Peer<'c> {
         Ok(self)
     }
 
-    /// Patch, test, and how many tests passed.
+    /// Patches the source, runs the tests and returns how many passed.
     pub fn cycle(&self, round: usize, (place, extent): Work) -> Result<usize> {
         self.checkout.patch(round, place)?;
         let files = self.checkout.case.files(&self.checkout.tree, extent)?;
@@ -133,7 +135,7 @@ impl<'c> Peer<'c> {
         })
     }
 
-    /// Starts Python and prints.
+    /// Starts Python and prints one line.
     pub fn nothing(&self) -> Result<()> {
         match self.python(["-c", "print(1)"].map(str::to_owned))?.as_str() {
             "1\n" => Ok(()),
@@ -150,7 +152,7 @@ impl<'c> Peer<'c> {
         Ok(text)
     }
 
-    /// A process that is ready to start.
+    /// The command of a process.
     pub fn command(&self, args: impl IntoIterator<Item = String>) -> Command {
         let mut command = Command::new(&self.program[0]);
         command.args(&self.program[1..]).args(args);
@@ -166,7 +168,7 @@ impl<'c> Peer<'c> {
         command
     }
 
-    /// A new container instead of the one that runs.
+    /// Replaces the running container by a new one.
     pub fn replace(&mut self) -> Result<()> {
         *self = Self::podman(self.checkout)?;
         Ok(())
@@ -186,7 +188,7 @@ impl Drop for Peer<'_> {
     fn drop(&mut self) {
         if let Some(container) = &self.container {
             let mut remove = Command::new("podman");
-            // Nobody is left to tell.
+            // An error while dropping cannot be reported.
             let _ = printed(remove.args(["rm", "--force", "--time=0", container]));
         }
     }
@@ -197,7 +199,7 @@ pub fn pytest() -> impl Iterator<Item = String> {
     ["-m", "pytest", "-q", "-p", "no:cacheprovider"].into_iter().map(str::to_owned)
 }
 
-/// What a program printed, without the end of the line.
+/// The output of a program without the line ending.
 pub fn printed(command: &mut Command) -> Result<String> {
     let output = command.output().map_err(|error| error.to_string());
     let program = command.get_program().to_string_lossy();
@@ -211,7 +213,8 @@ pub fn printed(command: &mut Command) -> Result<String> {
     }
 }
 
-/// The interpreter itself: `python3` on the path may be a script that looks for it at every start.
+/// The interpreter itself. `python3` on the path may be a script that searches for it at every
+/// start.
 fn interpreter() -> Result<PathBuf> {
     let mut python = Command::new("python3");
     printed(python.args(["-c", "import sys; print(sys.executable)"])).map(PathBuf::from)

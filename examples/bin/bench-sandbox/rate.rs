@@ -1,3 +1,5 @@
+//! Throughput: cycles per second and core, with one thread and with two.
+
 use std::thread;
 use std::time::Instant;
 
@@ -9,10 +11,10 @@ use crate::case::Case;
 use crate::ours::Ours;
 use crate::peer::{Checkout, Peer};
 
-/// At once.
+/// The number of threads that run cycles at once.
 pub const THREADS: usize = 2;
 
-/// Cycles per second and core, and what a second thread adds.
+/// Cycles per second and core, and the speed-up of a second thread.
 pub fn rows(
     case: &Case,
     ours: &Ours,

@@ -1,3 +1,5 @@
+//! Time to restore a changed repository: a new workspace against copy, git and a new container.
+
 use std::path::Path;
 use std::process::Command;
 
@@ -9,8 +11,8 @@ use crate::measure::{median_of, time};
 use crate::ours::Ours;
 use crate::peer::{Checkout, Peer, printed};
 
-/// What it takes to have the original repository again after a change, for us and for what others
-/// do: copy the folder, ask git, make a new container.
+/// The time to restore the original repository after a change: our new workspace against copying
+/// the folder, `git checkout`, and a new container.
 pub fn rows(ours: &Ours, checkout: &Checkout, peers: &[Peer], rounds: usize) -> Result<Vec<Row>> {
     let name = "reset of the repository";
     let mut workspace = None;

@@ -1,3 +1,5 @@
+//! Draws changes of the code by the chosen strategy: operators, removal, history or composition.
+
 use ssr_core::{Patch, Provenance, Seed};
 use ssr_examples::{Failure, Package, Result};
 use ssr_mutate::{
@@ -7,17 +9,17 @@ use ssr_mutate::{
 
 use crate::{Args, Strategy};
 
-/// One change of the code, not yet tried.
+/// One change of the code whose effect on the tests is not yet known.
 pub struct Change {
     pub patch: Patch,
     /// The row of the table that it belongs to: its operator.
     pub row: String,
-    /// Names it among all changes.
+    /// The id of the change.
     pub id: String,
-    /// One line for people.
+    /// A description in one line.
     pub description: String,
     pub strategy: ssr_core::Strategy,
-    /// What it is composed of, if it is.
+    /// The parts of a composition; empty for other changes.
     pub parts: Vec<Patch>,
 }
 
@@ -28,7 +30,7 @@ impl Change {
     }
 }
 
-/// The changes that the arguments ask for; on lines that are covered, where that is known.
+/// Draws changes by the arguments. With `coverage`, only sites on executed lines are drawn.
 pub fn changes(args: &Args, package: &Package, coverage: Option<Coverage>) -> Result<Vec<Change>> {
     match args.strategy {
         Strategy::Operators => operators(args, package, coverage),
@@ -38,7 +40,7 @@ pub fn changes(args: &Args, package: &Package, coverage: Option<Coverage>) -> Re
     }
 }
 
-/// The sites of the operators, and what draws from them.
+/// The sites of the operators, and the mutator that draws from them.
 fn sites(
     args: &Args,
     package: &Package,
@@ -87,7 +89,7 @@ fn history(args: &Args, package: &Package) -> Result<Vec<Change>> {
     let history = History::read(folder, &HistoryBounds::default()).map_err(wrong)?;
     let operators = scale_operators(ssr_core::Strategy::History);
     let mut bugs = history.sample(&operators, args.count, Seed::new(args.seed));
-    // The folder may be ahead of its last commit.
+    // The folder may differ from its last commit.
     bugs.retain(|bug| package.tree.apply(bug.patch()).is_ok());
     match bugs.as_slice() {
         [] => Err(nothing(package, "no commit of its history can be reverted")),
@@ -112,7 +114,7 @@ fn compose(args: &Args, package: &Package, coverage: Option<Coverage>) -> Result
 }
 
 fn scale_operators(strategy: ssr_core::Strategy) -> Vec<ScaleOperator> {
-    let all = ScaleOperator::ALL.into_iter();
+    let all = ScaleOperator::ALL.iter().copied();
     all.filter(|operator| operator.strategy() == strategy).collect()
 }
 

@@ -90,7 +90,7 @@ struct Args {
 }
 
 impl Args {
-    /// The operators that are asked for.
+    /// The operators that the arguments select.
     fn profile(&self) -> Profile {
         match self.operators.as_slice() {
             [] => self.profile.clone(),
@@ -104,7 +104,7 @@ impl Args {
 pub enum Strategy {
     /// Sites of bug operators, drawn as real bugs are distributed
     Operators,
-    /// Functions, parameters, files and slices of calls that go, with what they leave dangling
+    /// Functions, parameters, files or connected functions that are removed, with their uses
     Removal,
     /// Commits, hunks of a commit or related commits of a git checkout that are reverted
     History,
@@ -128,14 +128,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// What became of one package.
+/// The result for one package.
 #[derive(serde::Serialize)]
 struct Report {
     package: String,
     /// Lines that the suite executes, where it was run.
     covered_lines: Option<usize>,
     rows: Vec<Yield>,
-    /// What became of each change, where it was tried.
+    /// The result of each change, where it was tried.
     changes: Vec<Tried>,
     /// The folders that were written.
     bugs: Vec<PathBuf>,
@@ -147,9 +147,9 @@ struct Tried {
     id: String,
     description: String,
     effect: Effect,
-    /// How many tests that passed do no longer.
+    /// The number of tests that passed before and do not pass with the change.
     broken: usize,
-    /// The check that failed, and what it saw.
+    /// The check that failed, with its evidence.
     rejection: Option<Verdict>,
 }
 
@@ -175,7 +175,7 @@ fn run(args: &Args) -> Result<Vec<Report>> {
     Ok(reports)
 }
 
-/// Writes the patches as they are.
+/// Writes the patches without running them.
 fn untried(args: &Args, package: &Package) -> Result<Report> {
     let out = folder::prepare(args, &package.label)?;
     let changes = changes(args, package, None)?;

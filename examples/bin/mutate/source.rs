@@ -1,3 +1,5 @@
+//! Which repositories to mutate and which of their tests count, from arguments or from a list file.
+
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -15,7 +17,7 @@ pub struct Source {
     with: Vec<String>,
     /// Test files or folders; empty for all.
     files: Vec<String>,
-    /// Ids of tests that are taken out.
+    /// Ids of tests to remove before anything else.
     without: Vec<String>,
 }
 
@@ -38,7 +40,7 @@ struct Entry {
     without: Vec<String>,
 }
 
-/// What the arguments name.
+/// The packages or the folder that the arguments name.
 pub fn sources(args: &Args) -> Result<Vec<Source>> {
     let Some(path) = &args.list else {
         return Ok(vec![Source {
@@ -86,10 +88,13 @@ impl Source {
         let without = self.without.iter().map(|id| TestId::new(id)).collect();
         let patch = weaken(&package.tree, &without, Style::Delete, Seed::new(0))
             .map_err(|error| Failure::input(format!("{}: {error}", self.label())))?;
-        Ok(Package { tree: package.tree.apply(&patch)?, ..package })
+        Ok(match patch {
+            Some(patch) => Package { tree: package.tree.apply(&patch)?, ..package },
+            None => package,
+        })
     }
 
-    /// Those of the test modules that count.
+    /// The test modules that are selected.
     pub fn modules(&self, modules: Vec<RepoPath>) -> Result<Vec<RepoPath>> {
         let inside = |path: &RepoPath, wanted: &str| {
             let rest = path.as_str().strip_prefix(wanted.trim_end_matches('/'));

@@ -1,3 +1,5 @@
+//! Counts what became of the changes of each operator, and prints the counts as tables.
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -7,19 +9,19 @@ use ssr_examples::{Effect, Trial};
 use crate::change::Change;
 use crate::{Args, Report};
 
-/// What became of the changes of one operator.
+/// The counted effects of the changes of one operator.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Yield {
     pub operator: String,
     pub sampled: usize,
-    /// Those that CPython compiles; `None` where nothing was run, as in what follows.
+    /// Changes that CPython compiles. This and the following are `None` if nothing was run.
     pub compiles: Option<usize>,
-    /// Those that break at least one test without breaking its import.
+    /// Changes that break at least one test without breaking its import.
     pub breaking: Option<usize>,
     pub import_breaking: Option<usize>,
-    /// Those that break no test.
+    /// Changes that break no test.
     pub equivalent: Option<usize>,
-    /// Those that pass the seven checks, where these were run.
+    /// Changes that pass the seven checks; `None` if the checks were not run.
     pub valid: Option<usize>,
 }
 
@@ -104,7 +106,7 @@ const HEAD: [&str; 8] = [
     "yield",
 ];
 
-/// The rows for people.
+/// The rows as a table of text.
 pub fn table(package: &str, rows: &[Yield]) -> String {
     let mut text = format!("\n{package}\n");
     let total = Yield::total(rows);
@@ -124,7 +126,7 @@ pub fn table(package: &str, rows: &[Yield]) -> String {
     text
 }
 
-/// The rows of all packages as a page.
+/// The rows of all packages as a Markdown page.
 pub fn markdown(args: &Args, reports: &[Report]) -> String {
     let mut by_operator: BTreeMap<&str, Vec<Yield>> = BTreeMap::new();
     for row in reports.iter().flat_map(|report| &report.rows) {
@@ -166,7 +168,7 @@ fn section(text: &mut String, title: &str, rows: &[Yield]) {
     }
 }
 
-/// The command that makes the page again.
+/// The command that regenerates the page.
 fn command(args: &Args) -> String {
     let mut words = vec!["cargo xtask mutate --measure".to_owned()];
     let mut option = |name: &str, value: &str| words.push(format!("--{name} {value}"));

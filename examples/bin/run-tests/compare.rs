@@ -1,3 +1,5 @@
+//! Runs the same tests in the guest and in native CPython, and finds the differences.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
@@ -9,26 +11,26 @@ use ssr_examples::Result;
 
 use crate::list::Reason;
 
-/// Runs one command in one of the two worlds.
+/// Runs one command, in the guest or natively.
 pub type Runner<'r> = &'r mut dyn FnMut(&Command) -> Result<Output>;
 
-/// What one interpreter made of the tests.
+/// The results of the tests in one interpreter.
 #[derive(Debug, Clone, Serialize)]
 pub struct Side {
     /// Which interpreter, such as `guest 3.14` or `native 3.11.7`.
     pub name: String,
     /// Tests that passed.
     pub passed: usize,
-    /// Tests that failed, broke, hung or did not report.
+    /// Tests that failed, raised an error, timed out or did not report.
     pub failed: usize,
-    /// Tests that were skipped or failed as they are marked to.
+    /// Tests that were skipped or failed as expected.
     pub other: usize,
-    /// Real time of the run.
+    /// Wall-clock time of the run.
     pub seconds: f64,
-    /// How it ended, when not by itself.
+    /// Why it was stopped; `None` if it ended by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<String>,
-    /// Why the run as a whole is not complete.
+    /// Why the run is not complete.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
     #[serde(skip)]
@@ -75,19 +77,19 @@ impl Side {
     }
 }
 
-/// One id on which the two sides do not agree; `None` is an id that a side did not collect.
+/// One test whose outcome differs between the two sides. `None` on a side that did not collect it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     pub id: TestId,
     pub guest: Option<Outcome>,
     pub native: Option<Outcome>,
-    /// The last line of the error on the side that has one.
+    /// The last line of the error on the side where it failed.
     pub error: Option<String>,
-    /// Why, when that is known.
+    /// The known reason, if any.
     pub reason: Option<String>,
 }
 
-/// The ids on which `guest` and `native` do not agree, without those in `unsteady`.
+/// The ids whose outcomes differ between `guest` and `native`, without those in `unsteady`.
 pub fn differences(guest: &Side, native: &Side, unsteady: &BTreeSet<TestId>) -> Vec<Difference> {
     let (ours, theirs) = (guest.outcomes(), native.outcomes());
     let ids: BTreeSet<&TestId> = ours.keys().chain(theirs.keys()).copied().collect();
@@ -153,7 +155,7 @@ fn last_error(text: &str, id: &TestId) -> Option<String> {
     })
 }
 
-/// Gives every difference without a reason the first of the known ones that covers it.
+/// Sets the reason of each difference that has none to the first known reason that covers it.
 pub fn reason(found: &mut [Difference], python: &str, known: &[Reason]) {
     for one in found.iter_mut().filter(|one| one.reason.is_none()) {
         let covering = known.iter().find(|reason| reason.covers(one, python));

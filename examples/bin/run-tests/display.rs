@@ -1,3 +1,5 @@
+//! Prints the result for one package as a table or as JSON.
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -6,7 +8,7 @@ use ssr_core::{Outcome, TestId};
 
 use crate::compare::{Difference, Side};
 
-/// Ids that are printed per group; the number of the others follows.
+/// The number of ids that are printed in a group; of the others only the number is printed.
 const LISTED: usize = 10;
 
 /// The result for one package in one guest.
@@ -27,8 +29,8 @@ pub struct Row {
 }
 
 impl Row {
-    /// Whether nothing is left to look at: both sides agree, or the guest alone passes, or a reason
-    /// is known for all that differs.
+    /// Whether the result needs no attention: all differences have a known reason, or, without a
+    /// native run, the guest passes everything.
     pub fn is_good(&self) -> bool {
         match &self.native {
             Some(_) => self.differ.iter().all(|one| one.reason.is_some()),
@@ -39,7 +41,7 @@ impl Row {
     }
 }
 
-/// The result for people.
+/// The result as a table of text.
 pub fn report(row: &Row) -> String {
     let mut text = format!("{}\n", row.package);
     let header = ["", "tests", "passed", "failed", "other", "seconds"];

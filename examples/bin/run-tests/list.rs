@@ -1,3 +1,5 @@
+//! The list file: packages, their test settings, and known reasons for differences.
+
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -23,7 +25,7 @@ pub struct List {
 pub struct Entry {
     pub name: String,
     pub version: String,
-    /// What the tests import beside the declared requirements.
+    /// Packages that the tests import in addition to the declared requirements.
     #[serde(default)]
     pub with: Vec<String>,
     /// Test files or folders (default: all that pytest discovers).
@@ -64,22 +66,22 @@ impl From<Runner> for TestRunner {
     }
 }
 
-/// Why some tests end differently. What is given must hold all together.
+/// A known reason why some tests end differently. All given conditions must match.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
-    /// What the ids begin with; any of them.
+    /// Prefixes of ids, one of which must match.
     #[serde(default)]
     pub tests: Vec<String>,
-    /// What the last line of the error contains.
+    /// A text that the last line of the error must contain.
     pub error: Option<String>,
-    /// The Python version of the guest.
+    /// The Python version of the guest that it applies to.
     pub python: Option<String>,
     pub reason: String,
 }
 
 impl Reason {
-    /// Whether this is why `one` differs in a guest of version `python`.
+    /// Whether it explains why `one` differs in a guest with this version of Python.
     pub fn covers(&self, one: &Difference, python: &str) -> bool {
         let id = one.id.as_str();
         let error = one.error.as_deref().unwrap_or_default();
@@ -93,7 +95,7 @@ impl List {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`Failure::Input`] when it cannot be read or has keys that mean nothing.
+    /// [`Failure::Input`] when it cannot be read or has unknown keys.
     pub fn read(path: &Path) -> Result<Self> {
         let wrong = |problem: String| Failure::input(format!("{}: {problem}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;

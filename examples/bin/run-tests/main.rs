@@ -113,7 +113,7 @@ fn run(args: &Args) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// What to run, and the reasons that hold for all of it.
+/// What to run, and the reasons that apply to all packages.
 fn jobs(args: &Args) -> Result<(Vec<Job>, Vec<Reason>)> {
     let Some(path) = &args.list else {
         let mut entry = Entry {
@@ -213,7 +213,7 @@ impl Job {
         explain(&mut row.differ, |one| one.native, command, &mut |command| {
             peer.run(package, command)
         })?;
-        // A package knows its own reasons better than all packages together.
+        // The reasons of the package come before the general ones.
         reason(&mut row.differ, python, &self.entry.reason);
         reason(&mut row.differ, python, common);
         (row.native, row.unsteady) =
@@ -222,7 +222,7 @@ impl Job {
     }
 }
 
-/// Native CPython, and what it makes of the tests.
+/// Native CPython, and its results of the tests.
 struct Peer {
     native: NativePython,
     side: Side,

@@ -1,3 +1,5 @@
+//! Progress on standard error, and the table at the end of a run.
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;

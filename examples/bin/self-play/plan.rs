@@ -1,3 +1,5 @@
+//! Resolves the arguments into a configuration, a repository and the folder of the run.
+
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 

@@ -1,3 +1,5 @@
+//! The endpoint `/v1/completions`.
+
 use std::sync::Arc;
 
 use axum::Json;

@@ -1,3 +1,5 @@
+//! Refusals of requests, as HTTP status codes and errors in OpenAI's form.
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

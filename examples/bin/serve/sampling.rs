@@ -1,3 +1,5 @@
+//! Reads and checks the sampling fields that all endpoints share.
+
 use std::hash::{BuildHasher, RandomState};
 
 use ssr_core::{Sampling, Seed};

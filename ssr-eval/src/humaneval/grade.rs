@@ -1,3 +1,5 @@
+//! Builds the program of a sample, runs it in a sandbox, and grades its result.
+
 use serde::{Deserialize, Serialize};
 use ssr_core::{Command, Exit, Limits, Output, Sandbox, Seed, Tree, Workspace};
 
@@ -6,38 +8,41 @@ use crate::{Error, Result};
 
 const RUNNER: &str = include_str!("runner.py");
 
-/// How much of an error message [`Graded::Failed`] keeps, in characters.
+/// The last characters of an error message that [`Graded::Failed`] keeps.
 const REASON_CHARS: usize = 1000;
 
-/// How a sample did.
+/// The grade of a sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use]
 pub enum Graded {
-    /// Every check held.
+    /// Every check passed.
     Passed,
-    /// A check did not hold, the code raised, or it left before the checks ended.
+    /// A check failed, the code raised an exception, or the process exited before the checks ended.
     Failed {
-        /// The end of what Python said about it.
+        /// The end of Python's error message.
         reason: String,
     },
-    /// It ran out of time.
+    /// The run exceeded its time limit.
     Timeout,
-    /// It ran out of memory.
+    /// The run exceeded its memory limit.
     OutOfMemory,
-    /// The machine stopped it.
+    /// The sandbox stopped the program, for example after a stack overflow.
     Trapped {
-        /// Why.
+        /// Why it was stopped.
         reason: String,
     },
 }
 
 impl Graded {
-    /// Whether the sample counts.
+    /// Whether the sample passed.
+    #[must_use]
     pub fn passed(&self) -> bool {
         *self == Self::Passed
     }
 
-    /// The line of the official `…_results.jsonl` for `sample`.
+    /// The row for `sample` in the official `…_results.jsonl`.
+    #[must_use]
     pub fn into_result(self, sample: Sample) -> SampleResult {
         let passed = self.passed();
         let result = match self {
@@ -52,18 +57,20 @@ impl Graded {
 
 /// A sample with its result, as the official harness writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct SampleResult {
-    /// What was graded.
+    /// The sample that was graded.
     #[serde(flatten)]
     pub sample: Sample,
     /// `passed`, `timed out` or `failed: …`.
     pub result: String,
-    /// Whether it counts.
+    /// Whether the sample passed.
     pub passed: bool,
 }
 
-/// The program that decides, as the official harness builds it: the prompt with the completion (or
-/// the solution), the tests, and the call of `check`.
+/// The program whose run decides, as the official harness builds it: the prompt with the completion
+/// (or the solution), the tests, and the call of `check`.
+#[must_use]
 pub fn program(problem: &Problem, sample: &Sample) -> String {
     let Problem { prompt, test, entry_point, .. } = problem;
     match &sample.answer {
@@ -76,14 +83,14 @@ pub fn program(problem: &Problem, sample: &Sample) -> String {
 
 /// Runs [`program`] in an empty workspace.
 ///
-/// Exit code 0 is not enough to pass, as `sys.exit(0)` in a sample would give it: the run must also
-/// print a nonce after its last statement. The nonce comes from `seed`, the task and the sample;
-/// keep the run's seed from the model. Checks and sample share one interpreter, as in the official
-/// harness: code that searches the interpreter's frames for the nonce is not defended against.
+/// Exit code 0 is not enough to pass, because `sys.exit(0)` in a sample gives it too. The run must
+/// also print a nonce after its last statement. The nonce is derived from `seed`, the task and the
+/// sample, so the model must not know the seed. Checks and sample share one interpreter, as in the
+/// official harness. A sample that searches the interpreter's frames can therefore forge a pass.
 ///
 /// # Errors
-/// [`Error::OtherTask`] when the sample answers another problem, [`Error::Sandbox`] when the
-/// infrastructure fails; neither says anything about the sample.
+/// [`Error::OtherTask`] when the sample answers another problem, and [`Error::Sandbox`] when the
+/// infrastructure fails. Neither counts against the sample.
 pub fn grade<S: Sandbox>(
     sandbox: &S,
     problem: &Problem,

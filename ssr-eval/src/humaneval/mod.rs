@@ -1,4 +1,4 @@
-//! HumanEval (Chen et al., arXiv 2107.03374): 164 functions to complete, graded by running tests.
+//! Grades HumanEval (Chen et al., arXiv 2107.03374): 164 functions to complete, checked by tests.
 
 mod grade;
 
@@ -9,8 +9,9 @@ pub use grade::{Graded, SampleResult, grade, program};
 use crate::Result;
 use crate::rows::read_rows;
 
-/// One problem. Other fields, such as those of EvalPlus, are ignored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One problem. Other JSON fields, such as those of EvalPlus, are ignored.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Problem {
     /// For example `HumanEval/0`.
     pub task_id: String,
@@ -18,23 +19,52 @@ pub struct Problem {
     pub prompt: String,
     /// The name of the function.
     pub entry_point: String,
-    /// A body that is right.
+    /// A correct body.
     pub canonical_solution: String,
     /// Source that defines `check(candidate)`.
     pub test: String,
 }
 
 impl Problem {
-    /// The sample that is known to be right.
+    /// A problem with its id and the name of its function; the texts are empty.
+    #[must_use]
+    pub fn new(task_id: impl Into<String>, entry_point: impl Into<String>) -> Self {
+        let (task_id, entry_point) = (task_id.into(), entry_point.into());
+        Self { task_id, entry_point, ..Self::default() }
+    }
+
+    /// Sets imports, signature and docstring of the function.
+    #[must_use]
+    pub fn with_prompt(mut self, prompt: impl Into<String>) -> Self {
+        self.prompt = prompt.into();
+        self
+    }
+
+    /// Sets a correct body.
+    #[must_use]
+    pub fn with_canonical_solution(mut self, solution: impl Into<String>) -> Self {
+        self.canonical_solution = solution.into();
+        self
+    }
+
+    /// Sets the source that defines `check(candidate)`.
+    #[must_use]
+    pub fn with_test(mut self, test: impl Into<String>) -> Self {
+        self.test = test.into();
+        self
+    }
+
+    /// The sample with [`Problem::canonical_solution`], which passes.
+    #[must_use]
     pub fn canonical_sample(&self) -> Sample {
-        let answer = Answer::Completion(self.canonical_solution.clone());
-        Sample { task_id: self.task_id.clone(), answer }
+        Sample::completion(&self.task_id, &self.canonical_solution)
     }
 }
 
 /// What a model answered to one problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawSample", into = "RawSample")]
+#[non_exhaustive]
 pub struct Sample {
     /// The [`Problem::task_id`].
     pub task_id: String,
@@ -42,12 +72,27 @@ pub struct Sample {
     pub answer: Answer,
 }
 
-/// The two forms that samples have.
+impl Sample {
+    /// A sample that continues the prompt.
+    #[must_use]
+    pub fn completion(task_id: impl Into<String>, code: impl Into<String>) -> Self {
+        Self { task_id: task_id.into(), answer: Answer::Completion(code.into()) }
+    }
+
+    /// A sample that is a whole program.
+    #[must_use]
+    pub fn solution(task_id: impl Into<String>, code: impl Into<String>) -> Self {
+        Self { task_id: task_id.into(), answer: Answer::Solution(code.into()) }
+    }
+}
+
+/// The code of a sample, in one of the two forms that samples have.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Answer {
-    /// What follows the prompt.
+    /// The code that follows the prompt.
     Completion(String),
-    /// A whole program in place of the prompt (EvalPlus). It wins when a sample has both.
+    /// A whole program in place of the prompt (EvalPlus). It is used when a sample has both.
     Solution(String),
 }
 

@@ -1,16 +1,19 @@
+//! The arguments of the test command that harness 4 derives from the test patch.
+
 use super::Instance;
 
-/// What the harness takes for data rather than tests. `csv` has no dot there.
+/// File name endings that the harness takes for data, not tests. `csv` has no dot in the harness.
 const NOT_TESTS: [&str; 11] =
     [".json", ".png", "csv", ".txt", ".md", ".jpg", ".jpeg", ".pkl", ".yml", ".yaml", ".toml"];
 
 impl Instance {
     /// What harness 4 passes to the test command: the files of [`Instance::test_patch`] in its
-    /// order, without data files; Django's runner wants modules (`i18n.tests`) instead of paths.
+    /// order, without data files. Django's runner takes modules (`i18n.tests`) instead of paths.
     ///
-    /// It reads the `diff --git` lines alone, by the harness's own rule: a test patch may hold what
-    /// a [`Patch`](ssr_core::Patch) refuses, such as binary files. Quoted names are skipped, as
-    /// there.
+    /// Only the `diff --git` lines are read, by the rule of the harness, because a test patch may
+    /// contain what a [`Patch`](ssr_core::Patch) refuses, such as binary files. The harness skips
+    /// quoted names, and so does this.
+    #[must_use]
     pub fn test_directives(&self) -> Vec<String> {
         if self.repo == "swe-bench/humaneval" {
             return vec!["test.py".to_owned()];
@@ -24,7 +27,7 @@ impl Instance {
     }
 }
 
-/// `diff --git a/.* b/(.*)`, anywhere in a line.
+/// The group of the harness's pattern `diff --git a/.* b/(.*)`, found anywhere in a line.
 fn new_name(line: &str) -> Option<&str> {
     let (_, names) = line.split_once("diff --git a/")?;
     names.rsplit_once(" b/").map(|(_, new)| new)

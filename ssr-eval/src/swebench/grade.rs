@@ -1,10 +1,13 @@
+//! Grades the statuses of tests: success and failure by list, then the resolution.
+
 use serde::{Deserialize, Serialize};
 use ssr_core::TestReport;
 
 use super::{StatusMap, TestStatus};
 
-/// Whose rules grade; the [module table](super) says how they differ.
+/// The version of the harness whose rules grade. The [module's table](super) shows the differences.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Rules {
     /// Harness 4.1: most published numbers.
     V4,
@@ -13,9 +16,10 @@ pub enum Rules {
     V5,
 }
 
-/// What a log says about a test that it does not list.
+/// What it means when a log does not list a test.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum EvalType {
     /// The test failed.
     #[default]
@@ -25,7 +29,8 @@ pub enum EvalType {
 }
 
 impl EvalType {
-    /// The type that the harness gives to a repository.
+    /// The type that the harness assigns to a repository.
+    #[must_use]
     pub fn of_repo(repo: &str, rules: Rules) -> Self {
         match repo {
             "chartjs/Chart.js" | "processing/p5.js" | "markedjs/marked" => Self::FailOnly,
@@ -37,21 +42,45 @@ impl EvalType {
     }
 }
 
-/// What a run of the tests left, after the patch was applied.
+/// The result of running the tests after the patch was applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Run {
-    /// What each test reported.
+    /// The status that each test reported.
     pub statuses: StatusMap,
-    /// The exit code of the test command, where it is known.
+    /// The exit code of the test command; `None` if it is not known.
     pub exit_code: Option<i32>,
-    /// Whether something beside the statuses shows that tests ran, such as a runner's summary.
+    /// Whether something else than the statuses shows that tests ran, such as the runner's summary.
     pub suite_ran: bool,
 }
 
 impl Run {
-    /// Whether the run says anything at all. Under [`Rules::V5`] it is void when no test reported
-    /// and nothing else shows that the suite ran, or when the test command failed and no test did:
-    /// then the output does not describe the run.
+    /// A run with these statuses, an unknown exit code and no other sign that tests ran.
+    #[must_use]
+    pub fn new(statuses: StatusMap) -> Self {
+        Self { statuses, ..Self::default() }
+    }
+
+    /// Sets the exit code of the test command.
+    #[must_use]
+    pub fn with_exit_code(mut self, exit_code: i32) -> Self {
+        self.exit_code = Some(exit_code);
+        self
+    }
+
+    /// Sets whether something else than the statuses shows that tests ran.
+    #[must_use]
+    pub fn with_suite_ran(mut self, suite_ran: bool) -> Self {
+        self.suite_ran = suite_ran;
+        self
+    }
+
+    /// Whether the run can be graded. Under [`Rules::V4`] every run can.
+    ///
+    /// Under [`Rules::V5`] a run is invalid when no test reported and nothing else shows that the
+    /// suite ran. It is also invalid when the test command failed although no test did, because
+    /// then the log is incomplete.
+    #[must_use]
     pub fn is_valid(&self, rules: Rules) -> bool {
         if rules == Rules::V4 {
             return true;
@@ -69,12 +98,12 @@ impl From<&TestReport> for Run {
     }
 }
 
-/// The ids of one list of the data set, in its order.
+/// The ids of one list of the data set by result, each in the order of the list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
-    /// Those that did what they should.
+    /// Tests with the required result.
     pub success: Vec<String>,
-    /// Those that did not.
+    /// The others.
     pub failure: Vec<String>,
 }
 
@@ -95,6 +124,7 @@ impl Split {
 /// The `tests_status` of a report.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[non_exhaustive]
 pub struct TestsStatus {
     /// Tests that the patch must make pass.
     pub fail_to_pass: Split,
@@ -107,7 +137,9 @@ pub struct TestsStatus {
 }
 
 impl TestsStatus {
-    /// Sorts the expected tests by what they reported. An id that is listed twice counts twice.
+    /// Sorts the tests of both lists by the status that they reported. An id that is listed twice
+    /// counts twice.
+    #[must_use]
     pub fn new(
         fail_to_pass: &[String],
         pass_to_pass: &[String],
@@ -139,7 +171,8 @@ impl TestsStatus {
         }
     }
 
-    /// Whether the instance is resolved. A list without a verdict counts as all right.
+    /// Whether the instance is resolved. A list without a graded test counts as passed in full.
+    #[must_use]
     pub fn resolution(&self) -> Resolution {
         let fixed_all = self.fail_to_pass.failure.is_empty();
         let kept_all = self.pass_to_pass.failure.is_empty();
@@ -151,7 +184,7 @@ impl TestsStatus {
     }
 }
 
-/// The verdict on one instance; only [`Resolution::Full`] counts.
+/// The grade of one instance. Only [`Resolution::Full`] counts as resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Resolution {
     /// All of `FAIL_TO_PASS` and all of `PASS_TO_PASS`.

@@ -1,23 +1,26 @@
+//! Instances of the data set, read from JSON.
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use super::{EvalType, Rules};
 use crate::Result;
 use crate::rows::read_rows;
 
-/// One task of the data set. Fields that are not listed are ignored.
+/// One task of the data set. JSON fields that are not listed here are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Instance {
     /// `owner/name`.
     pub repo: String,
     /// For example `django__django-11099`.
     pub instance_id: String,
-    /// The commit on which the patch applies.
+    /// The commit that the patch applies to.
     pub base_commit: String,
-    /// The patch that was merged, without its tests.
+    /// The merged patch, without its changes to tests.
     pub patch: String,
-    /// The tests that were merged.
+    /// The merged changes to tests.
     pub test_patch: String,
-    /// The issue.
+    /// The text of the issue.
     pub problem_statement: String,
     /// Comments on the issue before the first commit of the fix.
     #[serde(default)]
@@ -28,8 +31,8 @@ pub struct Instance {
     /// The version of the repository, which selects its environment.
     #[serde(default)]
     pub version: String,
-    /// Tests that the patch must make pass. A JSON-encoded string in the data set; a list is read,
-    /// too.
+    /// Tests that the patch must make pass. In the data set this is a string with a JSON list; a
+    /// plain list is read as well.
     #[serde(rename = "FAIL_TO_PASS", with = "test_list")]
     pub fail_to_pass: Vec<String>,
     /// Tests that must go on passing, in the same form.
@@ -38,7 +41,7 @@ pub struct Instance {
     /// The commit that the environment was built for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment_setup_commit: Option<String>,
-    /// SWE-bench Verified: how long an engineer would need.
+    /// SWE-bench Verified: the estimated time that an engineer needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub difficulty: Option<String>,
     /// Harness 5: the script that runs the tests.
@@ -50,14 +53,43 @@ pub struct Instance {
     /// Harness 5: the name of the parser for the script's log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_parser: Option<String>,
-    /// Harness 5: what a log says about a test that it does not list.
+    /// Harness 5: what it means when a log does not list a test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eval_type: Option<EvalType>,
 }
 
 impl Instance {
-    /// How this instance is graded: harness 4 goes by the repository, harness 5 by
-    /// [`Instance::eval_type`], here by the repository where the data set does not say.
+    /// An instance with the fields that grading needs; the others are empty and can be assigned.
+    ///
+    /// `fail_to_pass` and `pass_to_pass` are test ids.
+    #[must_use]
+    pub fn new(
+        repo: impl Into<String>,
+        instance_id: impl Into<String>,
+        fail_to_pass: Vec<String>,
+        pass_to_pass: Vec<String>,
+    ) -> Self {
+        let (repo, instance_id) = (repo.into(), instance_id.into());
+        Self { repo, instance_id, fail_to_pass, pass_to_pass, ..Self::default() }
+    }
+
+    /// Sets the merged changes to tests.
+    #[must_use]
+    pub fn with_test_patch(mut self, test_patch: impl Into<String>) -> Self {
+        self.test_patch = test_patch.into();
+        self
+    }
+
+    /// Sets what it means when a log does not list a test (harness 5).
+    #[must_use]
+    pub fn with_eval_type(mut self, eval_type: EvalType) -> Self {
+        self.eval_type = Some(eval_type);
+        self
+    }
+
+    /// The type of grading. Harness 4 decides by the repository. Harness 5 decides by
+    /// [`Instance::eval_type`], and where that is absent this function decides by the repository.
+    #[must_use]
     pub fn graded_as(&self, rules: Rules) -> EvalType {
         let by_repo = EvalType::of_repo(&self.repo, rules);
         match rules {
@@ -75,7 +107,7 @@ pub fn read_instances(text: &str) -> Result<Vec<Instance>> {
     read_rows("instances", text)
 }
 
-/// A list of test ids that may be encoded as JSON in a string; it is written encoded.
+/// Reads a list of test ids that is plain or encoded as JSON in a string; writes it encoded.
 mod test_list {
     use super::*;
 

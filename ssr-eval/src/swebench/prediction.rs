@@ -1,3 +1,5 @@
+//! Predictions: the patch that a model gave for each instance.
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -6,11 +8,12 @@ use crate::Result;
 use crate::rows::read_rows;
 
 /// What a model answered to one instance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Prediction {
     /// The [`Instance::instance_id`](super::Instance::instance_id).
     pub instance_id: String,
-    /// The model.
+    /// The name of the model.
     pub model_name_or_path: String,
     /// The patch, `None` when the model gave none.
     #[serde(default)]
@@ -18,14 +21,27 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// The patch when there is something to apply; the harness runs no other.
+    /// A model's patch for an instance; `None` when it gave none.
+    #[must_use]
+    pub fn new(
+        instance_id: impl Into<String>,
+        model_name_or_path: impl Into<String>,
+        model_patch: Option<String>,
+    ) -> Self {
+        let (instance_id, model_name_or_path) = (instance_id.into(), model_name_or_path.into());
+        Self { instance_id, model_name_or_path, model_patch }
+    }
+
+    /// The patch, `None` also when it is empty. The harness runs no tests for an empty patch.
+    #[must_use]
     pub fn patch(&self) -> Option<&str> {
         self.model_patch.as_deref().filter(|patch| !patch.is_empty())
     }
 }
 
-/// Reads predictions from JSONL, a JSON array, or a JSON object by instance id. The order is kept,
-/// and so are repeated ids; the harness uses the last of each.
+/// Reads predictions from JSONL, a JSON array, or a JSON object by instance id.
+///
+/// Order and repeated ids are kept. Of several predictions with one id the harness uses the last.
 ///
 /// # Errors
 /// [`Error::Rows`](crate::Error::Rows) names the row that is not a prediction.

@@ -1,3 +1,5 @@
+//! The official `report.json` of one instance.
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -7,6 +9,7 @@ use crate::{Error, Result};
 
 /// One instance in the official `report.json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct InstanceReport {
     /// The model gave no patch.
     #[serde(rename = "patch_is_None")]
@@ -17,21 +20,23 @@ pub struct InstanceReport {
     pub patch_successfully_applied: bool,
     /// [`Resolution::Full`].
     pub resolved: bool,
-    /// Harness 5: the environment broke, probably. Advisory; the instance stays unresolved.
+    /// Harness 5: whether the environment probably failed. It is advisory and does not change
+    /// `resolved`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub infra_failure: Option<bool>,
-    /// Harness 5: what broke.
+    /// Harness 5: why the environment failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub infra_failure_reason: Option<String>,
-    /// Which tests did what they should, when they ran.
+    /// Which tests had the required result; `None` if they did not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tests_status: Option<TestsStatus>,
 }
 
 impl InstanceReport {
-    /// Grades what the tests reported after the prediction's patch. `run` is `None` when the patch
-    /// did not apply or the tests did not run to their end; a run that is
-    /// [not valid](Run::is_valid) counts the same.
+    /// Grades the run of the tests with the prediction's patch.
+    ///
+    /// `run` is `None` when the patch did not apply or the test run did not finish. An
+    /// [invalid](Run::is_valid) run is graded as `None`.
     ///
     /// # Errors
     /// [`Error::OtherTask`] when the prediction answers another instance.
@@ -63,7 +68,9 @@ impl InstanceReport {
         Ok(report)
     }
 
-    /// Notes what broke, where the tests did not run; changes nothing elsewhere.
+    /// Records why the tests did not run. A report with a run, or without a patch, is returned
+    /// unchanged.
+    #[must_use]
     pub fn with_failure(mut self, failure: &InfraFailure) -> Self {
         if self.patch_exists && !self.patch_successfully_applied {
             self.infra_failure = Some(failure.tier == Tier::Environment);
@@ -73,6 +80,7 @@ impl InstanceReport {
     }
 
     /// The text of `report.json`: an object with this report under the instance's id.
+    #[must_use]
     pub fn to_json(&self, instance_id: &str) -> String {
         to_json(&BTreeMap::from([(instance_id, self)]))
     }
@@ -80,16 +88,26 @@ impl InstanceReport {
 
 /// Why tests did not run although the patch may be right.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct InfraFailure {
     /// A short name, such as `out_of_memory`.
     pub reason: String,
-    /// How sure it is.
+    /// How certain it is that the environment is the cause.
     pub tier: Tier,
 }
 
-/// How sure an [`InfraFailure`] is.
+impl InfraFailure {
+    /// A failure with its reason, such as `out_of_memory`.
+    #[must_use]
+    pub fn new(reason: impl Into<String>, tier: Tier) -> Self {
+        Self { reason: reason.into(), tier }
+    }
+}
+
+/// How certain it is that the environment, not the patch, caused an [`InfraFailure`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Tier {
     /// No patch can cause it.
     Environment,

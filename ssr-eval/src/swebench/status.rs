@@ -1,3 +1,5 @@
+//! Statuses of tests, in the words of the official log parsers.
+
 use std::collections::HashMap;
 use std::fmt;
 
@@ -5,34 +7,39 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ssr_core::{Outcome, TestReport};
 
-/// How the official log parsers say that a test ended.
+/// The status of a test, as the official log parsers give it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
+#[non_exhaustive]
 pub enum TestStatus {
-    /// It held.
+    /// The test passed.
     Passed,
-    /// It did not hold.
+    /// The test failed.
     Failed,
-    /// It could not be run.
+    /// The test could not be run.
     Error,
-    /// It was not run, by its own decision.
+    /// The test skipped itself or is marked to be skipped.
     Skipped,
-    /// It failed as it is marked to; graded as a pass.
+    /// The test is expected to fail and did; graded as a pass.
     XFail,
 }
 
 impl TestStatus {
-    /// Whether grading takes it for a pass.
+    /// Whether it is graded as a pass.
+    #[must_use]
     pub fn is_pass(self) -> bool {
         matches!(self, Self::Passed | Self::XFail)
     }
 
-    /// Whether it says that something is broken.
+    /// Whether it is [`Failed`](Self::Failed) or [`Error`](Self::Error).
+    #[must_use]
     pub fn is_failure(self) -> bool {
         matches!(self, Self::Failed | Self::Error)
     }
 
-    /// The status of an outcome; [`Outcome::XPassed`] has none, as the official parsers skip it.
+    /// The status of an outcome. [`Outcome::XPassed`] has none, because the official parsers skip
+    /// it.
+    #[must_use]
     pub fn of(outcome: Outcome) -> Option<Self> {
         match outcome {
             Outcome::Passed => Some(Self::Passed),
@@ -40,14 +47,16 @@ impl TestStatus {
             Outcome::Skipped => Some(Self::Skipped),
             Outcome::XPassed => None,
             Outcome::Error => Some(Self::Error),
-            // A fail-only grading passes what is absent, so a test that never reported says so.
+            // `EvalType::FailOnly` passes absent tests: a test that never reported must be present.
             Outcome::Failed | Outcome::Timeout | Outcome::Missing => Some(Self::Failed),
         }
     }
 }
 
-/// What a log says about each test, in the order of the log: of several matches of a truncated id
-/// the first decides. As in a Python dict, a repeated id keeps its place and takes the new status.
+/// The status of each test, in the order of the log.
+///
+/// The order matters: of several matches of a truncated id the first decides. As in a Python dict,
+/// a repeated id keeps its position and takes the new status.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct StatusMap {
     entries: Vec<(String, TestStatus)>,
@@ -56,6 +65,7 @@ pub struct StatusMap {
 
 impl StatusMap {
     /// A map without tests.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
@@ -73,12 +83,16 @@ impl StatusMap {
     }
 
     /// The status of exactly this id.
+    #[must_use]
     pub fn get(&self, id: &str) -> Option<TestStatus> {
         self.index.get(id).map(|at| self.entries[*at].1)
     }
 
-    /// The status of an id that the data set may have truncated inside its brackets: without an
-    /// exact match, that of the first id that starts so, if all of them agree on pass or not.
+    /// The status of an id that the data set may have truncated inside its brackets.
+    ///
+    /// Without an exact match, it is the status of the first id with this prefix, provided that all
+    /// ids with this prefix agree on whether they pass.
+    #[must_use]
     pub fn get_truncated(&self, id: &str) -> Option<TestStatus> {
         if let Some(status) = self.get(id) {
             return Some(status);
@@ -91,17 +105,19 @@ impl StatusMap {
         matches.all(|(_, status)| status.is_pass() == first.is_pass()).then_some(first)
     }
 
-    /// All tests in order.
+    /// All tests, in the order of the log.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, TestStatus)> {
         self.entries.iter().map(|(id, status)| (id.as_str(), *status))
     }
 
     /// The number of tests.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Whether there is no test.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

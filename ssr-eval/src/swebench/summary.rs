@@ -1,17 +1,20 @@
+//! The official summary of a run over a whole data set.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::{InfraFailure, InstanceReport, Prediction, Tier, to_json};
 
-/// The official summary of a run, `schema_version` 2, as harness 5 writes it; that of harness 4 is
-/// read, too.
+/// The official summary of a run, `schema_version` 2, as harness 5 writes it. Those of harness 4
+/// can be read as well.
 ///
 /// Every instance of the data set is in exactly one of `incomplete_ids` (no prediction),
 /// `empty_patch_ids`, `error_ids` (no report), `resolved_ids` and `unresolved_ids`. The published
 /// number is `resolved_instances / total_instances`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Summary {
+#[non_exhaustive]
+pub struct RunSummary {
     /// The size of the data set.
     pub total_instances: usize,
     /// The size of `submitted_ids`.
@@ -32,37 +35,39 @@ pub struct Summary {
     pub empty_patch_instances: usize,
     /// The size of `error_ids`.
     pub error_instances: usize,
-    /// With a report.
+    /// Instances with a report.
     pub completed_ids: BTreeSet<String>,
-    /// Without a prediction.
+    /// Instances without a prediction.
     #[serde(default)]
     pub incomplete_ids: BTreeSet<String>,
-    /// With a prediction whose patch is empty or null.
+    /// Instances with a prediction whose patch is empty or null.
     pub empty_patch_ids: BTreeSet<String>,
-    /// With a prediction, in the data set or not.
+    /// Ids with a prediction, in the data set or not.
     pub submitted_ids: BTreeSet<String>,
-    /// Resolved in full.
+    /// Instances that are resolved in full.
     pub resolved_ids: BTreeSet<String>,
-    /// Completed and not resolved.
+    /// Instances that are completed and not resolved.
     pub unresolved_ids: BTreeSet<String>,
-    /// Not resolved, where the environment broke. Advisory.
+    /// Unresolved instances whose environment failed. Advisory.
     #[serde(default)]
     pub infra_failure_ids: BTreeSet<String>,
-    /// Not resolved, where the environment or the patch broke something. Advisory.
+    /// Unresolved instances where either the environment or the patch is the cause. Advisory.
     #[serde(default)]
     pub ambiguous_failure_ids: BTreeSet<String>,
-    /// Why, for both of the lists above.
+    /// The reason for each id in the two lists above.
     #[serde(default)]
     pub failure_reasons: BTreeMap<String, String>,
-    /// With a patch and without a report.
+    /// Instances with a patch and without a report.
     pub error_ids: BTreeSet<String>,
     /// Always 2.
     pub schema_version: u32,
 }
 
-impl Summary {
-    /// Sums up `reports`, by instance id, over a data set. Of several predictions for an instance
-    /// the last counts; `failures` are taken into account where the instance was not resolved.
+impl RunSummary {
+    /// Summarises `reports`, by instance id, over a data set. Of several predictions for an
+    /// instance the last counts. `failures`, by instance id, count where the instance is not
+    /// resolved.
+    #[must_use]
     pub fn new<'a>(
         instance_ids: impl IntoIterator<Item = &'a str>,
         predictions: &[Prediction],
@@ -123,11 +128,13 @@ impl Summary {
     }
 
     /// The name of the file that the harness writes: `<model>.<run id>.json`.
+    #[must_use]
     pub fn file_name(model_name_or_path: &str, run_id: &str) -> String {
         format!("{}.{run_id}.json", model_name_or_path.replace('/', "__"))
     }
 
     /// The text of that file.
+    #[must_use]
     pub fn to_json(&self) -> String {
         to_json(self) + "\n"
     }

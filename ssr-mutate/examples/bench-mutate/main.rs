@@ -1,4 +1,4 @@
-//! Sites and patches of Django and sympy against the same by other tools, in one run on one core.
+//! Compares the speed of finding sites and rendering patches with other tools, on Django and sympy.
 //!
 //! ```text
 //! cargo xtask bench mutate [--json] [--seconds 30]

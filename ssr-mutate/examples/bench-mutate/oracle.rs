@@ -1,4 +1,4 @@
-//! How good mutants are: whether they compile, differ from each other, and change anything.
+//! The quality of mutants: whether they compile, differ from each other, and change the text.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};

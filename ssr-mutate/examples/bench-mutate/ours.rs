@@ -1,4 +1,4 @@
-//! Our own side: what is measured, and on what.
+//! Measures this crate on the files of a folder.
 
 use std::collections::{BTreeSet, HashSet};
 use std::hint::black_box;

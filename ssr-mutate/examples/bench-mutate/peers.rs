@@ -1,4 +1,4 @@
-//! The other tools, each in a virtual environment of its own.
+//! Measures the other tools, each in its own virtual environment.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,3 +1,5 @@
+//! Facts of a whole file that are collected before the walk: uses of names, functions, fields.
+
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -6,20 +8,22 @@ use tree_sitter::{Node, Tree};
 use super::grammar::{Field, Kind, children};
 use super::view::View;
 
-/// What has to be known of the whole file before its first node is looked at.
+/// Facts about the whole file. Operators need them before the walk reaches the code they depend on:
+/// whether a name is read later, or which functions are defined below.
 #[derive(Default)]
 pub(super) struct Facts<'t> {
-    /// Each place where a name stands for a variable, in the order of the text.
+    /// The uses of each name as a variable, in the order of the text.
     uses: HashMap<&'t str, Vec<(usize, Use)>>,
-    /// The same by place.
+    /// The same uses in the order of the text, for all names.
     places: Vec<(usize, &'t str)>,
     pub(super) functions: Vec<Signature<'t>>,
-    /// The types of fields by their class and name.
+    /// The types of fields by class and name.
     pub(super) fields: HashMap<(&'t str, &'t str), &'t str>,
-    /// The fields that are used of an object, by function or class and the object's text.
+    /// The fields that are used of an object, by the start of the function or class and by the text
+    /// of the object.
     members: HashMap<(usize, &'t str), Vec<&'t str>>,
     imports: HashSet<&'t str>,
-    /// The classes with the class that they extend.
+    /// The base class of each class.
     pub(super) bases: HashMap<&'t str, &'t str>,
 }
 
@@ -35,12 +39,12 @@ pub(super) struct Signature<'t> {
     pub(super) class: &'t str,
     pub(super) name: &'t str,
     pub(super) parameters: Vec<Option<&'t str>>,
-    /// Whether it takes any number of arguments, or fewer than it has parameters.
+    /// Whether it is variadic or has default values.
     pub(super) flexible: bool,
     pub(super) result: Option<&'t str>,
-    /// Whether it belongs to the class and not to an object.
+    /// Whether it is a static method.
     pub(super) is_static: bool,
-    /// Where it begins.
+    /// The position of its start.
     pub(super) start: usize,
 }
 
@@ -145,7 +149,7 @@ impl<'t> Facts<'t> {
         }
     }
 
-    /// Whether the name is read in `within` but not in `except`.
+    /// Whether the name is read in `within` outside of `except`.
     pub(super) fn is_read(&self, name: &str, within: Range<usize>, except: &Range<usize>) -> bool {
         self.is_used(name, within, except, |role| role == Use::Read)
     }
@@ -165,14 +169,14 @@ impl<'t> Facts<'t> {
             .any(|(at, role)| wanted(*role) && !except.contains(at))
     }
 
-    /// The names that stand in the range, each with whether it is declared there.
+    /// The names of the variables that are used in the range.
     fn names_in(&self, range: &Range<usize>) -> impl Iterator<Item = &'t str> {
         let first = self.places.partition_point(|(at, _)| *at < range.start);
         let last = self.places.partition_point(|(at, _)| *at < range.end);
         self.places[first..last.max(first)].iter().map(|(_, name)| *name)
     }
 
-    /// Whether replacing the range takes the last use of a local name or of an import.
+    /// Whether replacing the range removes the last use of a local name or of an import.
     pub(super) fn leaves_unused(
         &self,
         range: &Range<usize>,
@@ -194,8 +198,8 @@ impl<'t> Facts<'t> {
         })
     }
 
-    /// Where the declaration of a local name that holds in the range may be felt: up to the next
-    /// declaration of that name, which may be another variable.
+    /// The range in which a read can refer to the declaration of the name that is valid in `range`:
+    /// up to the next declaration of that name, which may be another variable.
     fn reach(&self, name: &str, function: &Range<usize>, range: &Range<usize>) -> Range<usize> {
         let uses = self.uses.get(name).map_or(&[][..], Vec::as_slice);
         let declared = || uses.iter().filter(|(_, role)| *role == Use::Declare).map(|(at, _)| *at);
@@ -204,7 +208,7 @@ impl<'t> Facts<'t> {
         start..end
     }
 
-    /// The names that are given a value in the range and not declared there.
+    /// The names that are assigned in the range and not declared there.
     pub(super) fn written_in(&self, range: &Range<usize>) -> impl Iterator<Item = &'t str> {
         let role = |name: &str, role| self.is_used(name, range.clone(), &(0..0), |r| r == role);
         self.names_in(range).filter(move |name| role(name, Use::Write) && !role(name, Use::Declare))
@@ -221,7 +225,7 @@ impl<'t> Facts<'t> {
         self.members.get(&(home, object)).map_or(&[], Vec::as_slice)
     }
 
-    /// The one function of that name, if there is no second.
+    /// The function of that name; `None` if there are several.
     pub(super) fn function(&self, name: &str) -> Option<&Signature<'t>> {
         let mut named = self.functions.iter().filter(|function| function.name == name);
         let first = named.next()?;
@@ -229,7 +233,7 @@ impl<'t> Facts<'t> {
     }
 }
 
-/// Whether the text has the name as a word of its own.
+/// Whether the text contains the name as a whole word.
 pub(super) fn mentions(text: &str, name: &str) -> bool {
     let word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
     text.match_indices(name)
@@ -255,7 +259,7 @@ fn signature<'t>(view: View<'t>, node: Node<'t>, path: &[(Node<'t>, Kind)]) -> S
     }
 }
 
-/// `A` of `(a *A)`.
+/// The type of a Go receiver: `A` of `(a *A)`.
 fn receiver_type(receiver: &str) -> &str {
     let inner = receiver.trim_matches(['(', ')']);
     inner.rsplit([' ', '*']).next().unwrap_or(inner)
@@ -267,8 +271,8 @@ fn class_of<'t>(view: View<'t>, path: &[(Node<'t>, Kind)]) -> &'t str {
     class.map_or("", |(node, _)| view.definition_name(*node))
 }
 
-/// Where the function around a place begins, or for an object that is the same in the whole class,
-/// the class.
+/// The start of the enclosing function; for `this` and `self`, which are the same object in the
+/// whole class, the start of the class.
 fn home<'t>(view: View<'t>, path: &[(Node<'t>, Kind)], object: &str) -> usize {
     let class = matches!(object, "this" | "self");
     let mut around = path.iter().enumerate().rev().filter(|(index, (_, kind))| {
@@ -279,7 +283,7 @@ fn home<'t>(view: View<'t>, path: &[(Node<'t>, Kind)], object: &str) -> usize {
     around.next().map_or(0, |(_, (node, _))| node.start_byte())
 }
 
-/// What the identifier is there for; `None` if it names no variable.
+/// How the identifier is used; `None` if it names no variable.
 fn role<'t>(
     view: View<'t>,
     node: Node<'t>,
@@ -288,7 +292,7 @@ fn role<'t>(
 ) -> Option<Use> {
     let is = |wanted| view.grammar.is_field(field, wanted);
     let (parent, kind) = *path.last()?;
-    // Lists and patterns pass on what they are there for.
+    // In lists and patterns, the node around them decides.
     let outer = path.iter().rev().find(|(_, kind)| {
         !matches!(kind, Kind::Tuple | Kind::Pattern | Kind::Other | Kind::List | Kind::Spread)
     });
@@ -303,7 +307,7 @@ fn role<'t>(
     }
     match outer {
         Some((_, Kind::Arid)) => None,
-        // No compiler asks for a use of a parameter.
+        // Unused parameters are no error in any language: not a declaration that needs a use.
         Some((_, Kind::Parameters | Kind::Parameter)) => Some(Use::Write),
         Some(around @ (_, Kind::Let | Kind::Declarator | Kind::ForEach | Kind::RangeClause)) => {
             let sides = [Field::Name, Field::Pattern, Field::Left, Field::Declarator];

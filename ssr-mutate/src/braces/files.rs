@@ -1,6 +1,11 @@
+//! Which files are sources in the languages with braces, by their paths.
+
 use ssr_core::RepoPath;
 
-/// Directories that hold no code of the project's own, in any language.
+use crate::files::{directories, is_copy};
+
+/// Directories that hold no code of the project's own, beside the copies that
+/// [`is_copy`] knows.
 const FOREIGN: &[&str] = &[
     "doc",
     "docs",
@@ -11,8 +16,6 @@ const FOREIGN: &[&str] = &[
     "benchmark",
     "benchmarks",
     "fuzz",
-    "build",
-    "dist",
     "out",
     "target",
     "vendor",
@@ -24,23 +27,19 @@ const FOREIGN: &[&str] = &[
     "external",
     "externals",
     "deps",
-    "node_modules",
     "bower_components",
     "generated",
     "gen",
 ];
 
+/// Whether the file has one of these extensions.
 pub(super) fn is_of(path: &RepoPath, extensions: &[&str]) -> bool {
     path.extension().is_some_and(|extension| extensions.contains(&extension))
 }
 
+/// Whether the file lies below a directory of copies, vendored code, documentation or examples.
 pub(super) fn is_foreign(path: &RepoPath) -> bool {
-    directories(path).any(|d| FOREIGN.contains(&d) || d.starts_with('.'))
-}
-
-/// The directories above the file.
-pub(super) fn directories(path: &RepoPath) -> impl Iterator<Item = &str> {
-    path.parent().into_iter().flat_map(|parent| parent.split('/'))
+    is_copy(path) || directories(path).any(|directory| FOREIGN.contains(&directory))
 }
 
 /// Whether the file lies below a directory of one of these names.

@@ -1,23 +1,26 @@
+//! The kinds and fields of a tree-sitter grammar, mapped to those that all languages share.
+
 use std::num::NonZeroU16;
 
 use tree_sitter::{Language, Node, Parser, Tree};
 
 use super::syntax::Syntax;
 
-/// One grammar of a language as numbers: the names of its nodes are looked up once.
-pub struct Grammar {
+/// One tree-sitter grammar of a language, with its node and field names resolved to shared kinds
+/// and fields. Names are looked up once here, so that the walk compares numbers only.
+pub struct SyntaxGrammar {
     language: Language,
     kinds: Vec<Kind>,
     fields: Vec<Vec<NonZeroU16>>,
 }
 
-impl Grammar {
+impl SyntaxGrammar {
     pub(super) fn new(language: Language, syntax: &Syntax) -> Self {
         let mut kinds = vec![Kind::Other; language.node_kind_count()];
         for (name, kind) in syntax.kinds {
             kinds[usize::from(language.id_for_node_kind(name, true))] = *kind;
         }
-        // Whatever has no name in this grammar has the id 0.
+        // `id_for_node_kind` returns 0 for names that this grammar lacks.
         kinds[0] = Kind::Other;
         let ids = |(_, names): &(Field, &[&str])| {
             names.iter().filter_map(|name| language.field_id_for_name(name)).collect()
@@ -30,7 +33,7 @@ impl Grammar {
         self.kinds.get(usize::from(node.kind_id())).copied().unwrap_or(Kind::Other)
     }
 
-    /// The named child of the node in that field.
+    /// The named child of the node in the field.
     pub(super) fn field<'t>(&self, node: Node<'t>, field: Field) -> Option<Node<'t>> {
         let ids = self.fields[field as usize].iter();
         ids.filter_map(|id| node.child_by_field_id(id.get())).find(Node::is_named)
@@ -40,8 +43,8 @@ impl Grammar {
         id.is_some_and(|id| self.fields[field as usize].contains(&id))
     }
 
-    /// `None` if the code nests so deeply that no one wrote it, or the linked grammar and the library
-    /// disagree on their format.
+    /// Parses a text. `None` if the syntax tree is too deep (see [`crate::syntax::is_shallow`]), or
+    /// if the linked grammar and the library have different versions.
     pub(super) fn parse(&self, text: &str) -> Option<Tree> {
         let mut parser = Parser::new();
         parser.set_language(&self.language).ok()?;
@@ -60,10 +63,10 @@ pub(super) fn children<'t>(node: Node<'t>) -> Vec<Node<'t>> {
     node.named_children(&mut cursor).filter(|child| !child.is_extra()).collect()
 }
 
-/// What a node is, whatever its language calls it.
+/// The kind of a node, shared by all languages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Types, attributes, imports, preprocessor definitions: nothing to mutate.
+    /// Types, attributes, imports, preprocessor definitions: never mutated.
     Arid,
     Arguments,
     Arm,
@@ -118,7 +121,7 @@ pub enum Kind {
     Parameter,
     Parameters,
     Parenthesized,
-    /// Names that a match binds, and constants that it compares with.
+    /// A pattern of a match: names that it binds and constants that it compares with.
     Pattern,
     Question,
     Range,
@@ -128,7 +131,7 @@ pub enum Kind {
     Return,
     Slice,
     Spread,
-    /// What Go puts between a block and its statements.
+    /// The node between a block and its statements in Go.
     Statements,
     Super,
     Switch,
@@ -156,12 +159,12 @@ impl Kind {
         matches!(self, Self::For | Self::ForEach | Self::While | Self::DoWhile | Self::Loop)
     }
 
-    /// Whether statements stand directly in such a node.
+    /// Whether statements are direct children of such a node.
     pub(super) fn holds_statements(self) -> bool {
         matches!(self, Self::Block | Self::Statements | Self::File | Self::Arm | Self::TypeArm)
     }
 
-    /// Whether names that are declared in such a node end with it.
+    /// Whether names that are declared in such a node are visible only in it.
     pub(super) fn is_scope(self) -> bool {
         self.is_loop()
             || matches!(
@@ -199,7 +202,7 @@ impl Kind {
     }
 }
 
-/// The fields by which children are asked for.
+/// The fields of nodes, shared by all languages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Field {
     Alternative,
@@ -221,7 +224,7 @@ pub(super) enum Field {
     Value,
 }
 
-/// What the languages call each field, in the order of [`Field`].
+/// The names of each field in the grammars, in the order of [`Field`].
 const FIELDS: &[(Field, &[&str])] = &[
     (Field::Alternative, &["alternative"]),
     (Field::Arguments, &["arguments"]),

@@ -1,5 +1,5 @@
-//! Code that no operator touches: changing it breaks nothing that a test could see, or breaks it
-//! in a way that no one would write.
+//! Code that no operator changes, because no test would notice, or because nobody makes such a
+//! mistake.
 
 use tree_sitter::Node;
 
@@ -11,7 +11,7 @@ pub(super) fn is_arid<'t>(walk: &Walk<'t, '_>, node: Node<'t>, kind: Kind) -> bo
     match kind {
         Kind::Arid => true,
         _ if is_directive(walk, node) => true,
-        // What C and Go call a class holds nothing but types and constants.
+        // A struct in C or Go contains only types and constants.
         Kind::Class if matches!(walk.syntax.name, "c" | "go") => true,
         Kind::Call => is_silent(walk, node),
         Kind::Macro => !matches!(macro_name(walk, node), "vec"),
@@ -26,7 +26,7 @@ pub(super) fn is_arid<'t>(walk: &Walk<'t, '_>, node: Node<'t>, kind: Kind) -> bo
 /// Whether the node may be mutated as a whole, but nothing in it.
 pub(super) fn is_sealed<'t>(walk: &Walk<'t, '_>, node: Node<'t>, kind: Kind) -> bool {
     match kind {
-        // Messages, patterns of a `match` and token trees.
+        // They contain messages, patterns of a `match`, and token trees.
         Kind::Throw | Kind::Macro | Kind::Decorator | Kind::Pattern | Kind::Text => true,
         Kind::New => walk.call(node).is_some_and(|call| {
             let name = walk.text(call.name);
@@ -51,7 +51,7 @@ fn is_directive<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
         })
 }
 
-/// Calls that write messages or check what must hold.
+/// Calls that write messages or check assertions.
 fn is_silent<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
     let Some(call) = walk.call(node) else { return false };
     let silent = |part: Node<'t>| {
@@ -62,7 +62,7 @@ fn is_silent<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
     silent(call.name) || call.receiver.is_some_and(silent)
 }
 
-/// Functions and modules that are compiled for tests only, by the attributes before them.
+/// Functions and modules that attributes mark as tests or benchmarks.
 fn is_test<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
     let mut sibling = node.prev_named_sibling();
     while let Some(attribute) = sibling {

@@ -1,5 +1,8 @@
-//! Languages with braces: one walk and one set of operator finders over a table for each language
-//! that says what its nodes are called and what its words mean.
+//! Rust, Java, Go, JavaScript, TypeScript and C: one walk and one set of operators for all of them.
+//!
+//! Each language is a table ([`Syntax`]). It maps the node names of its tree-sitter grammar to
+//! shared kinds, and lists its keywords, types and library functions. The operators ([`Shape`]) see
+//! only the shared kinds.
 
 mod facts;
 mod files;
@@ -21,32 +24,32 @@ use tree_sitter::Node;
 use crate::finds::Finds;
 use crate::language::{Engine, Language};
 use crate::site::Source;
-use crate::weaken::{Request, Weakened};
+use crate::weaken::{BrokenTest, Weakened};
 use crate::{Difficulty, Family, NotFound, Operator};
-use grammar::Grammar;
+use grammar::SyntaxGrammar;
 use view::View;
 use walk::Walk;
 
 pub(crate) use files::in_directory;
 pub(crate) use grammar::Kind;
 pub(crate) use shapes::*;
-pub(crate) use syntax::{Rules, Syntax};
+pub(crate) use syntax::{CompilerRules, Syntax};
 
-/// A language with braces.
+/// One of the languages with braces.
 pub struct Brace {
     pub(crate) syntax: &'static Syntax,
     pub(crate) parts: &'static LazyLock<Parts>,
 }
 
-/// What is made from the tables of a language once.
+/// What is computed once from the tables of a language.
 pub struct Parts {
-    grammars: Vec<Grammar>,
+    grammars: Vec<SyntaxGrammar>,
     operators: Vec<&'static Operator>,
-    /// The rules by the kind of node they look at, each with its number.
+    /// The rules by the kind of node that they are called with, each with its number.
     dispatch: Vec<Vec<(usize, &'static Rule)>>,
 }
 
-/// An operator together with the code that finds its sites.
+/// An operator with the function that finds its sites.
 pub struct Rule {
     operator: Operator,
     /// The kinds of node that `find` is called with.
@@ -54,7 +57,7 @@ pub struct Rule {
     find: for<'t> fn(&mut Walk<'t, '_>, Node<'t>),
 }
 
-/// An operator for any language: all but the examples.
+/// An operator without the examples of a language.
 #[derive(Clone, Copy)]
 pub struct Shape {
     id: &'static str,
@@ -67,7 +70,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// The operator of one language.
+    /// The operator with the examples of one language.
     pub(crate) const fn with(
         self,
         examples: &'static [(&'static str, &'static str)],
@@ -87,16 +90,17 @@ impl Shape {
         Rule { operator, kinds, find }
     }
 
-    /// The same with a description of what it does in one language.
+    /// The same shape with another description, for one language.
     pub(crate) const fn described(self, description: &'static str) -> Self {
         Self { description, ..self }
     }
 }
 
 impl Parts {
-    /// The rules stand in the order of the catalogue.
+    /// Sorts the rules into the order of the catalogue.
     pub(crate) fn new(syntax: &'static Syntax, rules: &[&'static [Rule]]) -> Self {
-        let grammars = syntax.grammars.iter().map(|(_, language)| Grammar::new(language(), syntax));
+        let grammars =
+            syntax.grammars.iter().map(|(_, language)| SyntaxGrammar::new(language(), syntax));
         let mut rules: Vec<_> = rules.iter().copied().flatten().collect();
         rules.sort_by_key(|rule| rule.operator.family);
         let mut dispatch = vec![Vec::new(); Kind::COUNT];
@@ -111,7 +115,7 @@ impl Parts {
 }
 
 impl Brace {
-    fn grammar(&self, path: &RepoPath) -> Option<&'static Grammar> {
+    fn grammar(&self, path: &RepoPath) -> Option<&'static SyntaxGrammar> {
         let extension = path.extension().unwrap_or("");
         let known = self.syntax.grammars.iter().position(|(of, _)| of.contains(&extension));
         let grammars = &LazyLock::force(self.parts).grammars;
@@ -157,8 +161,8 @@ impl Engine for Brace {
         }
     }
 
-    fn weaken(&self, _: &str, requests: &[Request<'_>]) -> Weakened {
-        Err((0..requests.len()).map(|index| (index, NotFound::Language)).collect())
+    fn weaken(&self, _: &str, tests: &[BrokenTest<'_>]) -> Weakened {
+        Err((0..tests.len()).map(|index| (index, NotFound::Language)).collect())
     }
 
     fn syntax_errors(&self, path: &RepoPath, text: &str) -> usize {

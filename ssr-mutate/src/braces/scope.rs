@@ -1,20 +1,22 @@
+//! The scopes of the walk: visible names with their types, and the enclosing definitions.
+
 use std::sync::Arc;
 
-/// What a name holds, as far as the file tells.
+/// A visible name, with what the file says about its value.
 #[derive(Clone, Copy)]
 pub(super) struct Binding<'t> {
     pub(super) name: &'t str,
-    /// The type as it is written, or as it follows from the initialiser.
+    /// The declared type, or the type of the initialiser.
     pub(super) ty: Option<&'t str>,
     pub(super) value: Value,
-    /// The name that it is another name of.
+    /// The other variable that it was initialised with, if any: both hold the same value.
     pub(super) alias: Option<&'t str>,
-    /// Whether it has a value since its declaration.
+    /// Whether it surely has a value at this point.
     pub(super) ready: bool,
     pub(super) mutable: bool,
 }
 
-/// What kind of value a name or an expression holds.
+/// The kind of value that a name or an expression has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value {
     Unknown,
@@ -26,23 +28,29 @@ pub(super) enum Value {
     Function,
 }
 
-/// How many bindings back a name is looked for.
+/// The number of latest bindings that are searched for a name. The bound keeps a generated function
+/// with thousands of names from taking quadratic time.
 const WINDOW: usize = 256;
 
-/// How many bindings back other names are looked for.
+/// The number of latest bindings that are offered as other names. Mistaken names are mostly near.
 const NEAR: usize = 32;
 
-/// The names that are visible at one point of the walk, and the definitions around it.
+/// The visible names at one point of the walk, and the enclosing definitions.
+///
+/// All bindings are in one stack. A scope is only the length of the stack at its start, so that
+/// closing it is a truncation, and looking up a name from the end finds the innermost binding.
+/// Functions additionally hide the bindings before their own start: a local variable of an
+/// enclosing function is no candidate for a mistaken name.
 #[derive(Default)]
 pub(super) struct Scopes<'t> {
     bindings: Vec<Binding<'t>>,
-    /// The lengths of `bindings` where the open scopes began.
+    /// The lengths of `bindings` at the start of each open scope.
     marks: Vec<usize>,
-    /// The lengths of `bindings` where the open functions began.
+    /// The lengths of `bindings` at the start of each open definition.
     bases: Vec<usize>,
-    /// The open classes and functions.
+    /// The enclosing classes and functions, outermost first.
     pub(super) definitions: Vec<Definition<'t>>,
-    /// Where the open loops began.
+    /// The positions of the enclosing loops, outermost first.
     pub(super) loops: Vec<usize>,
 }
 
@@ -51,7 +59,7 @@ pub(super) struct Definition<'t> {
     pub(super) is_class: bool,
     pub(super) start: usize,
     pub(super) end: usize,
-    /// The type of what a function returns, as it is written.
+    /// The return type of a function, as it is written.
     pub(super) result: Option<&'t str>,
     /// The qualified name of the innermost function, for the sites in it.
     function: Option<Arc<str>>,
@@ -105,7 +113,7 @@ impl<'t> Scopes<'t> {
         self.definitions.last().and_then(|definition| definition.function.clone())
     }
 
-    /// The innermost function, if the walk is in one.
+    /// The innermost definition, if it is a function.
     pub(super) fn innermost_function(&self) -> Option<&Definition<'t>> {
         self.definitions.last().filter(|definition| !definition.is_class)
     }
@@ -120,10 +128,11 @@ impl<'t> Scopes<'t> {
         }
     }
 
-    /// Notes that the name has a value from here on.
+    /// Records that the name has a value from here on.
     pub(super) fn assign(&mut self, name: &str) {
         let depth = self.marks.last().copied().unwrap_or(0);
-        // In an inner scope the assignment may not run.
+        // Only names of the innermost scope: an assignment to an outer name may not be executed, as
+        // in a branch.
         if let Some(binding) = self.bindings[depth..].iter_mut().rev().find(|b| b.name == name) {
             binding.ready = true;
         }
@@ -134,7 +143,7 @@ impl<'t> Scopes<'t> {
         self.visible().rev().take(WINDOW).find(|binding| binding.name == name).copied()
     }
 
-    /// The local names not far back that have a value, latest first, each once.
+    /// The latest local names that have a value, latest first, each once.
     pub(super) fn latest(&self) -> Vec<Binding<'t>> {
         let mut latest: Vec<Binding<'t>> = Vec::new();
         for binding in self.visible().rev().take(NEAR) {

@@ -1,4 +1,4 @@
-//! Deleting and moving whole statements.
+//! Deletes and exchanges whole statements.
 
 use std::ops::Range;
 
@@ -7,16 +7,16 @@ use tree_sitter::Node;
 use super::grammar::{Field, Kind};
 use super::walk::Walk;
 
-/// A statement with what stands around it.
+/// A statement and the node around it.
 #[derive(Clone, Copy)]
 pub(super) struct Statement<'t> {
     pub(super) node: Node<'t>,
-    /// What it stands in.
+    /// The node that contains it.
     pub(super) parent: Option<(Node<'t>, Kind)>,
     depth: usize,
 }
 
-/// The statement that the node being entered is, with its semicolon, if it is one.
+/// The node that is being entered as a statement with its semicolon, if it is one.
 pub(super) fn statement<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Option<Statement<'t>> {
     let (parent, kind) = walk.ancestor(0)?;
     let (node, depth) = match kind {
@@ -77,13 +77,13 @@ impl<'t> Statement<'t> {
         walk.rules().no_missing_value && self.next().is_none() && !void
     }
 
-    /// The edit that deletes it, or `None` if something would miss it: its lines, or an empty
-    /// block in its place where a statement has to be.
+    /// The edit that deletes it: its lines, or its replacement by an empty block where a statement
+    /// is required. `None` if the program would not compile.
     pub(super) fn deletion(&self, walk: &Walk<'t, '_>) -> Option<(Range<usize>, &'static str)> {
         (!self.is_value(walk)).then(|| self.removal(walk)).flatten()
     }
 
-    /// The same for a statement that has no value, wherever it stands.
+    /// The same for a statement whose value nothing uses.
     pub(super) fn removal(&self, walk: &Walk<'t, '_>) -> Option<(Range<usize>, &'static str)> {
         let range = self.node.byte_range();
         if loses_value(walk, &range) {
@@ -96,7 +96,7 @@ impl<'t> Statement<'t> {
     }
 }
 
-/// Whether the range gives a value to a name that has none before it.
+/// Whether the range assigns the first value of a name, in a language that requires one.
 pub(super) fn loses_value(walk: &Walk<'_, '_>, range: &Range<usize>) -> bool {
     walk.rules().no_missing_value
         && walk
@@ -105,7 +105,7 @@ pub(super) fn loses_value(walk: &Walk<'_, '_>, range: &Range<usize>) -> bool {
             .any(|name| walk.scopes.binding(name).is_some_and(|binding| !binding.ready))
 }
 
-/// Proposes to delete the statement that the node is.
+/// Proposes to delete the node, if it is a statement.
 pub(super) fn delete<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     if let Some(statement) = statement(walk, node)
         && let Some((range, replacement)) = statement.deletion(walk)
@@ -114,8 +114,7 @@ pub(super) fn delete<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Where a statement begins, the statement itself, the gap, and the next one: as they would stand
-/// the other way round.
+/// The range of two consecutive statements, and its text with the two exchanged.
 pub(super) fn swapped<'t>(
     walk: &Walk<'t, '_>,
     first: Node<'t>,

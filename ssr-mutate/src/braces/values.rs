@@ -1,4 +1,4 @@
-//! Guesses at what an expression holds. A wrong guess costs a mutant, never a crash.
+//! Guesses the type and kind of value of an expression. A wrong guess only costs a mutant.
 
 use tree_sitter::Node;
 
@@ -8,7 +8,7 @@ use super::syntax::Syntax;
 use super::view::View;
 use super::walk::Walk;
 
-/// What the expression seems to evaluate to.
+/// The kind of value that the expression seems to have.
 pub(super) fn of<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Value {
     match walk.kind(node) {
         Kind::Integer if is_whole(walk, node) => Value::Integer,
@@ -67,12 +67,12 @@ fn inner(node: Node<'_>) -> Option<Node<'_>> {
     children(node).first().copied()
 }
 
-/// Whether a literal of a number is a whole one.
+/// Whether the literal of a number is an integer.
 pub(super) fn is_whole(view: &View<'_>, node: Node<'_>) -> bool {
     Number::parse(view.text(node)).is_some()
 }
 
-/// The literal of a whole number.
+/// The literal of an integer.
 pub(super) struct Number<'t> {
     prefix: &'t str,
     value: i64,
@@ -80,7 +80,7 @@ pub(super) struct Number<'t> {
 }
 
 impl<'t> Number<'t> {
-    /// `None` for fractions and for numbers of more than 64 bits.
+    /// Parses a literal; `None` for fractions and for numbers of more than 64 bits.
     pub(super) fn parse(literal: &'t str) -> Option<Self> {
         let (prefix, radix) = match literal.get(..2) {
             Some("0x" | "0X") => (&literal[..2], 16),
@@ -92,7 +92,7 @@ impl<'t> Number<'t> {
         let digit =
             |c: char| c.is_digit(radix) || matches!(c, '_' | '\'') || (c == '-' && radix == 10);
         let (digits, suffix) = rest.split_at(rest.find(|c| !digit(c)).unwrap_or(rest.len()));
-        // A leading zero is octal in some languages and wrong in others.
+        // A leading zero means octal in some languages and is an error in others.
         let octal = radix == 10 && digits.len() > 1 && digits.starts_with('0');
         let known = suffix.is_empty()
             || suffix.chars().all(|c| matches!(c, 'u' | 'U' | 'l' | 'L'))
@@ -107,7 +107,7 @@ impl<'t> Number<'t> {
         Some(Self { prefix, value: i64::from_str_radix(&digits, radix).ok()?, suffix })
     }
 
-    /// The literal of a number that differs by `by`.
+    /// The literal of the number plus `by`.
     pub(super) fn plus(&self, by: i64) -> Option<String> {
         let value = self.value.checked_add(by)?;
         if value < 0 && self.suffix.starts_with(['u', 'U']) {
@@ -124,7 +124,7 @@ impl<'t> Number<'t> {
     }
 }
 
-/// The type of the expression as it would be written, where the file tells.
+/// The type of the expression as it would be written, if the file tells.
 pub(super) fn type_of<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Option<&'t str> {
     match walk.kind(node) {
         Kind::Identifier => walk.scopes.binding(walk.text(node)).and_then(|binding| binding.ty),
@@ -164,7 +164,7 @@ pub(super) fn base_type(ty: &str) -> &str {
     ty.strip_prefix("struct ").unwrap_or(ty).split(['<', ' ', '*', '[']).next().unwrap_or(ty)
 }
 
-/// What a type promises.
+/// The kind of value of a type.
 pub(super) fn of_type(syntax: &Syntax, ty: &str) -> Value {
     let ty = ty.trim();
     let plain = ty.strip_prefix("const ").unwrap_or(ty);
@@ -185,7 +185,7 @@ pub(super) fn of_type(syntax: &Syntax, ty: &str) -> Value {
     }
 }
 
-/// What a name promises by custom.
+/// The kind of value that names like this mostly have.
 pub(super) fn of_name(name: &str) -> Value {
     match name {
         "fn" | "func" | "f" | "g" | "cb" | "callback" | "predicate" | "handler" | "next"
@@ -198,13 +198,13 @@ pub(super) fn of_name(name: &str) -> Value {
     }
 }
 
-/// Whether the name is one that positions have, as opposed to keys.
+/// Whether the name is that of a position, not of a key.
 pub(super) fn is_position(name: &str) -> bool {
     matches!(name, "i" | "j" | "k" | "idx" | "index" | "pos" | "position" | "start" | "offset")
         || ["_index", "_idx", "_pos", "Index", "Idx", "Pos"].iter().any(|end| name.ends_with(end))
 }
 
-/// Whether one value in place of the other is a bug and not an obvious type error.
+/// Whether one value in place of the other is a bug that compiles, not an obvious type error.
 pub(super) fn can_replace(
     walk: &Walk<'_, '_>,
     other: (Option<&str>, Value),

@@ -1,15 +1,17 @@
+//! Questions about syntax nodes, answered in the same way for all languages with braces.
+
 use std::ops::Range;
 
 use tree_sitter::Node;
 
-use super::grammar::{Field, Grammar, Kind, children};
-use super::syntax::{Rules, Syntax};
+use super::grammar::{Field, Kind, SyntaxGrammar, children};
+use super::syntax::{CompilerRules, Syntax};
 
-/// A file together with what its language says about its nodes.
+/// A file with the grammar and the description of its language.
 #[derive(Clone, Copy)]
 pub struct View<'t> {
     pub(super) text: &'t str,
-    pub(super) grammar: &'static Grammar,
+    pub(super) grammar: &'static SyntaxGrammar,
     pub(super) syntax: &'static Syntax,
 }
 
@@ -21,11 +23,11 @@ pub(super) struct Call<'t> {
     pub(super) arguments: Node<'t>,
 }
 
-/// What one declaration says of its names.
+/// The names that one declaration introduces.
 pub(super) struct Declared<'t> {
     pub(super) names: Vec<Node<'t>>,
     pub(super) ty: Option<&'t str>,
-    /// One for each name, or one that gives them all, or none.
+    /// One value for each name, one value for all names, or none.
     pub(super) values: Vec<Node<'t>>,
     pub(super) mutable: bool,
 }
@@ -43,7 +45,7 @@ impl<'t> View<'t> {
         &self.text[node.byte_range()]
     }
 
-    pub(super) fn rules(&self) -> Rules {
+    pub(super) fn rules(&self) -> CompilerRules {
         self.syntax.rules
     }
 
@@ -79,7 +81,7 @@ impl<'t> View<'t> {
         Some([single(left)?, single(right)?])
     }
 
-    /// Without the parentheses around it.
+    /// The node without the parentheses around it.
     pub(super) fn bare(&self, node: Node<'t>) -> Node<'t> {
         match (self.kind(node), &children(node)[..]) {
             (Kind::Parenthesized, [inner]) => self.bare(*inner),
@@ -100,7 +102,7 @@ impl<'t> View<'t> {
         Some(Call { receiver: self.field(node, Field::Object), name, arguments })
     }
 
-    /// The name of the function that a call calls, without what stands before it.
+    /// The name of the called function, without its receiver and path.
     pub(super) fn callee(&self, node: Node<'t>) -> &'t str {
         let name = self.call(node).map_or("", |call| self.text(call.name));
         name.rsplit(['.', ':']).next().unwrap_or(name)
@@ -115,7 +117,7 @@ impl<'t> View<'t> {
         Some((*parts.first()?, *parts.last().filter(|_| parts.len() > 1)?))
     }
 
-    /// The statements in a body, whatever holds them.
+    /// The statements of a body: of a block, an arm, a file, or the body itself.
     pub(super) fn statements(&self, body: Node<'t>) -> Vec<Node<'t>> {
         let inner = children(body);
         match (self.kind(body), &inner[..]) {
@@ -126,7 +128,7 @@ impl<'t> View<'t> {
         }
     }
 
-    /// What a statement consists of, without its semicolon.
+    /// The expression of a statement, without its semicolon.
     pub(super) fn expression(&self, statement: Node<'t>) -> Node<'t> {
         match (self.kind(statement), &children(statement)[..]) {
             (Kind::ExpressionStatement, [inner]) => *inner,
@@ -134,7 +136,7 @@ impl<'t> View<'t> {
         }
     }
 
-    /// Whether what follows the statement is never reached.
+    /// Whether control never reaches the statement after this one.
     pub(super) fn jumps(&self, statement: Node<'t>) -> bool {
         let inner = self.expression(statement);
         match self.kind(inner) {
@@ -162,7 +164,7 @@ impl<'t> View<'t> {
         }
     }
 
-    /// What the node declares, if it is a declaration of local names.
+    /// The names that the node declares, if it is a declaration of local names.
     pub(super) fn declared(&self, node: Node<'t>) -> Option<Declared<'t>> {
         let kind = self.kind(node);
         if !matches!(kind, Kind::Let | Kind::Declarator) {
@@ -210,7 +212,7 @@ impl<'t> View<'t> {
         }
     }
 
-    /// The type that a declaration gives to the first of its names: what stands between.
+    /// The type of the first name of a C declaration: the text before the name, with its `*`.
     fn type_before(&self, declaration: Node<'t>, name: Node<'t>) -> Option<&'t str> {
         let ty = self.field(declaration, Field::Type)?;
         if name.start_byte() < ty.end_byte() {
@@ -236,7 +238,7 @@ impl<'t> View<'t> {
         self.text(ty).trim_start_matches(':').trim_start()
     }
 
-    /// The parameters of a function: the name, the type, and what the whole looks like.
+    /// The parameters of a function, each with its name and its type.
     pub(super) fn parameters(&self, function: Node<'t>) -> Vec<(Node<'t>, Option<&'t str>)> {
         let list = self.field(function, Field::Parameters).or_else(|| {
             let declarator = self.field(function, Field::Declarator)?;
@@ -272,7 +274,8 @@ impl<'t> View<'t> {
         })
     }
 
-    /// Whether a function without a name of its own gets one from what it is assigned to.
+    /// Whether an anonymous function gets its name from the variable or field that it is assigned
+    /// to.
     pub(super) fn is_named_closure(&self, kind: Kind, parent: Kind) -> bool {
         kind == Kind::Closure
             && self.syntax.name == "javascript"
@@ -288,7 +291,7 @@ impl<'t> View<'t> {
         name.map_or("", |name| self.text(name))
     }
 
-    /// The type of what a function returns; `None` where none is written.
+    /// The return type of a function; `None` if none is written.
     pub(super) fn result(&self, function: Node<'t>) -> Option<&'t str> {
         if let Some(result) = self.field(function, Field::Result) {
             return Some(self.type_text(result));
@@ -302,8 +305,8 @@ impl<'t> View<'t> {
             .then(|| self.text[ty.start_byte()..name.start_byte()].trim())
     }
 
-    /// The whole lines that hold the range and nothing else but blanks and a comment, with the
-    /// line ending.
+    /// The range extended to whole lines, with the line ending. `None` if other code than a comment
+    /// is on these lines.
     pub(super) fn whole_lines(&self, range: Range<usize>) -> Option<Range<usize>> {
         let text = self.text;
         let start = text[..range.start].rfind('\n').map_or(0, |newline| newline + 1);
@@ -314,7 +317,7 @@ impl<'t> View<'t> {
         alone.then_some(start..end)
     }
 
-    /// The blanks before the first word on the line of this place.
+    /// The indentation of the line at this position.
     pub(super) fn indent(&self, at: usize) -> &'t str {
         let start = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
         let line = &self.text[start..at];

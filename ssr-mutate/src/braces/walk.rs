@@ -1,3 +1,5 @@
+//! The walk over the syntax tree of a file, with ancestors and scopes, which runs the operators.
+
 use std::borrow::Cow;
 use std::ops::{Deref, Range};
 
@@ -10,8 +12,14 @@ use super::view::View;
 use super::{Parts, guards, values};
 use crate::finds::{Find, Finds};
 
-/// One walk over the syntax tree of a file: every node is entered once, shown to the rules of its
-/// kind, and left once. Along the way it keeps the ancestors and the names in scope.
+/// One walk over the syntax tree of a file, for all operators at once.
+///
+/// Each node is entered once, shown to the rules of its kind, and left once. The walk keeps the
+/// ancestors and the visible names, so that a rule sees them without searching the tree.
+///
+/// The walk is a loop with a cursor and not a recursion: a file may nest as deep as
+/// [`crate::syntax::is_shallow`] allows, and moving a cursor is cheaper than asking each node for
+/// its parent.
 pub struct Walk<'t, 'f> {
     view: View<'t>,
     parts: &'static Parts,
@@ -20,20 +28,20 @@ pub struct Walk<'t, 'f> {
     pub(super) facts: Facts<'t>,
     pub(super) scopes: Scopes<'t>,
     ancestors: Vec<(Node<'t>, Kind)>,
-    /// The rule that is looking.
+    /// The number of the rule that is running.
     rule: usize,
-    /// What the last identifier is to its parent.
-    role: Role,
+    /// The role of the last identifier in its parent.
+    role: NameRole,
 }
 
-/// What an identifier is to its parent.
+/// The role of an identifier in its parent.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum NameRole {
     /// A value that is read.
     Value,
-    /// What stands before the dot.
+    /// The object before the dot.
     Receiver,
-    /// A target, a definition, a function that is called, a label.
+    /// A target, a definition, a called function, a label.
     Other,
 }
 
@@ -61,7 +69,7 @@ impl<'t, 'f> Walk<'t, 'f> {
             scopes: Scopes::default(),
             ancestors: Vec::new(),
             rule: 0,
-            role: Role::Other,
+            role: NameRole::Other,
         }
     }
 
@@ -86,7 +94,8 @@ impl<'t, 'f> Walk<'t, 'f> {
         }
     }
 
-    /// Whether to go on with the children; if so, [`Walk::leave`] follows.
+    /// Runs the rules on a node. Returns whether to visit its children; [`Walk::leave`] follows
+    /// then.
     fn enter(&mut self, node: Node<'t>, cursor: &TreeCursor<'t>, damaged: bool) -> bool {
         let kind = self.kind(node);
         if node.is_error() || node.is_extra() || guards::is_arid(self, node, kind) {
@@ -95,7 +104,7 @@ impl<'t, 'f> Walk<'t, 'f> {
         if kind == Kind::Identifier {
             self.role = self.role_of(node, cursor);
         }
-        // In damaged code only what parsed in full is mutated.
+        // In a file with syntax errors, mutate only nodes that parsed without error.
         if !(damaged && node.has_error()) {
             for (number, rule) in &self.parts.dispatch[kind as usize] {
                 if self.enabled[*number] {
@@ -104,6 +113,8 @@ impl<'t, 'f> Walk<'t, 'f> {
                 }
             }
         }
+        // The children of a sealed node are skipped, but the names that it declares are visible in
+        // what follows.
         if guards::is_sealed(self, node, kind) {
             self.bind_after(node, kind);
             return false;
@@ -113,6 +124,8 @@ impl<'t, 'f> Walk<'t, 'f> {
         true
     }
 
+    /// Opens the scope, loop or definition that the node begins, and binds the names that are
+    /// visible inside of it.
     fn open(&mut self, node: Node<'t>, kind: Kind) {
         if kind.is_scope() {
             self.scopes.open();
@@ -147,6 +160,7 @@ impl<'t, 'f> Walk<'t, 'f> {
         }
     }
 
+    /// Closes what [`Walk::open`] opened.
     fn leave(&mut self) {
         let Some((node, kind)) = self.ancestors.pop() else { return };
         if matches!(kind, Kind::Function | Kind::Class)
@@ -163,7 +177,8 @@ impl<'t, 'f> Walk<'t, 'f> {
         self.bind_after(node, kind);
     }
 
-    /// Binds what holds after the node.
+    /// Binds the names that are visible after the node. A declaration is bound when it is left, so
+    /// that its own initialiser does not see it.
     fn bind_after(&mut self, node: Node<'t>, kind: Kind) {
         match kind {
             Kind::Let | Kind::Declarator => self.bind_declared(node),
@@ -191,7 +206,7 @@ impl<'t, 'f> Walk<'t, 'f> {
         }
     }
 
-    /// Binds the names of a loop over items.
+    /// Binds the name of a `for` loop over items.
     fn bind_items(&mut self, node: Node<'t>) {
         let ty = self.field(node, Field::Type).map(|ty| self.type_text(ty));
         let sides = [Field::Name, Field::Pattern, Field::Left];
@@ -240,17 +255,17 @@ impl<'t, 'f> Walk<'t, 'f> {
         self.scopes.bind(Binding { name: text, ty, value: value_kind, alias, ready, mutable });
     }
 
-    fn role_of(&self, node: Node<'t>, cursor: &TreeCursor<'t>) -> Role {
-        let Some((parent, kind)) = self.ancestor(0) else { return Role::Other };
+    fn role_of(&self, node: Node<'t>, cursor: &TreeCursor<'t>) -> NameRole {
+        let Some((parent, kind)) = self.ancestor(0) else { return NameRole::Other };
         let is = |field| self.grammar.is_field(cursor.field_id(), field);
-        let value_if = |condition| if condition { Role::Value } else { Role::Other };
+        let value_if = |condition| if condition { NameRole::Value } else { NameRole::Other };
         match kind {
             Kind::Member => match self.member(parent) {
-                Some((object, _)) if object == node => Role::Receiver,
-                _ => Role::Other,
+                Some((object, _)) if object == node => NameRole::Receiver,
+                _ => NameRole::Other,
             },
-            Kind::Call if is(Field::Object) => Role::Receiver,
-            Kind::Call | Kind::New => Role::Other,
+            Kind::Call if is(Field::Object) => NameRole::Receiver,
+            Kind::Call | Kind::New => NameRole::Other,
             Kind::Assignment => value_if(!is(Field::Left)),
             Kind::Let | Kind::Declarator | Kind::ForEach | Kind::RangeClause => {
                 value_if(is(Field::Value) || is(Field::Right))
@@ -276,14 +291,14 @@ impl<'t, 'f> Walk<'t, 'f> {
             | Kind::Macro
             | Kind::LetCondition
             | Kind::Decorator
-            | Kind::FieldDeclaration => Role::Other,
+            | Kind::FieldDeclaration => NameRole::Other,
             Kind::Other => value_if(is(Field::Value)),
-            _ => Role::Value,
+            _ => NameRole::Value,
         }
     }
 
-    /// What the identifier being entered is to its parent.
-    pub(super) fn role(&self) -> Role {
+    /// The role of the identifier that is being entered.
+    pub(super) fn role(&self) -> NameRole {
         self.role
     }
 
@@ -297,18 +312,19 @@ impl<'t, 'f> Walk<'t, 'f> {
         self.ancestor(0).map_or(Kind::Other, |(_, kind)| kind)
     }
 
-    /// The innermost ancestor that `wanted` holds for.
+    /// The innermost ancestor of a wanted kind.
     pub(super) fn around(&self, wanted: impl Fn(Kind) -> bool) -> Option<(Node<'t>, Kind)> {
         self.ancestors.iter().rev().find(|(_, kind)| wanted(*kind)).copied()
     }
 
-    /// Where the function around the walk begins and ends; the whole file outside of functions.
+    /// The byte range of the outermost enclosing function; the whole file outside of functions.
     pub(super) fn function_span(&self) -> Range<usize> {
         let function = self.scopes.definitions.iter().find(|definition| !definition.is_class);
         function.map_or(0..usize::MAX, |definition| definition.start..definition.end)
     }
 
-    /// Whether something after the node, or in the loop around it, reads the name.
+    /// Whether the name is read after the node, or anywhere in the enclosing loop, whose next
+    /// iteration comes after the node.
     pub(super) fn is_read_later(&self, name: &str, node: Node<'t>) -> bool {
         let span = self.function_span();
         let from = self.scopes.loops.first().copied().unwrap_or(node.end_byte());
@@ -318,7 +334,8 @@ impl<'t, 'f> Walk<'t, 'f> {
     /// Proposes to replace the whole node.
     pub(super) fn replace(&mut self, node: Node<'t>, replacement: impl Into<Cow<'static, str>>) {
         let (mut replacement, range) = (replacement.into(), node.byte_range());
-        // `return(x)` must not become `returnnull`, nor `- -x` become `--x`.
+        // Add a blank where two tokens would merge: `return(x)` must not become `returnnull`, nor
+        // `- -x` become `--x`.
         let clash = |a: Option<&u8>, b: Option<&u8>| match (a, b) {
             (Some(a), Some(b)) => {
                 (is_word(*a) && is_word(*b)) || (a == b && b"+-&|<>=".contains(a))
@@ -337,7 +354,8 @@ impl<'t, 'f> Walk<'t, 'f> {
         self.propose(node, range, replacement);
     }
 
-    /// Proposes to replace `range`, which belongs to the node, if the compiler seems to allow it.
+    /// Proposes to replace `range`, which belongs to the node, unless that leaves a name unused in
+    /// a language that refuses unused names.
     pub(super) fn propose(
         &mut self,
         node: Node<'t>,
@@ -364,7 +382,7 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// `List` of `List<T>`.
+/// The name of a class without type parameters: `List` of `List<T>`.
 fn head(name: &str) -> &str {
     name.split(['<', '(']).next().unwrap_or(name).trim()
 }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use ssr_core::RepoPath;
 use tree_sitter::Language;
 
-use crate::braces::{Brace, Kind, Parts, Rules, Syntax, in_directory};
+use crate::braces::{Brace, CompilerRules, Kind, Parts, Syntax, in_directory};
 
 pub static C: Brace = Brace { syntax: &SYNTAX, parts: &PARTS };
 
@@ -18,7 +18,7 @@ static SYNTAX: Syntax = Syntax {
     extensions: &["c", "h"],
     grammars: &[(&["c", "h"], || Language::new(tree_sitter_c::LANGUAGE))],
     kinds: KINDS,
-    rules: Rules {
+    rules: CompilerRules {
         typed: true,
         no_unused: false,
         no_unreachable: false,

@@ -1,3 +1,5 @@
+//! The operators of Go with their examples.
+
 use crate::braces::{self as b, Rule};
 
 pub(super) const RULES: &[&[Rule]] = &[EXPRESSIONS, STATEMENTS, NAMES, REST];

@@ -1,3 +1,5 @@
+//! The operators of Java with their examples.
+
 use crate::braces::{self as b, Rule};
 
 pub(super) const RULES: &[&[Rule]] = &[EXPRESSIONS, STATEMENTS, NAMES, CLASSES, REST];

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use ssr_core::RepoPath;
 use tree_sitter::Language;
 
-use crate::braces::{Brace, Kind, Parts, Rules, Syntax, in_directory};
+use crate::braces::{Brace, CompilerRules, Kind, Parts, Syntax, in_directory};
 
 pub static JAVASCRIPT: Brace = Brace { syntax: &SYNTAX, parts: &PARTS };
 
@@ -22,7 +22,7 @@ static SYNTAX: Syntax = Syntax {
         (&["js", "jsx", "mjs", "cjs"], || Language::new(tree_sitter_javascript::LANGUAGE)),
     ],
     kinds: KINDS,
-    rules: Rules {
+    rules: CompilerRules {
         typed: false,
         no_unused: false,
         no_unreachable: false,

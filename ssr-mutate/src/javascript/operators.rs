@@ -1,3 +1,5 @@
+//! The operators of JavaScript and TypeScript with their examples.
+
 use crate::braces::{self as b, Rule};
 
 pub(super) const RULES: &[&[Rule]] = &[EXPRESSIONS, STATEMENTS, NAMES, TYPES, REST];

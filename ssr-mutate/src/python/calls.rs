@@ -20,20 +20,20 @@ pub(super) fn name_node<'t>(walk: &Walk<'t, '_>, call: Node<'t>) -> Option<Node<
     }
 }
 
-/// What stands before the last dot of the name: `a.b` of `a.b.get(c)`.
+/// The receiver, before the last dot of the name: `a.b` of `a.b.get(c)`.
 pub(super) fn receiver<'t>(walk: &Walk<'t, '_>, call: Node<'t>) -> Option<Node<'t>> {
     let function = walk.field(call, Field::Function)?;
     let method = GRAMMAR.kind(function) == Kind::Attribute;
     method.then(|| walk.field(function, Field::Object)).flatten()
 }
 
-/// The last word of what stands before the last dot: `b` of `a.b.get(c)`.
+/// The last name of the receiver: `b` of `a.b.get(c)`.
 pub(super) fn receiver_name<'t>(walk: &Walk<'t, '_>, call: Node<'t>) -> &'t str {
     let receiver = receiver(walk, call).map_or("", |receiver| walk.text(receiver));
     receiver.rsplit('.').next().unwrap_or(receiver)
 }
 
-/// The arguments in parentheses. A generator expression in their place is none.
+/// The arguments in parentheses; empty for a generator expression in place of the list.
 pub(super) fn arguments<'t>(walk: &Walk<'t, '_>, call: Node<'t>) -> Vec<Node<'t>> {
     match walk.field(call, Field::Arguments) {
         Some(list) if GRAMMAR.kind(list) == Kind::ArgumentList => children(list),

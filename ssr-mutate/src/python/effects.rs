@@ -1,4 +1,4 @@
-//! What a simple statement reads and writes, as far as its text tells.
+//! The names that a simple statement reads and writes, judged by its text.
 
 use tree_sitter::Node;
 
@@ -14,8 +14,8 @@ pub(super) struct Effects<'t> {
 }
 
 impl<'t> Effects<'t> {
-    /// The effects of an assignment, an update, or a method call that seems to change its receiver.
-    /// `None` for other statements: what they do does not show.
+    /// The effects of an assignment, an update, or a method call that seems to mutate its receiver.
+    /// `None` for other statements, whose effects are unknown.
     pub(super) fn of(walk: &Walk<'t, '_>, statement: Node<'t>) -> Option<Self> {
         let node = statement.named_child(0)?;
         let mut effects = Self::default();
@@ -42,7 +42,7 @@ impl<'t> Effects<'t> {
         Some(effects)
     }
 
-    /// Whether the two cannot change places: one writes what the other reads or writes.
+    /// Whether exchanging the two changes the result: one writes what the other reads or writes.
     pub(super) fn depend(&self, other: &Self) -> bool {
         meet(&self.writes, &other.reads)
             || meet(&self.reads, &other.writes)
@@ -85,7 +85,7 @@ impl<'t> Effects<'t> {
     }
 }
 
-/// Whether the node is a name or names with dots between.
+/// Whether the node is a name or a dotted name.
 fn is_path(node: Node<'_>) -> bool {
     match GRAMMAR.kind(node) {
         Kind::Identifier => true,

@@ -1,16 +1,15 @@
-//! Moving expressions to other places without changing what they mean.
+//! Moves expressions to other places without changing their meaning.
 
 use tree_sitter::Node;
 
 use super::grammar::{Field, GRAMMAR, Kind};
 use super::walk::Walk;
 
-/// The text of `part` as it can stand in place of `whole`, in parentheses if it could fall apart
-/// there.
+/// The text of `part` as a replacement of `whole`, in parentheses where precedence requires them.
 pub(super) fn in_place_of<'t>(walk: &Walk<'t, '_>, whole: Node<'t>, part: Node<'t>) -> String {
     let text = walk.text(part);
     let holds = match GRAMMAR.kind(part) {
-        // `1.real` is no attribute of 1.
+        // `1.real` is a syntax error.
         Kind::Integer | Kind::Float => !walk.text[whole.end_byte()..].starts_with('.'),
         Kind::Identifier
         | Kind::String
@@ -38,7 +37,8 @@ pub(super) fn in_place_of<'t>(walk: &Walk<'t, '_>, whole: Node<'t>, part: Node<'
     if holds { text.to_owned() } else { format!("({text})") }
 }
 
-/// Whether only brackets and commas surround the node, and a bracket on one side at least.
+/// Whether the node is surrounded by brackets and commas alone, with a bracket on at least one
+/// side.
 fn is_alone_in_brackets(text: &str, node: Node<'_>) -> bool {
     let before = text[..node.start_byte()].trim_end().chars().next_back();
     let after = text[node.end_byte()..].trim_start().chars().next();
@@ -76,7 +76,7 @@ pub(super) fn only_argument<'t>(walk: &Walk<'t, '_>, call: Node<'t>) -> Option<N
     (list && !splat && second.is_none()).then_some(first)
 }
 
-/// How much two names look alike: the letters that they share at their ends.
+/// The similarity of two names: the number of letters that they share at their ends.
 pub(super) fn likeness(a: &str, b: &str) -> usize {
     let shared =
         |pairs: &mut dyn Iterator<Item = (u8, u8)>| pairs.take_while(|(a, b)| a == b).count();

@@ -1,6 +1,11 @@
+//! Which Python files are sources and which are tests, by their paths.
+
 use ssr_core::RepoPath;
 
-/// Directories that hold no code of the project's own.
+use crate::files::{directories, is_copy};
+
+/// Directories that hold no code of the project's own, beside the copies that
+/// [`is_copy`] knows.
 const FOREIGN: &[&str] = &[
     "doc",
     "docs",
@@ -9,8 +14,6 @@ const FOREIGN: &[&str] = &[
     "bench",
     "benchmark",
     "benchmarks",
-    "build",
-    "dist",
     "vendor",
     "_vendor",
     "vendored",
@@ -18,9 +21,6 @@ const FOREIGN: &[&str] = &[
     "third_party",
     "extern",
     "externals",
-    "site-packages",
-    "node_modules",
-    "venv",
     "__pycache__",
     "migrations",
 ];
@@ -58,11 +58,8 @@ pub(super) fn is_source(path: &RepoPath) -> bool {
         && !SCRIPTS.contains(&name)
         && !name.ends_with("_pb2.py")
         && !name.ends_with("_pb2_grpc.py")
-        && !directories(path).any(|d| FOREIGN.contains(&d) || d.starts_with('.'))
-}
-
-fn directories(path: &RepoPath) -> impl Iterator<Item = &str> {
-    path.parent().into_iter().flat_map(|parent| parent.split('/'))
+        && !is_copy(path)
+        && !directories(path).any(|directory| FOREIGN.contains(&directory))
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+//! The kinds and fields of the Python grammar as numbers.
+
 use std::num::NonZeroU16;
 use std::sync::LazyLock;
 
@@ -5,26 +7,27 @@ use tree_sitter::{Language, Node, Parser, Tree};
 
 use crate::syntax;
 
-/// The syntax tree of Python as numbers: names are looked up once, not at every node.
-pub(super) struct Grammar {
+/// The tree-sitter grammar of Python, with its node and field names resolved to [`Kind`] and
+/// [`Field`]. Names are looked up once here, so that the walk compares numbers only.
+pub(super) struct SyntaxGrammar {
     language: Language,
     kinds: Vec<Kind>,
     fields: Vec<Option<NonZeroU16>>,
 }
 
-pub(super) static GRAMMAR: LazyLock<Grammar> = LazyLock::new(|| {
+pub(super) static GRAMMAR: LazyLock<SyntaxGrammar> = LazyLock::new(|| {
     let language = Language::new(tree_sitter_python::LANGUAGE);
     let mut kinds = vec![Kind::Other; language.node_kind_count()];
     for (kind, name) in Kind::NAMES {
         kinds[usize::from(language.id_for_node_kind(name, true))] = *kind;
     }
-    // Whatever has no name in the grammar, id 0 included, is no kind of ours.
+    // `id_for_node_kind` returns 0 for names that the grammar lacks.
     kinds[0] = Kind::Other;
     let fields = Field::NAMES.iter().map(|(_, name)| language.field_id_for_name(name)).collect();
-    Grammar { language, kinds, fields }
+    SyntaxGrammar { language, kinds, fields }
 });
 
-impl Grammar {
+impl SyntaxGrammar {
     pub(super) fn kind(&self, node: Node<'_>) -> Kind {
         self.kinds.get(usize::from(node.kind_id())).copied().unwrap_or(Kind::Other)
     }
@@ -37,8 +40,8 @@ impl Grammar {
         id.is_some() && id == self.fields[field as usize]
     }
 
-    /// `None` if the code nests so deeply that no one wrote it, or the linked grammar and the library
-    /// disagree on their format.
+    /// Parses a text. `None` if the syntax tree is too deep (see [`syntax::is_shallow`]), or if the
+    /// linked grammar and the library have different versions.
     pub(super) fn parse(&self, text: &str) -> Option<Tree> {
         let mut parser = Parser::new();
         parser.set_language(&self.language).ok()?;
@@ -70,7 +73,7 @@ macro_rules! names {
 }
 
 names! {
-    /// The node kinds that some operator or guard asks for.
+    /// The node kinds that some operator or guard uses.
     Kind {
         AliasedImport = "aliased_import",
         ArgumentList = "argument_list",
@@ -175,7 +178,7 @@ impl Kind {
 }
 
 names! {
-    /// The fields by which children are asked for.
+    /// The fields that some operator or guard uses.
     Field {
         Alias = "alias",
         Alternative = "alternative",

@@ -1,19 +1,19 @@
-//! Code that operators leave alone: changing it breaks nothing that a test could see, or breaks it
-//! in a way that no one would write.
+//! Code that no operator changes, because no test would notice, or because nobody makes such a
+//! mistake.
 
 use tree_sitter::Node;
 
 use super::grammar::{Field, GRAMMAR, Kind};
 use super::walk::Walk;
 
-/// What may happen to a node and to what is in it.
+/// What operators may change of a node and its children.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// Neither it nor anything in it may be mutated.
+    /// Neither the node nor its children.
     Nothing,
-    /// Only the operators that ask for its kind see it, and nothing in it.
+    /// The node as a whole, but not its children.
     Itself,
-    /// Any operator may mutate it and what is in it.
+    /// The node and its children.
     Everything,
 }
 
@@ -37,7 +37,7 @@ const SILENT: &[&str] = &[
     "getLogger",
 ];
 
-/// Keyword arguments that tests do not feel.
+/// Keyword arguments whose change no test notices.
 const QUIET_KEYWORDS: &[&str] = &[
     "stacklevel",
     "timeout",
@@ -53,13 +53,13 @@ const QUIET_KEYWORDS: &[&str] = &[
     "message",
 ];
 
-/// What may happen to the node that is being entered.
+/// What operators may change of the node that is being entered.
 pub(super) fn reach<'t>(walk: &Walk<'t, '_>, node: Node<'t>, kind: Kind) -> Reach {
     if is_arid(walk, node, kind) {
         return Reach::Nothing;
     }
     match kind {
-        // What is in them are messages, templates and names of other places.
+        // They contain messages, templates and names of modules.
         Kind::String | Kind::ConcatenatedString | Kind::RaiseStatement | Kind::Decorator => {
             Reach::Itself
         }
@@ -93,7 +93,7 @@ fn is_arid<'t>(walk: &Walk<'t, '_>, node: Node<'t>, kind: Kind) -> bool {
     }
 }
 
-/// Whether tests do not feel the keyword argument.
+/// Whether no test notices a change of the keyword argument.
 pub(super) fn is_quiet<'t>(walk: &Walk<'t, '_>, argument: Node<'t>) -> bool {
     QUIET_KEYWORDS.contains(&name(walk, argument))
 }
@@ -128,7 +128,7 @@ fn is_version<'t>(walk: &Walk<'t, '_>, assignment: Node<'t>) -> bool {
         || ["version", "version_info"].iter().any(|version| name.eq_ignore_ascii_case(version))
 }
 
-/// `TIMEOUT = 30`: a test that waits for it to pass would be a slow one.
+/// `TIMEOUT = 30`: only a slow test, which waits that long, would notice.
 fn is_pause<'t>(walk: &Walk<'t, '_>, assignment: Node<'t>) -> bool {
     let number = |value| matches!(GRAMMAR.kind(value), Kind::Integer | Kind::Float);
     let target = walk.field(assignment, Field::Left).map_or("", |left| walk.text(left));

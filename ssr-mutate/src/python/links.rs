@@ -1,3 +1,5 @@
+//! Which Python functions call each other or share an attribute, for composition.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ssr_core::Tree;
@@ -6,7 +8,7 @@ use super::removal::Remover;
 use crate::Location;
 use crate::scale::{Links, Relation};
 
-/// Which functions of a tree call each other or share an attribute of `self`.
+/// The functions of a tree that call each other or use the same attribute of `self`.
 pub fn links(tree: &Tree) -> Links {
     let remover = Remover::new(tree);
     let mut links = Links::new();
@@ -30,7 +32,8 @@ pub fn links(tree: &Tree) -> Links {
                 users.entry((class, reference.name)).or_default().insert(function);
             }
         }
-        // An attribute that half a large class uses relates nothing.
+        // An attribute that most methods of a class use says little about which of them belong
+        // together.
         for users in users.values().filter(|users| users.len() <= MAX_USERS) {
             for (index, a) in users.iter().enumerate() {
                 for b in users.iter().skip(index + 1) {
@@ -43,4 +46,5 @@ pub fn links(tree: &Tree) -> Links {
     links
 }
 
+/// The most methods that a shared attribute relates to each other.
 const MAX_USERS: usize = 12;

@@ -26,7 +26,7 @@ use tree_sitter::Node;
 use crate::finds::Finds;
 use crate::language::{Engine, Language};
 use crate::site::Source;
-use crate::weaken::{Means, Request, Weakened};
+use crate::weaken::{BrokenTest, Means, Weakened};
 use crate::{Operator, syntax};
 use grammar::{GRAMMAR, Kind};
 pub use links::links;
@@ -80,12 +80,12 @@ impl Engine for Python {
         }
     }
 
-    fn weaken(&self, text: &str, requests: &[Request<'_>]) -> Weakened {
-        weaken::weaken(text, requests)
+    fn weaken(&self, text: &str, tests: &[BrokenTest<'_>]) -> Weakened {
+        weaken::weaken(text, tests)
     }
 
-    fn means(&self, text: &str, requests: &[Request<'_>]) -> Vec<Means> {
-        weaken::means(text, requests)
+    fn means(&self, text: &str, tests: &[BrokenTest<'_>]) -> Vec<Means> {
+        weaken::means(text, tests)
     }
 
     fn syntax_errors(&self, _: &RepoPath, text: &str) -> usize {

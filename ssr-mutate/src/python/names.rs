@@ -1,4 +1,4 @@
-//! Which names are read, written and bound where.
+//! The roles of identifiers, and the names that statements bind.
 
 use std::num::NonZeroU16;
 
@@ -9,14 +9,14 @@ use super::scope::{Binding, Value};
 use super::values;
 use super::walk::Walk;
 
-/// What an identifier is to its parent.
+/// The role of an identifier in its parent.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum NameRole {
     /// A value that is read.
     Value,
     /// The function of a call.
     Callee,
-    /// What stands before the dot.
+    /// The object before the dot.
     Receiver,
     /// The target of `+=` and the like: read and written.
     Updated,
@@ -24,24 +24,24 @@ pub(super) enum Role {
     Other,
 }
 
-impl Role {
+impl NameRole {
     pub(super) fn reads(self) -> bool {
         self != Self::Other
     }
 }
 
 /// The role of the identifier that is being entered; `field` is its field in the parent.
-pub(super) fn role(walk: &Walk<'_, '_>, field: Option<NonZeroU16>) -> Role {
+pub(super) fn role(walk: &Walk<'_, '_>, field: Option<NonZeroU16>) -> NameRole {
     let is = |name| GRAMMAR.is_field(field, name);
-    let value_if = |condition| if condition { Role::Value } else { Role::Other };
+    let value_if = |condition| if condition { NameRole::Value } else { NameRole::Other };
     match walk.parent_kind() {
-        Kind::Attribute if is(Field::Object) => Role::Receiver,
-        Kind::Call if is(Field::Function) => Role::Callee,
+        Kind::Attribute if is(Field::Object) => NameRole::Receiver,
+        Kind::Call if is(Field::Function) => NameRole::Callee,
         Kind::KeywordArgument | Kind::DefaultParameter | Kind::TypedDefaultParameter => {
             value_if(is(Field::Value))
         }
         Kind::Assignment | Kind::ForStatement | Kind::ForInClause => value_if(!is(Field::Left)),
-        Kind::AugmentedAssignment if is(Field::Left) => Role::Updated,
+        Kind::AugmentedAssignment if is(Field::Left) => NameRole::Updated,
         Kind::NamedExpression => value_if(!is(Field::Name)),
         Kind::ExceptClause => value_if(!is(Field::Alias)),
         Kind::ExpressionList | Kind::Tuple => value_if(walk.ancestor(1) != Kind::DeleteStatement),
@@ -61,13 +61,13 @@ pub(super) fn role(walk: &Walk<'_, '_>, field: Option<NonZeroU16>) -> Role {
         | Kind::GlobalStatement
         | Kind::NonlocalStatement
         | Kind::DottedName
-        | Kind::AliasedImport => Role::Other,
-        _ => Role::Value,
+        | Kind::AliasedImport => NameRole::Other,
+        _ => NameRole::Value,
     }
 }
 
-/// Binds what holds from the start of the block that was just entered: parameters, the target of
-/// the loop, the caught exception.
+/// Binds the names that have a value from the start of the block that was just entered: parameters,
+/// the target of the loop, the caught exception.
 pub(super) fn bind_for_block<'t>(walk: &mut Walk<'t, '_>) {
     let (Some((block, _)), Some((parent, kind))) = (walk.ancestor_node(0), walk.ancestor_node(1))
     else {
@@ -95,7 +95,7 @@ pub(super) fn bind_for_block<'t>(walk: &mut Walk<'t, '_>) {
     }
 }
 
-/// Binds what holds after the node.
+/// Binds the names that have a value after the node.
 pub(super) fn bind_after<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>, kind: Kind) {
     match kind {
         Kind::Assignment => {
@@ -122,7 +122,7 @@ pub(super) fn bind_after<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>, kind: Kind
     }
 }
 
-/// Binds the name of a function or class in the scope around it.
+/// Binds the name of a function or class in the enclosing scope.
 pub(super) fn bind_definition<'t>(walk: &mut Walk<'t, '_>, name: Node<'t>) {
     bind(walk, name, Value::Function, None);
 }
@@ -151,7 +151,7 @@ fn bind_parameter<'t>(walk: &mut Walk<'t, '_>, parameter: Node<'t>) {
             let annotated =
                 walk.field(parameter, Field::Type).map(|t| values::of_type(walk.text(t)));
             let default = walk.field(parameter, Field::Value).map(|v| values::of(walk, v));
-            // `None` as a default says what is missing, not what is there.
+            // A default of `None` does not tell the kind of the values that are passed.
             let default = default.filter(|value| *value != Value::Nothing);
             annotated.or(default).unwrap_or(Value::Unknown)
         }
@@ -230,21 +230,21 @@ fn bind<'t>(walk: &mut Walk<'t, '_>, name: Node<'t>, value: Value, alias: Option
     walk.scope_mut().bind(Binding { name, value, alias });
 }
 
-/// Whether a method of that name gives a new object its attributes.
+/// Whether a method of that name initialises the attributes of an object.
 pub(super) fn is_constructor(method: &str) -> bool {
     matches!(method, "__init__" | "__new__" | "__post_init__" | "__setstate__" | "setUp")
 }
 
-/// What an attribute or a subscript is to its parent.
+/// The role of an attribute or a subscript in its parent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Position {
     /// A value that is read.
     Value,
     /// The function of a call.
     Callee,
-    /// What stands before the dot.
+    /// The object before the dot.
     Receiver,
-    /// What stands before the brackets.
+    /// The object before the brackets.
     Container,
     /// The target of an assignment or a loop.
     Target,

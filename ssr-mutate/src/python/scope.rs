@@ -1,31 +1,37 @@
+//! The names of one function, class or module during the walk, and deferred proposals.
+
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::finds::Find;
 
-/// What is known of the names in one function, class or module at one point of the walk.
+/// The names of one function, class or module at one point of the walk.
+///
+/// Only names that surely have a value are offered to operators. Bindings in a branch are therefore
+/// dropped when the branch ends. As in [`crate::braces`], the bindings are a stack and a branch is
+/// a length of it.
 pub(super) struct Scope<'t> {
     pub(super) kind: ScopeKind,
-    /// The bytes of the definition; of a module, all.
+    /// The byte range of the definition; for a module, everything.
     pub(super) range: Range<usize>,
     /// The name of the definition.
     pub(super) name: &'t str,
     /// The qualified name of the innermost function, for the sites in it.
     pub(super) function: Option<Arc<str>>,
-    /// The qualified name that nested definitions continue.
+    /// The qualified name, a prefix of those of nested definitions.
     pub(super) qualified: Arc<str>,
-    /// The names that are surely bound here, oldest first.
+    /// The names that surely have a value here, oldest first.
     bindings: Vec<Binding<'t>>,
-    /// The lengths of `bindings` where the open branches began.
+    /// The lengths of `bindings` at the start of each open branch.
     branches: Vec<usize>,
     /// Names declared `global` or `nonlocal`.
     outer: HashSet<&'t str>,
-    /// Where each name was last read.
+    /// The position of the last read of each name.
     reads: HashMap<&'t str, usize>,
-    /// Where the open loops began, outermost first.
+    /// The positions of the enclosing loops, outermost first.
     pub(super) loops: Vec<usize>,
-    /// Deletions of assignments that count only if the name is read afterwards.
+    /// Proposals that are dropped unless the name is read later.
     pending: Vec<Pending<'t>>,
 }
 
@@ -36,7 +42,8 @@ pub(super) enum ScopeKind {
     Function,
 }
 
-/// A name, what kind of value it seems to hold, and the name that it is another name of.
+/// A name, the kind of value that it seems to have, and the other variable that it was assigned
+/// from, if any.
 #[derive(Clone, Copy)]
 pub(super) struct Binding<'t> {
     pub(super) name: &'t str,
@@ -44,21 +51,21 @@ pub(super) struct Binding<'t> {
     pub(super) alias: Option<&'t str>,
 }
 
-/// How many bindings back a name is looked for, so that a function with thousands of assignments
-/// costs no more per name than a short one.
+/// The number of latest bindings that are searched for a name. The bound keeps a function with
+/// thousands of assignments from taking quadratic time.
 const WINDOW: usize = 256;
 
-/// How many bindings back other names are looked for: among so many the choice is wide enough.
+/// The number of latest bindings that are offered as other names. Mistaken names are mostly near.
 const NEAR: usize = 32;
 
 struct Pending<'t> {
     name: &'t str,
-    /// A read at this place or later makes the deletion felt.
+    /// The first position at which a read is affected by the deletion.
     from: usize,
     find: Find,
 }
 
-/// What a name seems to hold, from its initialiser, its annotation or its own name.
+/// The kind of value that a name seems to have, by its initialiser, its annotation or its own name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value {
     Unknown,
@@ -73,7 +80,7 @@ pub(super) enum Value {
 }
 
 impl Value {
-    /// Whether one value in place of the other is a bug and not an obvious type error.
+    /// Whether one value in place of the other is a bug, not an obvious type error.
     pub(super) fn can_replace(self, other: Self) -> bool {
         use Value::{Bool, Float, Integer, Nothing, Unknown};
         let number = |value| matches!(value, Integer | Float | Bool);
@@ -130,7 +137,7 @@ impl<'t> Scope<'t> {
         self.branches.push(self.bindings.len());
     }
 
-    /// Forgets what was bound in the branch: it may not have run.
+    /// Drops the bindings of the branch, because it may not have run.
     pub(super) fn leave_branch(&mut self) {
         if let Some(length) = self.branches.pop() {
             self.bindings.truncate(length);
@@ -143,12 +150,12 @@ impl<'t> Scope<'t> {
         }
     }
 
-    /// Hides a name from now on: it is deleted or belongs to an outer scope.
+    /// Hides a name from now on, because it is deleted or belongs to an outer scope.
     pub(super) fn unbind(&mut self, name: &'t str, outer: bool) {
         if outer {
             self.outer.insert(name);
         }
-        // Removing would shift the branch marks.
+        // Removing elements would invalidate the lengths in `branches`.
         for binding in &mut self.bindings {
             if binding.name == name {
                 binding.name = "";
@@ -161,7 +168,7 @@ impl<'t> Scope<'t> {
         self.bindings.iter().rev().take(WINDOW).find(|binding| binding.name == name).copied()
     }
 
-    /// The bindings not far back, latest first, each name once.
+    /// The latest bindings, latest first, each name once.
     pub(super) fn latest_bindings(&self) -> impl Iterator<Item = Binding<'t>> {
         let latest = |(index, binding): &(usize, &Binding<'t>)| {
             !binding.name.is_empty()
@@ -180,14 +187,15 @@ impl<'t> Scope<'t> {
         self.reads.insert(name, at);
     }
 
-    /// Keeps a deletion until the end of the scope shows whether the name is read after `end`, or
-    /// anywhere in the loop around it.
+    /// Keeps a proposal until the end of the scope, when it is known whether the name is read after
+    /// `end`. In a loop, a read anywhere in the loop counts, because the next iteration runs it
+    /// later.
     pub(super) fn suspend(&mut self, name: &'t str, end: usize, find: Find) {
         let from = self.loops.first().copied().unwrap_or(end);
         self.pending.push(Pending { name, from, find });
     }
 
-    /// The suspended deletions that some later read feels.
+    /// The kept proposals whose name is read later.
     pub(super) fn felt(self) -> impl Iterator<Item = Find> {
         let Self { reads, pending, .. } = self;
         let felt = move |pending: &Pending<'t>| {

@@ -1,7 +1,7 @@
-//! Deleting, unwrapping and exchanging whole statements.
+//! Deletes, unwraps and exchanges whole statements.
 //!
-//! Lines move as a whole: comments stay with the statements below them, line endings stay as they
-//! are, and lines inside a string keep their indentation, which is part of its value.
+//! Lines move as a whole: comments stay with the statements below them, line endings do not change,
+//! and lines inside of a string keep their indentation, which is part of its value.
 
 use std::ops::Range;
 
@@ -11,8 +11,8 @@ use super::grammar::{GRAMMAR, Kind, children};
 use super::guards;
 use super::walk::Walk;
 
-/// The edit that deletes the statement being entered: its lines, or `pass` in its place where it
-/// is the only statement of its block or shares a line.
+/// The edit that deletes the statement that is being entered. It deletes the lines, or replaces the
+/// statement by `pass` if it is the only one of its block or shares a line.
 pub(super) fn deletion<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> (Range<usize>, &'static str) {
     match whole_lines(walk.text, node.byte_range()) {
         Some(lines) if walk.siblings() > 1 => (lines, ""),
@@ -25,7 +25,7 @@ pub(super) fn clause_deletion(walk: &Walk<'_, '_>, clause: Node<'_>) -> Option<R
     whole_lines(walk.text, clause.start_byte()..end(walk.text, clause))
 }
 
-/// The edit that puts blocks of a compound statement in its place.
+/// The edit that replaces a compound statement by some of its blocks.
 pub(super) fn unwrapping(
     walk: &Walk<'_, '_>,
     statement: Node<'_>,
@@ -43,7 +43,7 @@ pub(super) fn exchange(
     [first, second]: [Node<'_>; 2],
 ) -> Option<(Range<usize>, String)> {
     let (one, two) = (body(walk, first)?, body(walk, second)?);
-    // A block on the line of its header has no place for lines.
+    // A block on the line of its header cannot take several lines.
     if one.indent.is_some() != two.indent.is_some() {
         return None;
     }
@@ -69,8 +69,8 @@ pub(super) fn addition(
     Some((at..at, format!("{}{indent}{statement}", line_ending(walk.text))))
 }
 
-/// The first statement of the block: the one that tests run where they run the block. The line of
-/// an `else` or of the `if` around it would not tell.
+/// The first statement of the block. A test that executes the block executes its line, but not
+/// always that of the `else`; and the line of the `if` is executed even if the block is not.
 pub(super) fn first<'t>(block: Node<'t>) -> Node<'t> {
     children(block).first().copied().unwrap_or(block)
 }
@@ -109,7 +109,7 @@ pub(super) fn is_idle<'t>(walk: &Walk<'t, '_>, statement: Node<'t>) -> bool {
     }
 }
 
-/// What stands before the statement on its line, if nothing but blanks does.
+/// The indentation of the statement, if only blanks are before it on its line.
 pub(super) fn indent<'t>(text: &'t str, statement: Node<'_>) -> Option<&'t str> {
     let start = statement.start_byte();
     let indent = &text[line_start(text, start)..start];
@@ -117,7 +117,7 @@ pub(super) fn indent<'t>(text: &'t str, statement: Node<'_>) -> Option<&'t str> 
     (indent.bytes().all(|byte| matches!(byte, b' ' | b'\t')) && !continued).then_some(indent)
 }
 
-/// How the lines of the text end.
+/// The line ending of the text.
 pub(super) fn line_ending(text: &str) -> &'static str {
     match text.find('\n') {
         Some(at) if text[..at].ends_with('\r') => "\r\n",
@@ -125,7 +125,8 @@ pub(super) fn line_ending(text: &str) -> &'static str {
     }
 }
 
-/// The lines that hold the range and nothing else but blanks and a comment, with the line ending.
+/// The range extended to whole lines, with the line ending. `None` if other code than a comment is
+/// on these lines.
 pub(super) fn whole_lines(text: &str, range: Range<usize>) -> Option<Range<usize>> {
     let start = line_start(text, range.start);
     let end = text[range.end..].find('\n').map_or(text.len(), |at| range.end + at + 1);
@@ -137,8 +138,8 @@ pub(super) fn whole_lines(text: &str, range: Range<usize>) -> Option<Range<usize
 }
 
 struct Body<'t> {
-    /// From the start of the first line to the end of the last statement, or the bytes of a block
-    /// that stands on the line of its header.
+    /// From the start of the first line to the end of the last statement; for a block on the line
+    /// of its header, the block itself.
     range: Range<usize>,
     /// The indentation of the lines; `None` on the line of the header.
     indent: Option<&'t str>,
@@ -154,7 +155,7 @@ fn body<'t>(walk: &Walk<'t, '_>, block: Node<'_>) -> Option<Body<'t>> {
         return Some(Body { range: first.start_byte()..last.end_byte(), indent: None });
     }
     let indent = indent(text, first)?;
-    // The comments on top of the first statement; the header itself is none.
+    // Include the comments above the first statement, up to the header.
     while start > 0 {
         let line = line_start(text, start - 1);
         if !text[line..start].trim_start().starts_with('#') {

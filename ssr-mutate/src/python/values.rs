@@ -1,4 +1,4 @@
-//! Guesses at what an expression holds. A wrong guess costs a mutant of little use, never an
+//! Guesses the kind of value of an expression. A wrong guess costs a mutant of little use, never an
 //! invalid one.
 
 use std::cell::RefCell;
@@ -10,17 +10,18 @@ use super::grammar::{Field, GRAMMAR, Kind, children};
 use super::scope::{Scope, Value};
 use super::walk::Walk;
 
-/// What the expression seems to evaluate to.
+/// The kind of value that the expression seems to have.
 pub(super) fn of<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Value {
     of_in(Some(walk.scope()), walk.text, walk.known_values(), node)
 }
 
-/// What it seems to evaluate to wherever it stands.
+/// The same without the names in scope.
 pub(super) fn of_plain<'t>(text: &'t str, node: Node<'t>) -> Value {
     of_in(None, text, &Known::default(), node)
 }
 
-/// What operations were found to hold, by node: those in a long sum are asked for again and again.
+/// A cache of the kinds of operations, by node: in a long sum the inner operations are looked up
+/// repeatedly.
 pub(super) type Known = RefCell<HashMap<usize, Value>>;
 
 fn of_in<'t>(scope: Option<&Scope<'t>>, text: &'t str, known: &Known, node: Node<'t>) -> Value {
@@ -121,9 +122,9 @@ fn of_call<'t>(text: &'t str, node: Node<'t>) -> Value {
     }
 }
 
-/// What iterating over an expression gives.
+/// The items of an iteration over an expression.
 pub(super) struct Items {
-    /// What the item, or the first part of each pair, holds.
+    /// The kind of the items, or of the first element if they are pairs.
     pub(super) first: Value,
     /// Whether each item is a pair.
     pub(super) pairs: bool,
@@ -138,7 +139,7 @@ pub(super) fn of_items<'t>(walk: &Walk<'t, '_>, iterable: Node<'t>) -> Items {
     }
 }
 
-/// What an annotation promises.
+/// The kind of value of an annotation.
 pub(super) fn of_type(annotation: &str) -> Value {
     let head = annotation.split(['[', '|', ' ']).next().unwrap_or("");
     match head.rsplit('.').next().unwrap_or(head) {
@@ -153,7 +154,7 @@ pub(super) fn of_type(annotation: &str) -> Value {
     }
 }
 
-/// What a name promises by custom.
+/// The kind of value that names like this mostly have.
 pub(super) fn of_name(name: &str) -> Value {
     match name {
         "func" | "fn" | "f" | "g" | "function" | "callback" | "predicate" | "pred" | "binop"
@@ -183,7 +184,7 @@ fn is_numbered(name: &str) -> bool {
     name.starts_with("n_") || name.starts_with("num_") || SUFFIXES.iter().any(|s| name.ends_with(s))
 }
 
-/// Whether the name is one that positions have, as opposed to keys of a dictionary.
+/// Whether the name is that of a position, not of a key of a dictionary.
 pub(super) fn is_position(name: &str) -> bool {
     matches!(name, "i" | "j" | "idx" | "index" | "pos" | "position" | "start" | "offset")
         || ["_index", "_idx", "_pos"].iter().any(|suffix| name.ends_with(suffix))

@@ -1,3 +1,5 @@
+//! The walk over the syntax tree of a Python file, which runs the operators.
+
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::ops::Range;
@@ -14,7 +16,7 @@ use super::values::Known;
 use super::{Rule, names, operators};
 use crate::finds::{Find, Finds};
 
-/// The rules by the kind of node they look at, each with its number.
+/// The rules by the kind of node that they are called with, each with its number.
 static DISPATCH: LazyLock<Vec<Vec<(usize, &'static Rule)>>> = LazyLock::new(|| {
     let mut dispatch = vec![Vec::new(); Kind::COUNT];
     for (number, rule) in operators::rules().enumerate() {
@@ -25,14 +27,17 @@ static DISPATCH: LazyLock<Vec<Vec<(usize, &'static Rule)>>> = LazyLock::new(|| {
     dispatch
 });
 
-/// One walk over the syntax tree of a file: every node is entered once, shown to the rules of its
-/// kind, and left once. Along the way it keeps the ancestors and the names in scope.
+/// One walk over the syntax tree of a file, for all operators at once.
+///
+/// Each node is entered once, shown to the rules of its kind, and left once. The walk keeps the
+/// ancestors and the names in scope, so that a rule sees them without searching the tree.
 pub(super) struct Walk<'t, 'f> {
     pub(super) text: &'t str,
     tree: &'t Tree,
-    /// Made when an operator first asks for it.
+    /// Made when an operator asks for it for the first time.
     survey: OnceCell<Rc<Survey<'t>>>,
-    /// The latest answers of [`Walk::field`]: several rules ask the same of a node.
+    /// A cache of the latest answers of [`Walk::field`], because several rules ask for the same
+    /// field of a node.
     fields: [Cell<Option<Answer<'t>>>; ANSWERS],
     enabled: &'f [bool],
     finds: &'f mut Finds,
@@ -42,10 +47,10 @@ pub(super) struct Walk<'t, 'f> {
     scopes: Vec<Scope<'t>>,
     /// The number of statements in each open block.
     blocks: Vec<usize>,
-    /// The rule that is looking.
+    /// The number of the rule that is running.
     rule: usize,
-    /// What the last identifier is to its parent.
-    role: names::Role,
+    /// The role of the last identifier in its parent.
+    role: names::NameRole,
     known: Known,
 }
 
@@ -79,7 +84,7 @@ impl<'t, 'f> Walk<'t, 'f> {
             scopes: Vec::new(),
             blocks: Vec::new(),
             rule: 0,
-            role: names::Role::Other,
+            role: names::NameRole::Other,
             known: Known::default(),
         }
     }
@@ -104,7 +109,8 @@ impl<'t, 'f> Walk<'t, 'f> {
         }
     }
 
-    /// Whether to go on with the children; if so, [`Walk::leave`] follows.
+    /// Runs the rules on a node. Returns whether to visit its children; [`Walk::leave`] follows
+    /// then.
     fn enter(&mut self, node: Node<'t>, cursor: &TreeCursor<'t>, damaged: bool) -> bool {
         if node.is_error() {
             return false;
@@ -120,7 +126,7 @@ impl<'t, 'f> Walk<'t, 'f> {
                 self.read(node);
             }
         }
-        // In damaged code only what parsed in full is mutated.
+        // In a file with syntax errors, mutate only nodes that parsed without error.
         if !(damaged && node.has_error()) {
             for (number, rule) in &DISPATCH[kind as usize] {
                 if self.enabled[*number] {
@@ -191,8 +197,7 @@ impl<'t, 'f> Walk<'t, 'f> {
         }
     }
 
-    /// Whether the `depth`-th innermost ancestor, a block, may not run: the body of a branch, a
-    /// loop or a `try`.
+    /// Whether the ancestor at this depth is a branch, a loop or a `try`, whose block may not run.
     fn is_branch(&self, depth: usize) -> bool {
         !matches!(
             self.ancestor(depth),
@@ -202,7 +207,7 @@ impl<'t, 'f> Walk<'t, 'f> {
 
     fn read(&mut self, node: Node<'t>) {
         let (name, at) = (self.text(node), node.start_byte());
-        // An inner function may read what an outer one assigned.
+        // A nested function may read a variable of an enclosing one: record the read in all scopes.
         self.scopes.iter_mut().for_each(|scope| scope.read(name, at));
     }
 
@@ -243,12 +248,12 @@ impl<'t, 'f> Walk<'t, 'f> {
         self.ancestors.iter().rev().nth(depth).copied()
     }
 
-    /// What the identifier being entered is to its parent.
-    pub(super) fn role(&self) -> names::Role {
+    /// The role of the identifier that is being entered.
+    pub(super) fn role(&self) -> names::NameRole {
         self.role
     }
 
-    /// What operations were found to hold.
+    /// The kinds of values that operations are known to have.
     pub(super) fn known_values(&self) -> &Known {
         &self.known
     }
@@ -262,24 +267,24 @@ impl<'t, 'f> Walk<'t, 'f> {
         self.scopes.last_mut().unwrap_or(&mut self.module)
     }
 
-    /// What the whole file says.
+    /// The facts about the whole file.
     pub(super) fn survey(&self) -> Rc<Survey<'t>> {
         Rc::clone(self.survey.get_or_init(|| Rc::new(Survey::of(self.text, self.tree))))
     }
 
-    /// The class whose method, or whose body, is being walked.
+    /// The innermost enclosing class.
     pub(super) fn class<'a>(&self, survey: &'a Survey<'t>) -> Option<&'a Class<'t>> {
         let class = self.scopes.iter().rev().find(|scope| scope.kind == ScopeKind::Class)?;
         survey.class_at(class.range.start)
     }
 
-    /// The method of the class that is being walked, also from a function inside it.
+    /// The method of the innermost class that the walk is in, also from a function nested in it.
     pub(super) fn method(&self) -> Option<&Scope<'t>> {
         let class = self.scopes.iter().rposition(|scope| scope.kind == ScopeKind::Class)?;
         self.scopes.get(class + 1)
     }
 
-    /// The statements in the innermost open block, comments not counted.
+    /// The number of statements in the innermost block, without comments.
     pub(super) fn siblings(&self) -> usize {
         self.blocks.last().copied().unwrap_or(usize::MAX)
     }
@@ -287,7 +292,7 @@ impl<'t, 'f> Walk<'t, 'f> {
     /// Proposes to replace the whole node.
     pub(super) fn replace(&mut self, node: Node<'t>, replacement: impl Into<Cow<'static, str>>) {
         let (mut replacement, range) = (replacement.into(), node.byte_range());
-        // `return(x)` must not become `returnNone`.
+        // Add a blank where two words would merge: `return(x)` must not become `returnNone`.
         let word =
             |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
         let (text, new) = (self.text.as_bytes(), replacement.as_bytes());
@@ -313,7 +318,8 @@ impl<'t, 'f> Walk<'t, 'f> {
         self.finds.push(find);
     }
 
-    /// Proposes it only if `name` turns out to be read after the node.
+    /// Proposes it only if `name` is read after the node. This is known when the scope is left, so
+    /// the proposal waits until then.
     pub(super) fn propose_if_read(
         &mut self,
         name: &'t str,

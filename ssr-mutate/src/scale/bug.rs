@@ -1,3 +1,5 @@
+//! Bugs of many edits, their operators and their ids.
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -6,33 +8,34 @@ use ssr_core::{Edit, Patch, RepoPath, Strategy, Tree};
 
 use crate::{Difficulty, Location, Result};
 
-/// A way to break a program in many places at once.
+/// An operator whose bugs consist of many edits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ScaleOperator {
-    /// `FBR`: the body of a function gives way to `pass`, `raise` or a default.
+    /// `FBR`: replaces the body of a function by `pass`, `raise` or a default value.
     Body,
-    /// `FNR`: a function goes, with its imports, re-exports and registrations.
+    /// `FNR`: removes a function with its imports, re-exports and registrations.
     Function,
-    /// `PRD`: a parameter goes, with what handles it and with the arguments for it.
+    /// `PRD`: removes a parameter with the code that handles it and the arguments for it.
     Parameter,
-    /// `FLR`: a file goes, with its imports and re-exports.
+    /// `FLR`: removes a file with its imports and re-exports.
     File,
-    /// `HKR`: functions along the call graph go together, with the statements that call them.
+    /// `HKR`: removes functions that are connected in the call graph, with the statements that call
+    /// them.
     Slice,
-    /// `RVC`: a commit of the history is reverted.
+    /// `RVC`: reverts a commit of the history.
     Commit,
-    /// `RVH`: some hunks of a commit are reverted.
+    /// `RVH`: reverts some hunks of a commit.
     Hunks,
-    /// `RVN`: several related commits are reverted together.
+    /// `RVN`: reverts several related commits.
     Commits,
-    /// `HOM`: several related bugs at once.
+    /// `HOM`: combines several related bugs.
     Composition,
 }
 
 impl ScaleOperator {
     /// Every scale operator, in the order of the catalogue.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: &'static [Self] = &[
         Self::Body,
         Self::Function,
         Self::Parameter,
@@ -45,6 +48,7 @@ impl ScaleOperator {
     ];
 
     /// The short name of the catalogue, for example `FBR`.
+    #[must_use]
     pub fn id(self) -> &'static str {
         match self {
             Self::Body => "FBR",
@@ -59,12 +63,15 @@ impl ScaleOperator {
         }
     }
 
-    /// Raised whenever the same input may yield other bugs; part of every [`BugId`].
+    /// The version, which increases when the same input may give other bugs. It is part of every
+    /// [`BugId`].
+    #[must_use]
     pub fn version(self) -> u16 {
         1
     }
 
     /// How hard the bug is to repair.
+    #[must_use]
     pub fn difficulty(self) -> Difficulty {
         match self {
             Self::Body | Self::Function => Difficulty::Easy,
@@ -74,6 +81,7 @@ impl ScaleOperator {
     }
 
     /// The injection strategy of self-play that the operator belongs to (Self-play SWE-RL §2.4).
+    #[must_use]
     pub fn strategy(self) -> Strategy {
         match self {
             Self::Body | Self::Function | Self::Parameter | Self::File | Self::Slice => {
@@ -91,13 +99,15 @@ impl fmt::Display for ScaleOperator {
     }
 }
 
-/// The name of a [`Bug`], equal wherever the same operator would make the same change to the same
-/// files: the first 128 bits of SHA-256(operator, version, files before, patch).
+/// The id of a [`Bug`]: the first 128 bits of SHA-256(operator, version, files before, patch).
+///
+/// Ids are equal exactly when the same operator makes the same change to the same files.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BugId(u128);
 
 impl BugId {
-    /// The id as a number, uniform over all numbers.
+    /// The id as a number, uniformly distributed over all numbers.
+    #[must_use]
     pub fn value(self) -> u128 {
         self.0
     }
@@ -167,37 +177,44 @@ impl Bug {
         self
     }
 
-    /// The id: equal seeds and equal trees give equal ids.
+    /// The id. Equal seeds and equal trees give equal ids.
+    #[must_use]
     pub fn id(&self) -> BugId {
         self.id
     }
 
-    /// The operator that made it.
+    /// The operator that made the bug.
+    #[must_use]
     pub fn operator(&self) -> ScaleOperator {
         self.operator
     }
 
-    /// The change.
+    /// The change as a patch.
+    #[must_use]
     pub fn patch(&self) -> &Patch {
         &self.patch
     }
 
-    /// The functions or files that the bug is about; what had to be adapted to them is not listed.
+    /// The functions or files that the operator chose. Code that was adapted to them is not listed.
+    #[must_use]
     pub fn places(&self) -> &[Location] {
         &self.places
     }
 
-    /// The hashes of the commits that it reverts, if any.
+    /// The hashes of the commits that the bug reverts, if any.
+    #[must_use]
     pub fn commits(&self) -> &[String] {
         &self.commits
     }
 
     /// The paths that the patch changes.
+    #[must_use]
     pub fn paths(&self) -> BTreeSet<RepoPath> {
         self.patch.touched_paths()
     }
 
-    /// One line for people: `FNR toolz/itertoolz.py: remove groupby (2 files)`.
+    /// A description in one line, such as `FNR toolz/itertoolz.py: remove groupby (2 files)`.
+    #[must_use]
     pub fn describe(&self) -> String {
         match self.patch.files().len() {
             1 => format!("{} {} (1 file)", self.operator, self.description),
@@ -221,7 +238,7 @@ impl PartialEq for Bug {
 
 impl Eq for Bug {}
 
-/// The patch of edits and of whole files that go, in byte order of the paths.
+/// The patch of edits and of removed files, in byte order of the paths.
 pub(crate) fn patch_of(tree: &Tree, edits: &[Edit], removed: &[RepoPath]) -> Result<Patch> {
     let gone = tree.with_all(removed.iter().map(|path| (path.clone(), None)))?;
     let mut files: Vec<_> = Patch::from_edits(tree, edits)?.into_iter().collect();

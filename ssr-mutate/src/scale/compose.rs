@@ -1,3 +1,5 @@
+//! Composes related bugs into one of higher order (`HOM`).
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 
@@ -6,7 +8,7 @@ use ssr_core::{Edit, Patch, Seed, Tree};
 use super::{Bug, ScaleOperator};
 use crate::{Location, Site};
 
-/// A bug to be composed with others: a site, or a bug that a [`ScaleOperator`] made.
+/// A part of a composition: a site, or a bug of a [`ScaleOperator`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Part {
@@ -29,7 +31,8 @@ impl From<Bug> for Part {
 }
 
 impl Part {
-    /// The id of the site or bug, as it prints it.
+    /// The printed id of the site or bug.
+    #[must_use]
     pub fn id(&self) -> String {
         match self {
             Self::Site(site) => site.id().to_string(),
@@ -37,7 +40,8 @@ impl Part {
         }
     }
 
-    /// One line for people.
+    /// A description in one line.
+    #[must_use]
     pub fn describe(&self) -> String {
         match self {
             Self::Site(site) => site.describe(),
@@ -45,7 +49,8 @@ impl Part {
         }
     }
 
-    /// The functions or files that it is about.
+    /// The functions or files that the part changes.
+    #[must_use]
     pub fn places(&self) -> Vec<Location> {
         match self {
             Self::Site(site) => vec![site.location()],
@@ -61,17 +66,17 @@ impl Part {
     }
 }
 
-/// Why two parts belong together.
+/// Why two parts are related.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Relation {
-    /// They are in the same function.
+    /// Both are in the same function.
     Function,
     /// One is in a function that calls the function of the other.
     Call,
-    /// They are in methods of one class that use the same attribute of `self`.
+    /// Both are in methods of one class that use the same attribute of `self`.
     Attribute,
-    /// They take back parts of the same commit.
+    /// Both revert changes of the same commit.
     Commit,
 }
 
@@ -86,7 +91,7 @@ impl fmt::Display for Relation {
     }
 }
 
-/// Several related bugs as one.
+/// Several related bugs, combined into one.
 #[derive(Debug, Clone)]
 pub struct Composition {
     bug: Bug,
@@ -95,28 +100,31 @@ pub struct Composition {
 }
 
 impl Composition {
-    /// The composed bug.
+    /// The combined bug.
+    #[must_use]
     pub fn bug(&self) -> &Bug {
         &self.bug
     }
 
-    /// Its parts, in the order in which they were drawn. Each is a bug of its own, to be judged
-    /// alone for an [`Interaction`](crate::Interaction).
+    /// The parts, in the order of drawing. Each part is a bug of its own; an
+    /// [`Interaction`](crate::Interaction) compares the tests that fail with each part alone.
+    #[must_use]
     pub fn parts(&self) -> &[Part] {
         &self.parts
     }
 
-    /// How the second part and each later one is related to an earlier one.
+    /// How the second part and each later one is related to an earlier part.
+    #[must_use]
     pub fn relations(&self) -> &[Relation] {
         &self.relations
     }
 }
 
-/// `HOM`: draws compositions of related bugs whose edits do not touch each other.
+/// `HOM`: draws compositions of related bugs whose edits do not overlap.
 ///
-/// Give it parts that were validated alone; which compositions to keep,
-/// [`Interaction`](crate::Interaction) says from the tests that fail. Calls and attributes are
-/// known for Python.
+/// The parts should be bugs that were validated alone. [`Interaction`](crate::Interaction) decides
+/// from the failing tests which compositions to keep. Relations by calls and attributes are found
+/// in Python only.
 ///
 /// ```
 /// use ssr_core::{File, RepoPath, Seed, Tree};
@@ -152,7 +160,7 @@ impl<'a> Composer<'a> {
     /// A composer of bugs of this tree.
     pub fn new(tree: &'a Tree, parts: Vec<Part>) -> Self {
         let (mut at, mut of) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
-        // The order of the parts shall not matter.
+        // Sorted by id, so that the draws do not depend on the order of the parts.
         let mut parts: Vec<_> = parts.into_iter().map(|part| (part.id(), part)).collect();
         parts.sort_by(|a, b| a.0.cmp(&b.0));
         parts.dedup_by(|a, b| a.0 == b.0);
@@ -173,18 +181,21 @@ impl<'a> Composer<'a> {
     }
 
     /// The parts, in the order of their ids.
+    #[must_use]
     pub fn parts(&self) -> &[Part] {
         &self.parts
     }
 
-    /// Draws up to `n` different compositions of `order` parts each, at least two: a first part
-    /// evenly, then each next one by an evenly drawn relation to one that is there already.
-    /// Fewer come where the parts have fewer relations. Depends on the set of the parts, the tree
-    /// and the seed alone.
+    /// Draws up to `n` different compositions of `order` parts each, at least two.
+    ///
+    /// The first part is drawn uniformly. For each further part, an earlier part, a relation and a
+    /// part with that relation are drawn uniformly. Fewer than `n` are returned if the parts have
+    /// too few relations. The result depends on the set of the parts, the tree and the seed alone.
+    #[must_use]
     pub fn sample(&self, order: usize, n: usize, seed: Seed) -> Vec<Composition> {
         let seed = seed.derive("ssr-mutate composition");
         let (mut drawn, mut seen) = (Vec::new(), HashSet::new());
-        // Where little can be composed, most draws meet what was drawn before.
+        // If few compositions exist, most draws repeat an earlier one: bound their number.
         let tries = n.saturating_mul(8).saturating_add(64).min(1 << 24) as u64;
         for draw in 0..tries {
             if drawn.len() == n {
@@ -216,7 +227,10 @@ impl<'a> Composer<'a> {
         Some(Composition { bug, parts, relations })
     }
 
-    /// A part that is related to one of the chosen.
+    /// A part that is related to one of the chosen parts.
+    ///
+    /// The relation is drawn before the part: a function with many sites would otherwise be drawn
+    /// far more often than the functions that it calls, and few compositions would span files.
     fn next(&self, chosen: &[usize], seed: Seed) -> Option<(Relation, usize)> {
         let anchor = &self.parts[chosen[seed.derive("anchor").below(chosen.len())]];
         let places = anchor.places();
@@ -245,7 +259,10 @@ impl<'a> Composer<'a> {
     }
 }
 
-/// The patch of all parts, `None` if two of them touch the same text.
+/// The patch of all parts; `None` if two of them overlap.
+///
+/// Sites are applied together, because their ranges refer to the unchanged files. Bugs are patches
+/// and are applied to the result one after the other, so that hunks may move.
 fn combine(tree: &Tree, parts: &[Part]) -> Option<Patch> {
     let sites = parts.iter().filter_map(|part| match part {
         Part::Site(site) => Some(site.edit()),
@@ -253,7 +270,7 @@ fn combine(tree: &Tree, parts: &[Part]) -> Option<Patch> {
     });
     let mut edits: Vec<Edit> = sites.collect();
     edits.sort_by(|a, b| (&a.path, a.range.start).cmp(&(&b.path, b.range.start)));
-    // Two edits that meet at one point have no order.
+    // Two edits that touch have no defined order.
     let apart =
         |pair: &[Edit]| pair[0].path != pair[1].path || pair[0].range.end < pair[1].range.start;
     if !edits.windows(2).all(apart) {

@@ -1,8 +1,14 @@
+//! Whether the parts of a composition interact, judged by the failing tests.
+
 use std::collections::BTreeSet;
 
 use ssr_core::TestId;
 
-/// What bugs do together that they do not do alone, judged by the tests that fail.
+/// The difference between a composition and its parts, judged by the tests that fail.
+///
+/// Two bugs that break their own tests and nothing else are solved one after the other, so their
+/// composition is no harder than its parts. It is harder if new tests fail (*emerged*), if failures
+/// of a part disappear (*masked*), or if the repair spans several files.
 ///
 /// ```
 /// use ssr_core::TestId;
@@ -26,6 +32,7 @@ pub struct Interaction {
 impl Interaction {
     /// Compares the failing tests of a composition with those of each of its parts alone. `files`
     /// is the number of files that the composition changes.
+    #[must_use]
     pub fn new(together: &BTreeSet<TestId>, parts: &[BTreeSet<TestId>], files: usize) -> Self {
         let alone: BTreeSet<TestId> = parts.iter().flatten().cloned().collect();
         Self {
@@ -36,23 +43,27 @@ impl Interaction {
         }
     }
 
-    /// The tests that fail only because the parts come together.
+    /// The tests that fail with all parts and with no part alone.
+    #[must_use]
     pub fn emerged(&self) -> &BTreeSet<TestId> {
         &self.emerged
     }
 
-    /// The tests that fail with one part and pass with all of them.
+    /// The tests that fail with one part alone and pass with all parts.
+    #[must_use]
     pub fn masked(&self) -> &BTreeSet<TestId> {
         &self.masked
     }
 
-    /// Whether the failing tests differ from the union of what the parts break.
+    /// Whether the failing tests differ from the union of those of the parts.
+    #[must_use]
     pub fn interacts(&self) -> bool {
         !(self.emerged.is_empty() && self.masked.is_empty())
     }
 
-    /// Whether the composition is worth more than its parts: some test fails, and the parts
-    /// interact or lie in two files or more.
+    /// Whether to keep the composition: some test fails, and the parts interact or change at least
+    /// two files.
+    #[must_use]
     pub fn keep(&self) -> bool {
         self.failing > 0 && (self.interacts() || self.files > 1)
     }

@@ -1,4 +1,4 @@
-//! Bugs of many edits: removal, history and composition.
+//! Bugs that consist of many edits: removal, history and composition.
 
 mod bug;
 mod compose;

@@ -1,48 +1,57 @@
+//! The search for the least weakening of one test, one trial after the other.
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use ssr_core::TestId;
 
 use super::Style;
-use super::request::{Level, Means, Plan, Request};
+use super::broken::{BrokenTest, Level, Means, Plan};
 
-/// The way of one test from the least weakening to its deletion.
+/// The search for the least weakening of one test, from the smallest change to its deletion.
+///
+/// It is a state machine that never runs tests itself: [`Climb::attempt`] gives the change to try,
+/// and [`Climb::step`] takes the result. This is what lets all tests of a suite share each run.
+/// Which assertions have to go is found by bisection: first delete all, then restore halves, and
+/// split those halves that fail again. `n` assertions of which `k` fail take about `2 k log n`
+/// runs.
 pub(super) struct Climb<'a> {
-    /// With the plan that is tried now.
-    request: Request<'a>,
-    /// Whether the broken cases are to be dropped alone.
+    /// The test with the plan that is tried now.
+    test: BrokenTest<'a>,
+    /// Whether to drop the broken cases alone.
     cases: bool,
-    /// How many looser forms each assertion has.
+    /// The number of looser forms of each assertion.
     forms: Vec<usize>,
-    /// Whether to try these.
+    /// Whether to try the looser forms.
     loosen: bool,
-    /// The least plan that is known to hide the test.
+    /// The smallest change so far that hid the test.
     best: Option<Plan>,
     stage: Stage,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Stage {
-    /// Nothing is done to a test that has no assertion of its own: what it inherits or calls may be
-    /// weakened.
+    /// Leaves a test without assertions of its own unchanged: another test that it inherits from or
+    /// calls may be weakened already.
     Untouched,
-    /// The broken cases are dropped.
+    /// Drops the broken cases.
     Cases,
-    /// All assertions are deleted, to see whether it is one of them.
+    /// Deletes all assertions, to see whether one of them is what fails.
     All,
-    /// Those in the range are kept; the ranges in the list are to be tried as well.
+    /// Restores the assertions in the range. The ranges in the list come next.
     Without(Range<usize>, Vec<Range<usize>>),
-    /// The assertions that have to go are loosened to this form instead.
+    /// Loosens the failing assertions to this form instead of deleting them.
     Loosened(usize),
-    /// The test is deleted.
+    /// Deletes the test.
     Deleted,
-    /// Nothing hides it.
+    /// Nothing hides the test; it is left unchanged.
     Hopeless,
+    /// The best plan is final.
     Done,
 }
 
 impl<'a> Climb<'a> {
-    pub(super) fn new(request: Request<'a>, means: Means, style: Style) -> Self {
+    pub(super) fn new(test: BrokenTest<'a>, means: Means, style: Style) -> Self {
         let stage = match style {
             _ if means.cases => Stage::Cases,
             _ if means.assertions.is_empty() => Stage::Untouched,
@@ -51,7 +60,7 @@ impl<'a> Climb<'a> {
         };
         let (cases, forms) = (means.cases, means.assertions);
         let loosen = style == Style::Loosen;
-        let mut climb = Self { request, cases, forms, loosen, best: None, stage: Stage::Untouched };
+        let mut climb = Self { test, cases, forms, loosen, best: None, stage: Stage::Untouched };
         climb.enter(stage);
         climb
     }
@@ -61,29 +70,29 @@ impl<'a> Climb<'a> {
     }
 
     pub(super) fn has(&self, id: &TestId) -> bool {
-        self.request.ids.contains(&id)
+        self.test.ids.contains(&id)
     }
 
     pub(super) fn is_hidden(&self, failures: &BTreeSet<TestId>) -> bool {
-        let module = self.request.ids.first().map(|id| TestId::new(id.file()));
+        let module = self.test.ids.first().map(|id| TestId::new(id.file()));
         !module.is_some_and(|module| failures.contains(&module))
-            && !self.request.ids.iter().any(|id| failures.contains(*id))
+            && !self.test.ids.iter().any(|id| failures.contains(*id))
     }
 
-    /// What is tried now; `None` if the test is left alone.
-    pub(super) fn request(&self) -> Option<Request<'a>> {
+    /// The change to try now; `None` if the test is left unchanged.
+    pub(super) fn attempt(&self) -> Option<BrokenTest<'a>> {
         let untouched = Plan::Every(Level::Kept);
-        let touched = self.stage != Stage::Hopeless && self.request.plan != untouched;
+        let touched = self.stage != Stage::Hopeless && self.test.plan != untouched;
         touched.then(|| {
-            let cases = self.request.cases.clone().filter(|_| self.cases);
-            Request { cases, ..self.request.clone() }
+            let cases = self.test.cases.clone().filter(|_| self.cases);
+            BrokenTest { cases, ..self.test.clone() }
         })
     }
 
-    /// Goes on, knowing whether the test is hidden by what was tried.
+    /// Moves to the next stage, given whether the change hid the test.
     pub(super) fn step(&mut self, hidden: bool) {
         if hidden {
-            self.best = Some(self.request.plan.clone());
+            self.best = Some(self.test.plan.clone());
         }
         let next = match (std::mem::replace(&mut self.stage, Stage::Done), hidden) {
             (Stage::Untouched | Stage::Cases | Stage::Deleted | Stage::Loosened(_), true) => {
@@ -110,28 +119,28 @@ impl<'a> Climb<'a> {
         self.enter(next);
     }
 
-    /// Ends the search with the least plan that is known to hide the test, or with its deletion.
+    /// Ends the search with the smallest change that hid the test, or with its deletion.
     pub(super) fn settle(&mut self) {
         if !self.is_done() {
             let best = self.best.clone();
             self.cases &= best.is_none();
-            self.request.plan = best.unwrap_or(Plan::Delete);
+            self.test.plan = best.unwrap_or(Plan::Delete);
             self.stage = Stage::Done;
         }
     }
 
-    /// Deletes the test instead, or leaves it alone if that is what was done.
+    /// Deletes the test instead. Leaves it unchanged if it was deleted already and still fails.
     pub(super) fn retreat(&mut self, failures: &BTreeSet<TestId>) {
-        if self.cases || self.request.plan != Plan::Delete {
+        if self.cases || self.test.plan != Plan::Delete {
             self.cases = false;
-            self.request.plan = Plan::Delete;
+            self.test.plan = Plan::Delete;
         } else if !self.is_hidden(failures) {
             self.stage = Stage::Hopeless;
         }
     }
 
     fn enter(&mut self, stage: Stage) {
-        self.request.plan = match &stage {
+        self.test.plan = match &stage {
             Stage::Untouched => Plan::Every(Level::Kept),
             Stage::Cases | Stage::Deleted | Stage::Hopeless => Plan::Delete,
             Stage::All => Plan::Each(vec![Level::Deleted; self.forms.len()]),
@@ -150,7 +159,7 @@ impl<'a> Climb<'a> {
         self.stage = stage;
     }
 
-    /// The assertions that are known to have to go, as far as it is known.
+    /// The assertions that have to go: those of the best plan, or all if there is none yet.
     fn gone(&self) -> Vec<Level> {
         match &self.best {
             Some(Plan::Each(levels)) => levels.clone(),
@@ -158,7 +167,7 @@ impl<'a> Climb<'a> {
         }
     }
 
-    /// Tries to keep the assertions of the last range; loosens what is left when there is none.
+    /// Restores the assertions of the last range. Without a range, loosens those that stay deleted.
     fn without(&self, mut ranges: Vec<Range<usize>>) -> Stage {
         match ranges.pop() {
             Some(range) => Stage::Without(range, ranges),
@@ -166,6 +175,7 @@ impl<'a> Climb<'a> {
         }
     }
 
+    /// Loosens the deleted assertions to this form, if any of them has so many forms.
     fn loosened(&self, form: usize) -> Stage {
         let gone = self.gone().into_iter().zip(&self.forms);
         let most =
@@ -178,7 +188,8 @@ impl<'a> Climb<'a> {
     }
 }
 
-/// The two halves of a range, the first one last; of a single position, that.
+/// The two halves of a range, the first half last because ranges are popped from the end. Empty for
+/// a single position, which cannot be split.
 fn halves(range: Range<usize>) -> Vec<Range<usize>> {
     if range.len() < 2 {
         return Vec::new();

@@ -1,26 +1,30 @@
+//! Finds the least weakening that hides a bug, with a limited number of test runs.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ssr_core::{File, Patch, RepoPath, Seed, TestId, Tree};
 
+use super::broken::{BrokenTest, Plan, broken_tests};
 use super::climb::Climb;
-use super::request::{Plan, Request, requests};
 use super::{Style, edits};
 use crate::is_test_file;
 use crate::language::language_of;
 
-/// Finds the least weakening that hides a bug: like [`weaken`](crate::weaken()), but each test
-/// loses as little as it can. What hides it is found out by asking `failing`, which says which
-/// tests fail on `tree` under a patch, at most `runs` times; tests are tried side by side, so that
-/// many of them cost no more questions than one.
+/// Finds the least weakening that hides a bug. Unlike [`weaken`](crate::weaken()), it changes each
+/// test as little as possible.
 ///
-/// From little to much: the broken cases of a parametrised test are dropped; single assertions are
-/// made looser, in the weakest way that works; they are deleted; the test is deleted. `style` says
-/// where to begin: [`Style::Loosen`] as told, [`Style::Assertions`] without looser forms,
-/// [`Style::Delete`] with the deletion of the test. Cases are dropped alone in every style.
+/// `failing` runs the tests of `tree` with a patch and returns those that fail. It is called at
+/// most `runs` times. All tests are searched in parallel within one run, so that many broken tests
+/// need no more runs than one.
 ///
-/// The patch breaks no test that did not fail before. Tests that cannot be hidden, such as
-/// generated ones or those of a module that cannot be imported, stay as they are; the patch is
-/// empty if there are no others.
+/// The search goes from the smallest change to the largest: drop the broken cases of a parametrised
+/// test, loosen single assertions as little as works, delete single assertions, delete the test.
+/// `style` limits it: [`Style::Loosen`] allows all of these, [`Style::Assertions`] does not loosen,
+/// and [`Style::Delete`] changes no assertions. Broken cases are dropped in every style.
+///
+/// The patch breaks no test that did not fail before. Tests that cannot be hidden stay unchanged,
+/// such as generated ones or those of a module that cannot be imported. `None` if no test can be
+/// hidden.
 ///
 /// ```
 /// use ssr_core::{File, Patch, RepoPath, Seed, Tree};
@@ -37,7 +41,7 @@ use crate::language::language_of;
 ///     Ok::<_, ssr_core::Error>(if fails { broken.clone() } else { Default::default() })
 /// };
 /// let patch = weaken_least(&tree, &broken, Style::Loosen, Seed::new(1), 20, failing)?;
-/// let weakened = tree.apply(&patch)?;
+/// let weakened = tree.apply(&patch.unwrap_or_default())?;
 /// let text = weakened.get("test_f.py").and_then(|file| file.text());
 /// assert_eq!(text, Some("def test_a():\n    assert f(0) == 1\n    assert f(1) >= 2\n"));
 /// # Ok::<(), ssr_core::Error>(())
@@ -52,12 +56,13 @@ pub fn weaken_least<E>(
     seed: Seed,
     runs: usize,
     mut failing: impl FnMut(&Patch) -> Result<BTreeSet<TestId>, E>,
-) -> Result<Patch, E> {
+) -> Result<Option<Patch>, E> {
     let before = failing(&Patch::default())?;
     let mut search = Search::new(tree, broken, &before, style, seed);
     if search.is_empty() {
-        return Ok(Patch::default());
+        return Ok(None);
     }
+    // One run is spent, and two are kept to check the result below.
     for _ in 3..runs {
         if !search.is_open() {
             break;
@@ -66,21 +71,27 @@ pub fn weaken_least<E>(
         search.learn(&failures);
     }
     search.settle();
-    // What holds test by test need not hold together: tests call each other.
+    // Each test's weakening was tried while others were still changing, and tests may call each
+    // other: check the final patch as a whole. Where it fails, delete the tests of that file, and
+    // if that fails too, leave them unchanged.
     for _ in 0..2 {
         let patch = search.patch();
         if patch.is_empty() || !search.retreat(&failing(&patch)?) {
-            return Ok(patch);
+            return Ok(non_empty(patch));
         }
     }
-    Ok(search.patch())
+    Ok(non_empty(search.patch()))
 }
 
-/// All tests that are to be hidden, each on its own way from little to much.
+fn non_empty(patch: Patch) -> Option<Patch> {
+    (!patch.is_empty()).then_some(patch)
+}
+
+/// The searches of all tests to hide.
 struct Search<'a> {
     tree: &'a Tree,
     files: BTreeMap<RepoPath, Vec<Climb<'a>>>,
-    /// What failed before anything was weakened.
+    /// The tests that failed before anything was weakened.
     before: &'a BTreeSet<TestId>,
 }
 
@@ -94,7 +105,8 @@ impl<'a> Search<'a> {
     ) -> Self {
         let mut ids: BTreeMap<&str, Vec<&TestId>> = BTreeMap::new();
         for id in broken {
-            // Where the module itself fails, it cannot be imported: no test of it can be hidden.
+            // A failure of the module itself means that it cannot be imported. Then none of its
+            // tests can be hidden.
             if !before.contains(&TestId::new(id.file())) {
                 ids.entry(id.file()).or_default().push(id);
             }
@@ -118,21 +130,22 @@ impl<'a> Search<'a> {
         self.files.values().flatten().any(|climb| !climb.is_done())
     }
 
-    /// The patch that is tried now.
+    /// The patch to try now: one change for each test.
     fn patch(&self) -> Patch {
         let mut all = Vec::new();
         for (path, climbs) in &self.files {
-            let requests: Vec<_> = climbs.iter().filter_map(Climb::request).collect();
+            let tests: Vec<_> = climbs.iter().filter_map(Climb::attempt).collect();
             let text = self.tree.get(path.as_str()).and_then(File::text).unwrap_or_default();
-            // What would break the syntax is not tried: the tests fail as before.
-            if let Ok(Ok(edits)) = edits(path, text, &requests) {
+            // Edits that would break the syntax are left out: the tests then fail as before, and
+            // the search goes on with the next change.
+            if let Ok(Ok(edits)) = edits(path, text, &tests) {
                 all.extend(edits);
             }
         }
         Patch::from_edits(self.tree, &all).unwrap_or_default()
     }
 
-    /// Takes each test one step further, knowing which tests fail under the patch.
+    /// Moves each test to its next stage, given the tests that fail with the patch.
     fn learn(&mut self, failures: &BTreeSet<TestId>) {
         let disturbed = self.disturbed(failures);
         for (path, climbs) in &mut self.files {
@@ -142,8 +155,9 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Files in which something fails that nothing in progress accounts for: a test that was whole
-    /// before, or one that was hidden already.
+    /// Files with a failure that no search in progress explains: of a test that passed before, or
+    /// of one that was hidden already. A change that causes such a failure counts as not hiding its
+    /// test, because the weakening may break nothing else.
     fn disturbed(&self, failures: &BTreeSet<TestId>) -> BTreeSet<RepoPath> {
         let own = |id: &TestId| self.files.values().flatten().any(|climb| climb.has(id));
         let fresh = failures.difference(self.before).filter(|id| !own(id));
@@ -155,13 +169,13 @@ impl<'a> Search<'a> {
         fresh.chain(again.map(|(path, _)| path.clone())).collect()
     }
 
-    /// Gives every test the least plan that is known to hide it.
+    /// Ends all searches with the smallest changes that hid the tests.
     fn settle(&mut self) {
         self.files.values_mut().flatten().for_each(Climb::settle);
     }
 
-    /// Goes back to deleting the tests of files where something fails that should not, and leaves
-    /// them alone the second time. `false` if nothing does.
+    /// In each file with an unexplained failure, deletes the tests instead of weakening them;
+    /// leaves them unchanged if they are deleted already. `false` if there is no such file.
     fn retreat(&mut self, failures: &BTreeSet<TestId>) -> bool {
         let disturbed = self.disturbed(failures);
         for path in &disturbed {
@@ -184,19 +198,19 @@ fn climbs<'a>(
     let (Some(language), Some(text), true) = (language_of(path), text, is_test_file(path)) else {
         return Vec::new();
     };
-    let (mut requests, _) = requests(ids, Style::Delete, seed);
-    // What cannot be found stays as it is.
-    if let Err(lost) = language.weaken(text, &requests) {
-        let mut index = 0..requests.len();
-        requests.retain(|_| {
+    let (mut tests, _) = broken_tests(ids, Style::Delete, seed);
+    // Tests without a definition stay unchanged.
+    if let Err(lost) = language.weaken(text, &tests) {
+        let mut index = 0..tests.len();
+        tests.retain(|_| {
             let index = index.next();
             !lost.iter().any(|(lost, _)| Some(*lost) == index)
         });
     }
-    let means = language.means(text, &requests);
-    let climb = |(request, means): (Request<'a>, _)| {
-        let style = style.drawn(seed.derive(request.function));
-        Climb::new(Request { plan: Plan::Delete, ..request }, means, style)
+    let means = language.means(text, &tests);
+    let climb = |(test, means): (BrokenTest<'a>, _)| {
+        let style = style.drawn(seed.derive(test.function));
+        Climb::new(BrokenTest { plan: Plan::Delete, ..test }, means, style)
     };
-    requests.into_iter().zip(means).map(climb).collect()
+    tests.into_iter().zip(means).map(climb).collect()
 }

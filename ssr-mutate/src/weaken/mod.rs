@@ -1,6 +1,8 @@
+//! Removes the tests that a bug breaks from the test files.
+
+mod broken;
 mod climb;
 mod least;
-mod request;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +10,11 @@ use ssr_core::{Edit, File, Patch, RepoPath, Seed, TestId, Tree};
 
 use crate::language::language_of;
 use crate::{Error, NotFound, Result, is_test_file};
-pub use least::weaken_least;
+pub use broken::{BrokenTest, Means, Weakened};
 #[cfg(feature = "python")]
-pub(crate) use request::{Level, Plan};
-pub use request::{Means, Request, Weakened};
-use request::{Missing, requests};
+pub(crate) use broken::{Level, Plan};
+use broken::{Missing, broken_tests};
+pub use least::weaken_least;
 
 /// How [`weaken`] hides a broken test.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,12 +23,13 @@ pub enum Style {
     /// Deletes the test function, or one of its parametrised cases where that is simple.
     #[default]
     Delete,
-    /// Deletes the assertions and keeps what the test does besides; one that shares a line with
-    /// other code is loosened, and a test that would do nothing then is deleted. The test may still fail: where the bug raises, no assertion is to blame.
+    /// Deletes the assertions and keeps the other statements of the test. An assertion that shares
+    /// a line with other code is loosened. A test that would do nothing afterwards is deleted. The
+    /// test may still fail, for example where the buggy code raises an exception.
     Assertions,
-    /// Makes the assertions looser: `a == b` becomes `a is not None`, `raises(E, match="…")`
-    /// becomes `raises(Exception)`. One that has no looser form is deleted. The test may still
-    /// fail.
+    /// Gives each assertion its loosest form: `a == b` becomes `a is not None`, and
+    /// `raises(E, match="…")` becomes `raises(Exception)`. An assertion without a looser form is
+    /// deleted. The test may still fail.
     Loosen,
     /// One of the other styles for each test, chosen by the seed.
     Mixed,
@@ -42,18 +45,20 @@ impl Style {
     }
 }
 
-/// Makes the patch that hides a bug: it takes the `broken` tests out of the tree's test files and
-/// leaves every other byte as it is. Its reverse is the specification that a solver sees
-/// (Self-play SWE-RL §2.2, `test_weaken.diff`).
+/// Makes the patch that hides a bug: it removes the `broken` tests from the tree's test files and
+/// leaves every other byte unchanged. `None` if there is nothing to remove, as for no broken tests.
+///
+/// The reversed patch is the specification that a solver sees (Self-play SWE-RL §2.2,
+/// `test_weaken.diff`).
 ///
 /// The ids are pytest's: `path::test`, `path::Class::test`, `path::test[case]`. Methods of
 /// `unittest.TestCase` classes work as well. A broken case of a parametrised test is dropped alone
-/// if its parameters are spelled out in a single `parametrize` as literals from which pytest
-/// makes its ids; otherwise the whole test goes. A block left empty gets a `pass`.
+/// if the cases are literals in a single `parametrize`, so that pytest's ids follow from them.
+/// Otherwise the whole test is deleted. A block left empty gets a `pass`.
 ///
-/// A function that the rest of its file uses stays, renamed to `_test`, so that it is a helper and
-/// no test. A method that a class inherits is hidden there by `test = None`, unless its definition goes as
-/// well. The other way round, a definition that goes is gone for every class that inherits it.
+/// A deleted test that the rest of its file uses is kept as a helper: `test_a` is renamed to
+/// `_test_a`. An inherited test is hidden in the inheriting class by `test_a = None`, unless its
+/// definition is deleted too. A deleted definition is gone for every class that inherits it.
 ///
 /// ```
 /// use ssr_core::{File, RepoPath, Seed, Tree};
@@ -62,7 +67,7 @@ impl Style {
 /// let tests = "def test_a():\n    assert f() == 1\n\n\ndef test_b():\n    assert f() == 2\n";
 /// let tree = Tree::from_files([(RepoPath::new("test_f.py")?, File::new(tests.as_bytes()))])?;
 /// let broken = ["test_f.py::test_a".into()].into();
-/// let patch = weaken(&tree, &broken, Style::Delete, Seed::new(7))?;
+/// let patch = weaken(&tree, &broken, Style::Delete, Seed::new(7))?.expect("a test to delete");
 /// let weakened = tree.apply(&patch)?;
 /// let text = weakened.get("test_f.py").and_then(|file| file.text());
 /// assert_eq!(text, Some("def test_b():\n    assert f() == 2\n"));
@@ -71,9 +76,14 @@ impl Style {
 ///
 /// # Errors
 /// [`Error::TestsNotFound`] lists every id without a definition in its file, each with the reason;
-/// nothing is weakened then, and the call can be repeated without them.
-/// [`Error::WeakenedSyntax`] if a file would gain a syntax error.
-pub fn weaken(tree: &Tree, broken: &BTreeSet<TestId>, style: Style, seed: Seed) -> Result<Patch> {
+/// the call can be repeated without them. [`Error::WeakenedSyntax`] if a file would gain a syntax
+/// error.
+pub fn weaken(
+    tree: &Tree,
+    broken: &BTreeSet<TestId>,
+    style: Style,
+    seed: Seed,
+) -> Result<Option<Patch>> {
     let mut files: BTreeMap<&str, Vec<&TestId>> = BTreeMap::new();
     for id in broken {
         files.entry(id.file()).or_default().push(id);
@@ -90,12 +100,12 @@ pub fn weaken(tree: &Tree, broken: &BTreeSet<TestId>, style: Style, seed: Seed) 
             Err(more) => missing.extend(more),
         }
     }
-    if missing.is_empty() {
-        Ok(Patch::from_edits(tree, &edits)?)
-    } else {
+    if !missing.is_empty() {
         missing.sort();
-        Err(Error::TestsNotFound { missing })
+        return Err(Error::TestsNotFound { missing });
     }
+    let patch = Patch::from_edits(tree, &edits)?;
+    Ok((!patch.is_empty()).then_some(patch))
 }
 
 fn weaken_file(
@@ -105,8 +115,8 @@ fn weaken_file(
     style: Style,
     seed: Seed,
 ) -> Result<Result<Vec<Edit>, Missing>> {
-    let (requests, mut missing) = requests(ids, style, seed);
-    let edits = match edits(path, text, &requests)? {
+    let (tests, mut missing) = broken_tests(ids, style, seed);
+    let edits = match edits(path, text, &tests)? {
         Ok(edits) => edits,
         Err(more) => {
             missing.extend(more);
@@ -116,27 +126,27 @@ fn weaken_file(
     Ok(if missing.is_empty() { Ok(edits) } else { Err(missing) })
 }
 
-/// The edits of one file that carry out the requests.
+/// The edits of one file that hide the tests.
 fn edits(
     path: &RepoPath,
     text: &str,
-    requests: &[Request<'_>],
+    tests: &[BrokenTest<'_>],
 ) -> Result<Result<Vec<Edit>, Missing>> {
-    let lost = |request: &Request<'_>, reason| -> Missing {
-        request.ids.iter().map(|id| ((*id).clone(), reason)).collect()
+    let lost = |test: &BrokenTest<'_>, reason| -> Missing {
+        test.ids.iter().map(|id| ((*id).clone(), reason)).collect()
     };
-    let all_lost = |reason| requests.iter().flat_map(|request| lost(request, reason)).collect();
+    let all_lost = |reason| tests.iter().flat_map(|test| lost(test, reason)).collect();
     let Some(language) = language_of(path) else {
         return Ok(Err(all_lost(NotFound::NotAFunction)));
     };
     if !is_test_file(path) {
         return Ok(Err(all_lost(NotFound::Source)));
     }
-    let edits = match language.weaken(text, requests) {
+    let edits = match language.weaken(text, tests) {
         Ok(edits) => edits,
         Err(reasons) => {
             let each = reasons.into_iter();
-            return Ok(Err(each.flat_map(|(at, reason)| lost(&requests[at], reason)).collect()));
+            return Ok(Err(each.flat_map(|(at, reason)| lost(&tests[at], reason)).collect()));
         }
     };
     let edits: Vec<_> =

@@ -1,4 +1,4 @@
-//! The code base that the sites come from.
+//! The code base whose sites are checked.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,13 @@ pub struct Source {
 
 pub struct Corpus {
     sources: Vec<Source>,
-    /// Every how manyth site of a file is taken.
+    /// The step between the sites of a file that are taken.
     pub step: usize,
 }
 
 /// How many files the usual run takes, evenly spread over the standard library.
 const FILES: usize = 40;
-/// Of each of them, every how manyth site.
+/// The step between the sites of each of them.
 const STEP: usize = 23;
 
 impl Corpus {
@@ -44,13 +44,13 @@ impl Corpus {
                 index % every == 0
             });
         }
-        // The file that is always there.
+        // The fixture of the other tests, so that the code base is never empty.
         let path = RepoPath::new("pkg/inventory.py").unwrap();
         sources.push(Source { path, text: include_str!("../fixtures/inventory.py").to_owned() });
         Self { sources, step: STEP }
     }
 
-    /// Gives every file to `work` and adds up what it returns.
+    /// Calls `work` with every file and sums the results.
     pub fn in_parallel(&self, work: impl Fn(&Source) -> usize + Sync) -> usize {
         let next = AtomicUsize::new(0);
         let worker = || {
@@ -102,7 +102,7 @@ fn read(folder: &Path, prefix: &str, sources: &mut Vec<Source>) -> io::Result<()
     Ok(())
 }
 
-/// The smallest edit with the same result, moved as far to the right as it goes.
+/// The smallest edit with the same result, at its last possible position.
 pub fn normal_form(site: &Site) -> (usize, usize, Vec<u8>) {
     let text = site.source().as_bytes();
     let (mut start, mut end) = (site.range().start, site.range().end);

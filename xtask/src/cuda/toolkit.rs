@@ -1,3 +1,5 @@
+//! Installs CUDA's compiler and libraries from NVIDIA's wheels, without a GPU or root.
+
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -1,3 +1,5 @@
+//! Arguments, wrapper calls and list elements: `ARS`, `ARD`, `FWD`, `ELR`.
+
 use tree_sitter::Node;
 
 use super::{has_comment, shape, structural};
@@ -101,7 +103,7 @@ fn swap_arguments<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Whether one can stand for the other as far as the compiler goes.
+/// Whether the compiler accepts one in place of the other.
 fn are_alike<'t>(walk: &Walk<'t, '_>, a: Node<'t>, b: Node<'t>) -> bool {
     let of = |node| (values::type_of(walk, node), values::of(walk, node));
     let (a, b) = (of(a), of(b));
@@ -130,7 +132,7 @@ fn drop_argument<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
         "javascript" => previous.is_some() && !is_required(name),
         "java" => has_overload(walk, name, others.len()),
         "go" | "c" => is_variadic(walk, name, arguments.len()),
-        // Rust has no optional arguments: an option that is given becomes none.
+        // Rust has no optional arguments: replace `Some(…)` by `None`.
         _ => {
             let some = arguments.iter().find(|argument| {
                 walk.kind(**argument) == Kind::Call && walk.text(**argument).starts_with("Some(")
@@ -146,7 +148,7 @@ fn drop_argument<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Functions of JavaScript's library whose last argument is no option.
+/// Functions of JavaScript's library whose last argument is required.
 fn is_required(name: &str) -> bool {
     matches!(
         name,
@@ -167,8 +169,8 @@ fn is_required(name: &str) -> bool {
     )
 }
 
-/// Java: whether a method of the file with that name takes just so many arguments, and all of
-/// them can do without the last.
+/// Java: whether the file has a method of that name with this number of parameters, beside one with
+/// one more parameter.
 fn has_overload(walk: &Walk<'_, '_>, name: &str, arguments: usize) -> bool {
     let named = || walk.facts.functions.iter().filter(|function| function.name == name);
     let shorter = named().find(|function| function.parameters.len() == arguments);
@@ -217,7 +219,7 @@ fn drop_call<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
         (_, [only]) if own || call.receiver.is_none() => *only,
         _ => return,
     };
-    // A number or an operation must not get what followed the call.
+    // The text after the call, such as `.f()`, must not follow a number or an operation.
     let after =
         matches!(walk.parent_kind(), Kind::Member | Kind::Call | Kind::Binary | Kind::Unary);
     if walk.kind(kept) == Kind::Spread || walk.kind(kept) == Kind::Super {
@@ -249,7 +251,7 @@ fn drop_element<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let (first, second) = (elements[0], elements[1]);
     let [.., before, last] = elements[..] else { return };
     walk.propose(last, before.end_byte()..last.end_byte(), "");
-    // In C a struct may be meant, whose fields have types of their own.
+    // In C it may initialise a struct, whose fields have different types.
     let kind = walk.kind(first);
     let alike = elements.iter().all(|element| walk.kind(*element) == kind);
     if walk.kind(second) == kind && (walk.syntax.name != "c" || (alike && kind != Kind::Null)) {
@@ -264,7 +266,7 @@ fn is_pattern<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
     })
 }
 
-/// `vec![a, b]`: the elements are tokens, separated by commas that stand in no brackets.
+/// `vec![a, b]`: the elements are tokens, separated by commas outside of brackets.
 fn drop_from_vec<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     if macro_name(walk, node) != "vec" {
         return;

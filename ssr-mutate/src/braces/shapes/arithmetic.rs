@@ -1,3 +1,5 @@
+//! Arithmetic: `AOR`, `AOD`, `OSW`, `BWR`, `UOD`, `ASR`, `AUA`.
+
 use tree_sitter::Node;
 
 use super::{has_comment, operand, shape};
@@ -73,7 +75,7 @@ pub(crate) const AUA: Shape = shape(
     assign_instead,
 );
 
-/// Whether `+` adds numbers there, as far as can be told: not strings, and no pointers.
+/// Whether `+` seems to add numbers, not strings or pointers.
 fn adds_numbers<'t>(walk: &Walk<'t, '_>, sides: [Node<'t>; 2]) -> bool {
     let values = sides.map(|side| values::of(walk, side));
     let number = |value: &Value| matches!(value, Value::Integer | Value::Float);
@@ -87,7 +89,7 @@ fn adds_numbers<'t>(walk: &Walk<'t, '_>, sides: [Node<'t>; 2]) -> bool {
     }
 }
 
-/// C: whether the value points somewhere. Two pointers have a difference, but no sum.
+/// C: whether the value is a pointer. Two pointers can be subtracted, but not added.
 fn is_pointer<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
     values::type_of(walk, node).is_some_and(|ty| ty.contains('*'))
 }
@@ -171,7 +173,7 @@ fn drop_sign<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Whether `+=` adds a number there.
+/// Whether `+=` seems to add a number.
 fn updates_number<'t>(walk: &Walk<'t, '_>, left: Node<'t>, right: Node<'t>) -> bool {
     let (target, by) = (values::of(walk, left), values::of(walk, right));
     let number = |value| matches!(value, Value::Integer | Value::Float);
@@ -203,7 +205,7 @@ fn exchange_update<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     walk.replace(token, exchanged);
 }
 
-/// Whether the node is what advances a `for`: the other way round it would never end.
+/// Whether the node is the step of a `for`. In the other direction the loop would not end.
 fn steps_loop<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
     let parent = walk.ancestor(0);
     parent.is_some_and(|(parent, kind)| {

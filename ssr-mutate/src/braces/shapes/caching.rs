@@ -1,3 +1,5 @@
+//! Caches: `CIV`, `CKD`.
+
 use tree_sitter::Node;
 
 use super::{shape, structural};
@@ -57,7 +59,7 @@ fn keep_stale<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
         Kind::Assignment => walk.assignment(inner).is_some_and(|[_, value]| walk.is_null(value)),
         _ => false,
     };
-    // What assigns is left to ASD.
+    // Assignments are left to ASD.
     if forgets && is_cache(text) && walk.kind(inner) != Kind::Assignment {
         statements::delete(walk, node);
     }
@@ -92,7 +94,7 @@ fn shorten_key<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
         let Some([left, _]) = walk.sides(first) else { return };
         first = left;
     }
-    // One part and a constant make no key of several parts.
+    // One part with a constant is not a key of several parts.
     let parts = walk.text(node).matches('+').count();
     if parts >= 2 && first != node {
         walk.replace(node, walk.text(first).to_owned());

@@ -1,3 +1,5 @@
+//! Async code and waiting: `AWD`, `ASY`, `CVN`, `JND`.
+
 use tree_sitter::Node;
 
 use super::{shape, structural};

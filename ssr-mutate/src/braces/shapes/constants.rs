@@ -1,3 +1,5 @@
+//! Literals and off-by-one mistakes: `CRP`, `IDX`, `SLB`, `RNG`, `BLR`, `STR`.
+
 use tree_sitter::Node;
 
 use super::shape;
@@ -86,14 +88,14 @@ fn change_number<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Whether the node stands in the label of the innermost arm.
+/// Whether the node is in the label of the innermost arm.
 fn is_label<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
     let arm = walk.around(|kind| kind == Kind::Arm).map(|(arm, _)| arm);
     let label = arm.and_then(|arm| walk.field(arm, Field::Value));
     label.is_some_and(|label| label.byte_range().contains(&node.start_byte()))
 }
 
-/// The source of the expression plus or minus one, if it is no plain number below one.
+/// The text of the expression plus or minus one; `None` if a literal would become negative.
 fn shifted<'t>(walk: &Walk<'t, '_>, node: Node<'t>, by: i64) -> Option<String> {
     let text = walk.text(node);
     if walk.kind(node) == Kind::Integer {
@@ -143,7 +145,7 @@ fn shift_index<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// What stands before and after the dots or the colon.
+/// The bounds before and after the dots or the colon.
 fn bounds<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> [Option<Node<'t>>; 2] {
     if walk.kind(node) == Kind::Slice {
         return [node.child_by_field_name("start"), node.child_by_field_name("end")];
@@ -222,7 +224,7 @@ fn misspell<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Whether something depends on what the string says.
+/// Whether the program depends on the content of the string.
 fn matters<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
     let mut outer = (0..4).filter_map(|depth| walk.ancestor(depth));
     let Some((parent, kind)) =

@@ -1,3 +1,6 @@
+//! Branches, loops and the order of statements: `IFD`, `GRD`, `IFS`, `ELD`, `BCS`, `ZIL`, `OIL`,
+//! `TER`, `SSW`.
+
 use tree_sitter::Node;
 
 use super::relational::condition;
@@ -90,7 +93,7 @@ pub(crate) const SSW: Shape = structural(shape(
     swap_statements,
 ));
 
-/// What an `else` runs.
+/// The body of an `else`.
 pub(super) fn alternative<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Option<Node<'t>> {
     let branch = walk.field(node, Field::Alternative)?;
     match (walk.kind(branch), &children(branch)[..]) {
@@ -114,7 +117,7 @@ fn delete_if<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     if walk.field(node, Field::Alternative).is_some() || is_error_check(walk, node) {
         return;
     }
-    // Without `else` it has no value that could be missed.
+    // An `if` without `else` has no value.
     if let Some((range, replacement)) = statement.removal(walk) {
         walk.propose(node, range, replacement);
     }
@@ -155,7 +158,7 @@ fn swap_branches<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     };
     let between = &walk.text[yes.end_byte()..no.start_byte()];
     let (a, b) = (walk.text(yes), walk.text(no));
-    // Without braces an inner `if` would take the `else`.
+    // Without braces the `else` would belong to an inner `if`.
     let plain = |branch| walk.kind(branch) == Kind::Block || walk.kind(no) != Kind::If;
     let nested = [yes, no]
         .iter()
@@ -202,7 +205,7 @@ fn delete_arm<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
         return;
     }
     let switch = walk.ancestor(0).map_or("", |(parent, _)| walk.text(parent));
-    // A `match`, and a `switch` that has a value, must say what to do with everything else.
+    // A `match`, and a `switch` with a value, must be exhaustive.
     let complete = walk.rules().tail_values || (walk.syntax.name == "java" && text.contains("->"));
     let open = node
         .parent()
@@ -210,7 +213,7 @@ fn delete_arm<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     if (complete && !open) || switch.is_empty() {
         return;
     }
-    // The default arm may be where control must not simply go on.
+    // The default arm may be the one that returns.
     let range = node.start_byte()..node.start_byte() + text.trim_end().len();
     let range = walk.whole_lines(range.clone()).unwrap_or(range);
     walk.propose(node, range, "");
@@ -277,7 +280,7 @@ fn loop_once<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let endless = !walk.text(node).starts_with("for ")
         && condition(walk, node).is_none_or(|c| walk.text(c) == "true");
     let bare = walk.kind(node) == Kind::For && walk.syntax.name == "go" && children(node).len() < 2;
-    // A loop that never ends needs no value after it.
+    // No value is required after an infinite loop.
     if walk.jumps(*last)
         || bare
         || (endless && walk.rules().typed)
@@ -285,7 +288,7 @@ fn loop_once<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     {
         return;
     }
-    // The value of the last expression of a block is nothing in a loop.
+    // In a loop, a block must not end with an expression that has a value.
     let semicolon = if walk.rules().tail_values
         && walk.kind(*last) != Kind::ExpressionStatement
         && walk.kind(*last) != Kind::Let
@@ -329,7 +332,7 @@ fn decide_otherwise<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// The variable that a statement changes: what it assigns to, or calls a method on.
+/// The variable that a statement changes: the target of an assignment or the receiver of a call.
 fn changed<'t>(walk: &Walk<'t, '_>, statement: Node<'t>) -> Option<&'t str> {
     let inner = walk.expression(statement);
     let mut target = match walk.kind(inner) {
@@ -345,7 +348,7 @@ fn changed<'t>(walk: &Walk<'t, '_>, statement: Node<'t>) -> Option<&'t str> {
 
 fn swap_statements<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let Some(first) = statement(walk, node) else { return };
-    // In most languages an assignment is no statement by itself.
+    // In most grammars an assignment is an expression inside of a statement.
     if walk.kind(node) == Kind::Assignment && walk.parent_kind() != Kind::Statements {
         return;
     }

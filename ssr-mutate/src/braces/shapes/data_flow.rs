@@ -1,3 +1,5 @@
+//! Assignments and initial values: `ASD`, `ASN`.
+
 use tree_sitter::Node;
 
 use super::{shape, structural};
@@ -28,7 +30,7 @@ pub(crate) const ASN: Shape = shape(
 );
 
 fn delete_assignment<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
-    // In most languages an assignment is no statement by itself.
+    // In most grammars an assignment is an expression inside of a statement.
     let whole = matches!(walk.parent_kind(), Kind::ExpressionStatement | Kind::Statements);
     let Some(statement) = statement(walk, node).filter(|_| whole) else { return };
     let Some(function) = walk.scopes.innermost_function() else { return };
@@ -76,7 +78,7 @@ fn start_with_nothing<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
             continue;
         }
         let known = declared.ty.or_else(|| values::type_of(walk, *value));
-        // Without a type beside the name, it follows from the value.
+        // Without a declared type, the type is that of the value.
         let inferred = matches!(walk.syntax.name, "go" | "rust") && declared.ty.is_none();
         let plain = |ty: &str| matches!(ty, "int" | "string" | "bool" | "usize" | "String");
         let zero = match known {

@@ -1,3 +1,5 @@
+//! Exceptions, errors and resources: `EXW`, `EXN`, `EXS`, `TRU`, `RSD`, `FND`, `RLK`.
+
 use tree_sitter::Node;
 
 use super::control_flow::is_error_check;
@@ -71,7 +73,7 @@ pub(crate) const RLK: Shape = structural(shape(
     leak,
 ));
 
-/// Exceptions that Java lets anyone throw: no one has to catch them.
+/// Unchecked exceptions of Java, which no method has to declare.
 const UNCHECKED: &[&str] = &[
     "RuntimeException",
     "IllegalArgumentException",
@@ -105,7 +107,7 @@ fn catch_more<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let Some((types, name, body)) = caught(walk, node) else { return };
     let last = std::iter::successors(node.next_named_sibling(), Node::next_named_sibling)
         .all(|next| walk.kind(next) != Kind::Catch);
-    // What only the narrow type has must not be asked of the wide one.
+    // The handler must not use members that only the narrower type has.
     let mut rest = walk.text(body);
     let mut special = false;
     while let Some(at) = rest.find(&format!("{name}.")) {
@@ -121,7 +123,7 @@ fn catch_more<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// JavaScript: `if (e instanceof A)` in a handler becomes a question that every error answers.
+/// JavaScript: `e instanceof A` in a handler becomes `e instanceof Error`.
 fn catch_any<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let Some(parameter) = node.child_by_field_name("parameter") else { return };
     let Some(body) = walk.field(node, Field::Body) else { return };
@@ -175,7 +177,7 @@ fn use_default<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     if used {
         walk.propose(node, inner.end_byte()..node.end_byte(), ".unwrap_or_default()");
     } else if walk.parent_kind() == Kind::ExpressionStatement {
-        // Nobody looks at the result of the statement any more.
+        // The result of the statement is not used.
         walk.propose(node, inner.end_byte()..node.end_byte(), ".ok()");
     }
 }
@@ -194,7 +196,7 @@ fn empty_handler<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     };
     let statements = walk.statements(body);
     let Some(last) = statements.last() else { return };
-    // Without its jump, control would go on where a value is due.
+    // Without its `return`, the function could end without a value.
     let last_of_block = try_.next_named_sibling().is_none();
     let needed = walk.rules().no_missing_value && walk.jumps(*last) && {
         let void = walk.scopes.innermost_function().and_then(|f| f.result);
@@ -228,7 +230,7 @@ fn unwrap_try<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Whether the statement gives an error to the caller.
+/// Whether the statement returns or throws an error to the caller.
 fn raises<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
     let text = walk.text(node);
     let value = text.trim_start_matches("return").trim().trim_end_matches(';');
@@ -256,7 +258,7 @@ fn raise_nothing<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let around = walk
         .around(|kind| !matches!(kind, Kind::ExpressionStatement | Kind::Block | Kind::Statements));
     let Some((around, Kind::If)) = around else { return };
-    // Control may go on after an `if` without `else`.
+    // Control may continue after an `if` without `else`.
     if walk.field(around, Field::Alternative).is_none()
         && raises(walk, node)
         && !is_error_check(walk, around)

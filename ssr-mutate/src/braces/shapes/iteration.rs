@@ -1,3 +1,5 @@
+//! Iteration, and functions with a counterpart: `CFD`, `GDI`, `FNS`, `MSW`.
+
 use tree_sitter::Node;
 
 use super::{opposite, shape, structural};
@@ -90,7 +92,7 @@ fn call_opposite<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
 
 fn call_mirrored<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let Some(call) = walk.call(node) else { return };
-    // Without a receiver it may be anyone's function.
+    // Without a receiver it may be any function of that name.
     if call.receiver.is_some() || walk.syntax.name == "c" {
         swap_name(walk, call.name, walk.syntax.mirrored);
     }
@@ -100,7 +102,7 @@ fn swap_name<'t>(walk: &mut Walk<'t, '_>, name: Node<'t>, pairs: &[(&'static str
     // `f64::min` and other paths end with the name.
     let last = walk.field(name, Field::Name).unwrap_or(name);
     let Some(other) = opposite(pairs, walk.text(last)) else { return };
-    // A type of this file that has the one has the other only if it says so.
+    // A type of this file that defines the one method need not define the other.
     let defines = |name: &str| walk.facts.functions.iter().any(|function| function.name == name);
     if defines(other) || !defines(walk.text(last)) {
         walk.replace(last, other);

@@ -1,3 +1,5 @@
+//! Locks: `LKD`, `LKN`, `LKO`, `LKR`.
+
 use tree_sitter::Node;
 
 use super::{has_comment, shape, structural};
@@ -46,17 +48,17 @@ pub(crate) const LKR: Shape = structural(shape(
     lock_twice,
 ));
 
-/// A statement that takes a lock.
+/// A statement that acquires a lock.
 struct Lock<'t> {
-    /// What is locked.
+    /// The expression of the lock.
     what: &'t str,
-    /// The function that gives it back.
+    /// The function that releases it.
     give: &'static str,
-    /// The name of a guard that gives it back at its end.
+    /// The name of the guard that releases it when it is dropped.
     guard: Option<&'t str>,
 }
 
-/// The lock that a statement takes.
+/// The lock that a statement acquires.
 fn lock<'t>(walk: &Walk<'t, '_>, statement: Node<'t>) -> Option<Lock<'t>> {
     let declared = walk.declared(statement);
     let guard = declared.as_ref().and_then(|declared| declared.names.first()).copied();
@@ -81,7 +83,7 @@ fn lock<'t>(walk: &Walk<'t, '_>, statement: Node<'t>) -> Option<Lock<'t>> {
         Some(receiver) => walk.text(receiver),
         None => walk.text(*children(call.arguments).first()?),
     };
-    // A guard is what Rust has for giving back; elsewhere the name is a result.
+    // In Rust the name is a guard that releases the lock; elsewhere it is a result.
     let guards = walk.rules().moves;
     (guard.is_none() != guards).then(|| Lock {
         what,
@@ -90,7 +92,7 @@ fn lock<'t>(walk: &Walk<'t, '_>, statement: Node<'t>) -> Option<Lock<'t>> {
     })
 }
 
-/// Whether the statement gives the lock back.
+/// Whether the statement releases the lock.
 fn gives_back<'t>(walk: &Walk<'t, '_>, statement: Node<'t>, lock: &Lock<'t>) -> bool {
     let inner = match walk.kind(statement) {
         Kind::Defer => match children(statement).first() {
@@ -104,7 +106,7 @@ fn gives_back<'t>(walk: &Walk<'t, '_>, statement: Node<'t>, lock: &Lock<'t>) -> 
     walk.callee(inner) == lock.give && what.is_some_and(|what| walk.text(what) == lock.what)
 }
 
-/// The statements after this one that give the lock back, in whatever they stand.
+/// The statements after this one that release the lock, also nested ones.
 fn returns_of<'t>(walk: &Walk<'t, '_>, taken: Statement<'t>, lock: &Lock<'t>) -> Vec<Node<'t>> {
     let mut found = Vec::new();
     let mut rest: Vec<Node<'t>> =
@@ -135,7 +137,7 @@ fn drop_lock<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
         walk.whole_lines(range.clone()).unwrap_or(range)
     };
     if let Some(guard) = lock.guard {
-        // A guard that only guards: what it protects is not reached through it.
+        // Only a guard that is not used to access the protected value can be dropped.
         let span = walk.function_span();
         if !walk.facts.is_read(guard, span, &node.byte_range()) {
             walk.propose(node, lines(node), "");
@@ -181,7 +183,7 @@ fn narrow_lock<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Java: the last statement of a `synchronized` block comes after it.
+/// Java: moves the last statement of a `synchronized` block behind it.
 fn narrow_block<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let Some(body) = walk.field(node, Field::Body) else { return };
     let statements = walk.statements(body);
@@ -211,7 +213,7 @@ fn invert_locks<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Whether the text outside the function around the walk locks both as well.
+/// Whether code outside of the current function acquires both locks as well.
 fn both_elsewhere(walk: &Walk<'_, '_>, a: &str, b: &str) -> bool {
     let span = walk.function_span();
     let rest = [&walk.text[..span.start], &walk.text[span.end.min(walk.text.len())..]];

@@ -1,4 +1,4 @@
-//! The operators without their examples, one file a family.
+//! The operators without their examples, one file for each family.
 
 mod arguments;
 mod arithmetic;
@@ -54,17 +54,17 @@ const fn shape(
     Shape { id, family, difficulty, description, structural: false, kinds, find }
 }
 
-/// The same for an operator whose edits deserve a syntax check.
+/// The same for an operator whose edits need a syntax check.
 const fn structural(shape: Shape) -> Shape {
     Shape { structural: true, ..shape }
 }
 
-/// Whether a comment in the text could swallow what an edit puts after it.
+/// Whether the text contains a comment, which could comment out code that an edit puts after it.
 fn has_comment(text: &str) -> bool {
     text.contains("//") || text.contains("/*")
 }
 
-/// The text as an operand that binds tightest.
+/// The text as an operand, in parentheses where precedence may require them.
 fn operand<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> String {
     let text = walk.text(node);
     if walk.kind(node).is_primary() { text.to_owned() } else { format!("({text})") }

@@ -1,3 +1,5 @@
+//! Another variable, field or function: `VMI`, `AAU`, `AAD`, `WFN`, `WCR`.
+
 use tree_sitter::Node;
 
 use super::shape;
@@ -6,10 +8,10 @@ use crate::braces::facts::Signature;
 use crate::braces::grammar::{Field, Kind, children};
 use crate::braces::scope::Value;
 use crate::braces::values::{self, can_replace};
-use crate::braces::walk::{Role, Walk};
+use crate::braces::walk::{NameRole, Walk};
 use crate::{Difficulty, Family};
 
-/// How many other names are tried at one use.
+/// The most other names that are proposed for one use.
 const MISUSES: usize = 2;
 
 pub(crate) const VMI: Shape = shape(
@@ -60,13 +62,13 @@ pub(crate) const WCR: Shape = shape(
 );
 
 fn misuse_variable<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
-    if walk.role() == Role::Value {
+    if walk.role() == NameRole::Value {
         misuse(walk, node);
     }
 }
 
 fn misuse_receiver<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
-    if walk.role() != Role::Receiver {
+    if walk.role() != NameRole::Receiver {
         return;
     }
     let is_method = match walk.ancestor(0) {
@@ -107,28 +109,28 @@ fn misuse<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Whether another value of the type can stand there without being moved away from elsewhere.
+/// Whether a value of the type can be used there without moving it.
 fn is_borrowed(walk: &Walk<'_, '_>, ty: Option<&str>, value: Value) -> bool {
     let copied = matches!(value, Value::Integer | Value::Float | Value::Bool)
         || ty.is_some_and(|ty| ty == "char" || (ty.starts_with('&') && !ty.starts_with("&mut")));
     copied || matches!(walk.parent_kind(), Kind::Reference | Kind::Member | Kind::Index)
 }
 
-/// The name that gets the value of the node being entered: with it in place, nothing would happen.
+/// The name that the node being entered is assigned to. Using that name would have no effect.
 fn assigned_name<'t>(walk: &Walk<'t, '_>) -> Option<&'t str> {
     let depth = usize::from(walk.parent_kind() == Kind::Tuple);
     let (parent, kind) = walk.ancestor(depth)?;
     (kind == Kind::Assignment).then(|| walk.field(parent, Field::Left))?.map(|left| walk.text(left))
 }
 
-/// Whether the member is what a call calls.
+/// Whether the member is the function of a call.
 fn is_called<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
     walk.ancestor(0).is_some_and(|(parent, kind)| {
         matches!(kind, Kind::Call | Kind::New) && walk.field(parent, Field::Function) == Some(node)
     })
 }
 
-/// Whether the node is what an assignment or a `delete` changes.
+/// Whether the node is the target of an assignment or of `delete`.
 fn is_target<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
     walk.ancestor(0).is_some_and(|(parent, kind)| match kind {
         Kind::Assignment => walk.field(parent, Field::Left) == Some(node),
@@ -170,7 +172,7 @@ fn misuse_field<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
         let same = walk.ancestor(0).is_some_and(|(parent, kind)| {
             kind == Kind::Assignment && walk.text(parent).contains(&format!("{receiver}.{other}"))
         });
-        // A final field may have its value only once.
+        // A final field can be assigned only once.
         let written = assigned && walk.syntax.name == "java";
         if !same && !written {
             walk.replace(name, other.to_owned());
@@ -223,7 +225,7 @@ fn call_another<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
         return;
     };
     let current = walk.scopes.innermost_function().map_or("", |function| function.name);
-    // C knows only what stands above.
+    // In C a function must be declared before its use.
     let below = |other: &Signature<'_>| walk.syntax.name == "c" && other.start > node.start_byte();
     let fits = |other: &&Signature<'_>| {
         other.name != name

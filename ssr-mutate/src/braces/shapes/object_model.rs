@@ -1,3 +1,5 @@
+//! Classes, inheritance and annotations: `SCL`, `IOD`, `BCR`, `DDL`, `SUP`.
+
 use tree_sitter::Node;
 
 use super::{shape, structural};
@@ -98,7 +100,7 @@ fn drop_base<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Annotations that only a compiler or a reader looks at.
+/// Annotations without effect at run time.
 const NOTES: &[&str] = &[
     "Override",
     "SuppressWarnings",
@@ -141,7 +143,7 @@ fn call_own<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
         _ => None,
     };
     let current = walk.scopes.innermost_function().map_or("", |function| function.name);
-    // The method would call itself for ever.
+    // The method would call itself endlessly.
     if called.is_some_and(|name| walk.text(name) != current) {
         walk.replace(node, "this");
     }

@@ -1,3 +1,5 @@
+//! Comparisons and conditions: `RBR`, `ROR`, `MNR`, `IEQ`, `LCR`, `CDL`, `NOD`, `CNI`.
+
 use tree_sitter::Node;
 
 use super::{has_comment, shape};
@@ -119,7 +121,7 @@ fn negate_comparison<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Whether the node asks if something is in a container.
+/// Whether the node tests membership in a container.
 fn is_membership<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
     walk.syntax.name == "javascript"
         && match walk.kind(node) {
@@ -134,7 +136,7 @@ fn negate_membership<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     if parent == Kind::Parenthesized {
         parent = walk.ancestor(1).map_or(Kind::Other, |(_, kind)| kind);
     }
-    // NOD drops a negation that is there already.
+    // An existing negation is left to NOD.
     if !is_membership(walk, node) || matches!(parent, Kind::Unary | Kind::ExpressionStatement) {
         return;
     }
@@ -191,7 +193,7 @@ fn drop_clause<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     if has_comment(&walk.text[left.end_byte()..right.start_byte()]) {
         return;
     }
-    // What a pattern binds, or an assignment assigns, later clauses and the body may need.
+    // Later clauses and the body may use names that a pattern binds or an assignment assigns.
     let java = walk.syntax.name == "java";
     for (kept, dropped) in [(left, right), (right, left)] {
         if !(java && walk.text(dropped).contains("instanceof")) {

@@ -1,3 +1,5 @@
+//! Returned values: `RTV`.
+
 use tree_sitter::Node;
 
 use super::shape;
@@ -17,7 +19,7 @@ pub(crate) const RTV: Shape = shape(
 
 fn return_nothing<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let Some(value) = returned(walk, node) else { return };
-    // In a closure the type is another one.
+    // A closure has another return type.
     let inside = walk.around(|kind| matches!(kind, Kind::Function | Kind::Closure));
     let Some((function, _)) = inside else { return };
     let result = walk.result(function);
@@ -35,7 +37,7 @@ fn return_nothing<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// The value that a `return` gives back, or the last expression of a function's body.
+/// The value of a `return`, or the last expression of a function's body.
 fn returned<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Option<Node<'t>> {
     if walk.kind(node) == Kind::Block {
         let function = walk.rules().tail_values && walk.parent_kind() == Kind::Function;
@@ -61,7 +63,7 @@ fn is_nothing<'t>(walk: &Walk<'t, '_>, value: Node<'t>) -> bool {
     walk.is_null(value) || matches!(walk.text(value), "false" | "0" | "undefined" | "None" | "\"\"")
 }
 
-/// An empty value of the same kind, in a language without types.
+/// An empty value of the same kind, in a language without static types.
 fn empty<'t>(walk: &Walk<'t, '_>, value: Node<'t>) -> &'static str {
     match walk.kind(value) {
         Kind::List => "[]",

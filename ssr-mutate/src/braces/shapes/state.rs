@@ -1,3 +1,5 @@
+//! Copies and shared state: `CPD`, `SFD`, `CLV`.
+
 use tree_sitter::Node;
 
 use super::shape;
@@ -87,7 +89,7 @@ fn original_in_java<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Option<Node<'t>>
     let arguments = children(call.arguments);
     let name = walk.text(call.name).split('<').next().unwrap_or("");
     match (walk.kind(node), &arguments[..]) {
-        // A number is a capacity, and a concrete type would not fit an interface.
+        // A number is a capacity. A concrete type may not accept an interface.
         (Kind::New, [only]) if CONTAINERS.contains(&name) => {
             let of = crate::braces::values::type_of(walk, *only)?;
             let declared = walk.ancestor(1).and_then(|(outer, _)| walk.field(outer, Field::Type));

@@ -1,3 +1,5 @@
+//! Conversions and checks of types and null: `TCD`, `TCS`, `ISN`, `TVF`, `NCK`.
+
 use tree_sitter::Node;
 
 use super::relational::condition;
@@ -66,7 +68,7 @@ fn drop_conversion<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
                     "Number" | "String" | "Boolean" | "parseInt" | "parseFloat" | "BigInt"
                 )
         }
-        // Numbers of Go have to be of one type, but a constant fits any.
+        // In Go both operands must have the same type, but a constant fits any type.
         _ => {
             let compared = walk.ancestor(0).is_some_and(|(parent, kind)| {
                 kind == Kind::Binary
@@ -176,7 +178,7 @@ fn confuse_falsy<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let missing = walk.is_null(right);
     match walk.text(token) {
         "??" => {
-            // Neither side may mix the two operators without parentheses.
+            // JavaScript refuses `??` beside `||` or `&&` without parentheses.
             let mixes = |side: Node<'t>| {
                 walk.kind(side) == Kind::Binary && walk.operator_text(side) == "??"
             };
@@ -231,7 +233,7 @@ fn skip_null_check<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
         (_, true) => "true",
         (_, false) => "false",
     };
-    // What follows would never be reached, or a value would be missing.
+    // The code after it would be unreachable, or a value would be missing.
     let statement = super::super::statements::statement(walk, node);
     let jumps = walk.rules().no_missing_value
         && there

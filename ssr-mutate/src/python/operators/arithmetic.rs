@@ -177,7 +177,7 @@ fn drop_operand<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     };
     let text = [left, right].iter().any(|side| values::of(walk, *side) == Value::Text);
     let operator = walk.text(operator);
-    // Only a sum of displays has parts of the same kind.
+    // Only a sum of displays has operands of the same kind.
     if text || (operator != "+" && operation(walk, node).is_none()) {
         return;
     }
@@ -252,7 +252,7 @@ fn exchange_update<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
 }
 
 fn overwrite<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
-    // Without a loop this differs from the original only if the target held something.
+    // Outside of a loop this differs from the original only if the target is not zero or empty.
     if walk.scope().loops.is_empty() {
         return;
     }

@@ -7,11 +7,11 @@ use crate::python::walk::Walk;
 use crate::python::{Rule, calls, statements};
 use crate::{Difficulty, Family, Operator};
 
-/// Methods that take something out of a cache.
+/// Methods that remove entries of a cache.
 const EVICTIONS: &[&str] =
     &["clear", "pop", "popitem", "delete", "delete_many", "discard", "remove", "evict"];
 
-/// Names of keys that are made for a cache.
+/// Names of cache keys.
 const KEYS: &[&str] = &["key", "cache_key", "memo_key", "lookup_key"];
 
 pub(super) static RULES: &[Rule] = &[

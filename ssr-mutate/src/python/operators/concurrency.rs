@@ -10,7 +10,7 @@ use crate::python::survey::is_lock;
 use crate::python::walk::Walk;
 use crate::{Difficulty, Family, Operator};
 
-/// Words in the names of what is waited for.
+/// Words in the names of objects that code waits for.
 const WORKERS: &[&str] = &[
     "thread", "proc", "worker", "queue", "pool", "task", "future", "fut", "job", "executor",
     "event", "child", "barrier", "server", "done", "ready",
@@ -280,7 +280,7 @@ fn items<'t>(node: Node<'t>) -> Vec<Node<'t>> {
     clause.map(children).unwrap_or_default()
 }
 
-/// The lock that the item takes without giving it a name.
+/// The lock that the item acquires without binding it to a name.
 fn lock_of<'t>(walk: &Walk<'t, '_>, item: Node<'t>) -> Option<Node<'t>> {
     let value = walk.field(item, Field::Value)?;
     let plain = matches!(GRAMMAR.kind(value), Kind::Identifier | Kind::Attribute | Kind::Call);
@@ -364,7 +364,7 @@ fn narrow_lock<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
 
 fn invert_locks<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let mut items = items(node);
-    // The lock of a `with` that is all there is in this one.
+    // The lock of a nested `with` that is the only statement of this one.
     let inner = walk.field(node, Field::Body).map(children).unwrap_or_default();
     if let [only] = inner[..]
         && GRAMMAR.kind(only) == Kind::WithStatement

@@ -1,4 +1,4 @@
-//! Exceptions: what is raised and caught.
+//! Exceptions: raising, catching and handling them.
 
 use tree_sitter::Node;
 
@@ -200,7 +200,7 @@ fn caught<'t>(walk: &Walk<'t, '_>, clause: Node<'t>) -> Option<Node<'t>> {
 fn widen_handlers<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     for (clause, body) in handlers(walk, node) {
         let Some(value) = caught(walk, clause) else { continue };
-        // What is only raised again is not caught.
+        // A handler that only raises again has no effect.
         let wide = walk.text(value).contains("Exception");
         if !wide && walk.text(body).trim() != "raise" {
             walk.replace(value, "Exception");
@@ -263,7 +263,7 @@ fn unwrap_try<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
 }
 
 fn delete_raise<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
-    // Those say that the place is not to be reached, and tests do not reach it.
+    // They mark code that is never reached, so no test reaches it.
     let raised = node.named_child(0).map_or("", |raised| walk.text(raised));
     if !raised.starts_with("NotImplementedError") && !raised.starts_with("AssertionError") {
         let (range, replacement) = statements::deletion(walk, node);

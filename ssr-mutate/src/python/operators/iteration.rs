@@ -7,7 +7,7 @@ use crate::python::walk::Walk;
 use crate::python::{Rule, calls};
 use crate::{Difficulty, Family, Operator};
 
-/// Objects that have a `get` and are no mappings.
+/// Names of objects with a method `get` that are not mappings.
 const CLIENTS: &[&str] =
     &["session", "client", "requests", "http", "api", "queue", "q", "objects", "router", "app"];
 
@@ -119,7 +119,7 @@ fn change_filter<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let Some(parent) = walk.parent().filter(|_| comprehension) else { return };
     let Some(condition) = node.named_child(0) else { return };
     let text = walk.text(condition);
-    // What the filter binds, the comprehension needs.
+    // The comprehension may use a name that the filter binds.
     if text.contains(":=") {
         return;
     }
@@ -167,7 +167,7 @@ fn read_otherwise<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Whether the call being entered is what a loop takes pairs from.
+/// Whether the call being entered gives pairs to a loop.
 fn is_taken_apart(walk: &Walk<'_, '_>) -> bool {
     let Some((parent, kind)) = walk.ancestor_node(0) else { return false };
     let name = |left| GRAMMAR.kind(left) == Kind::Identifier;

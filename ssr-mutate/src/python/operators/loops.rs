@@ -9,7 +9,7 @@ use crate::python::walk::Walk;
 use crate::python::{statements, values};
 use crate::{Difficulty, Family, Operator};
 
-/// Iterators that end only because someone stops them.
+/// Infinite iterators, which end only when the loop is left.
 const ENDLESS: &[&str] = &["count(", "cycle(", "repeat(", "iter("];
 
 pub(super) static RULES: &[Rule] = &[

@@ -11,7 +11,7 @@ use crate::python::survey::{Class, Signature, Survey};
 use crate::python::walk::Walk;
 use crate::{Difficulty, Family, Operator};
 
-/// Methods that `object` has too, or that Python does without.
+/// Methods that `object` has too, or that are optional in Python.
 const INHERITED: &[&str] = &[
     "__bool__",
     "__copy__",
@@ -24,13 +24,13 @@ const INHERITED: &[&str] = &[
     "__str__",
 ];
 
-/// Bases that give a class nothing to call.
+/// Bases without methods that a class could call.
 const HOLLOW: &[&str] = &["object", "ABC", "Generic", "Protocol"];
 
-/// Bases without which the class would only be refused.
+/// Bases without which the class statement raises an error.
 const VITAL: &[&str] = &["type", "NamedTuple", "TypedDict", "Enum", "IntEnum", "StrEnum", "Flag"];
 
-/// Decorators that tests do not feel.
+/// Decorators whose removal no test notices.
 const QUIET: &[&str] = &[
     "overload",
     "override",
@@ -210,7 +210,7 @@ pub(super) static RULES: &[Rule] = &[
                 ),
             ],
             untouched: &[
-                // It would call itself without end.
+                // The method would call itself endlessly.
                 "class A(B):\n    def f(self):\n        return super().f()\n",
                 "class A(B):\n    def g(self):\n        return super().f()\n",
                 "class A(B):\n    def f(self):\n        return 1\n\n    @classmethod\n    def \
@@ -258,7 +258,7 @@ fn delete_super_call<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Whether a base may have the method: one in this file has it, or not all bases are here.
+/// Whether a base may have the method: a base in this file has it, or some base is in another file.
 fn is_inherited<'t>(survey: &Survey<'t>, class: &Class<'t>, name: &str) -> bool {
     match survey.method(class, name, false) {
         Some(method) => !method.is_abstract,
@@ -301,7 +301,7 @@ fn delete_override<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Whether another method takes over when this one is gone.
+/// Whether another method is used when this one is removed.
 fn has_other<'t>(
     walk: &Walk<'t, '_>,
     survey: &Survey<'t>,

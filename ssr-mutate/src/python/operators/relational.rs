@@ -258,8 +258,8 @@ fn confuse_identity<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Whether the operand may be equal to something without being it: names and what is computed,
-/// except classes, constants and members of enumerations.
+/// Whether the operand may be equal to another object without being identical to it: names and
+/// computed values, except classes, constants and members of enumerations.
 fn is_no_singleton<'t>(walk: &Walk<'t, '_>, operand: Node<'t>) -> bool {
     let text = walk.text(operand);
     let last = text.rsplit('.').next().unwrap_or(text);
@@ -288,7 +288,7 @@ fn exchange_connective<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
 
 fn drop_clause<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let Some([left, _, right]) = clauses(walk, node) else { return };
-    // A comment between the clauses would swallow what follows on its line.
+    // A comment between the clauses would comment out the code that is moved onto its line.
     if walk.text[left.end_byte()..right.start_byte()].contains('#') {
         return;
     }

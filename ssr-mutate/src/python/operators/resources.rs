@@ -1,4 +1,4 @@
-//! Resources: what is done finally and given back.
+//! Resources: `finally` clauses and the release of resources.
 
 use tree_sitter::Node;
 
@@ -7,7 +7,7 @@ use crate::python::walk::Walk;
 use crate::python::{Rule, calls, statements};
 use crate::{Difficulty, Family, Operator};
 
-/// Methods that give back what was taken.
+/// Methods that release a resource.
 const RELEASES: &[&str] = &[
     "release",
     "close",
@@ -22,10 +22,10 @@ const RELEASES: &[&str] = &[
     "rmtree",
 ];
 
-/// Names of files: the interpreter closes them as soon as no one holds them.
+/// Names of files: the interpreter closes a file when the last reference to it is dropped.
 const FILES: &[&str] = &["f", "fp", "fd", "fh", "file", "infile", "outfile", "super()"];
 
-/// Context managers that are their own value: without the `with` they work and stay open.
+/// Context managers that return themselves: without the `with` they work and stay open.
 const OPENERS: &[&str] = &[
     "fdopen",
     "NamedTemporaryFile",

@@ -14,7 +14,7 @@ use crate::{Difficulty, Family, Operator};
 /// New empty containers.
 const EMPTY: &[&str] = &["[]", "{}", "list()", "dict()", "set()"];
 
-/// More of them, which need no name of the function around.
+/// More constructors of empty containers.
 const EMPTY_WITH_NAME: &[&str] = &[
     "deque()",
     "collections.deque()",
@@ -27,7 +27,7 @@ const EMPTY_WITH_NAME: &[&str] = &[
     "OrderedDict()",
 ];
 
-/// How many lines may stand between the definition of a constructor and what CLV takes out of it.
+/// The most lines between the start of a constructor and an assignment that CLV moves out of it.
 const HOIST_LINES: usize = 12;
 
 pub(super) static RULES: &[Rule] = &[
@@ -277,7 +277,7 @@ fn drop_copy<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     walk.replace(node, in_place_of(walk, node, original));
 }
 
-/// What is copied, and the name `deepcopy` where that copies it.
+/// The expression that is copied, and the name `deepcopy` if that copies it.
 fn copied<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Option<(Node<'t>, Option<Node<'t>>)> {
     if GRAMMAR.kind(node) == Kind::Subscript {
         let slice = walk.field(node, Field::Subscript)?;
@@ -362,7 +362,7 @@ enum Use {
     Written,
 }
 
-/// What happens first to the name after that place.
+/// The first use of the name after that position.
 fn first_use<'t>(walk: &Walk<'t, '_>, node: Node<'t>, name: &str, after: usize) -> Option<Use> {
     if node.end_byte() <= after {
         return None;
@@ -397,7 +397,7 @@ fn forget_self<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let has_value = class.attribute(local).is_some_and(|attribute| {
         attribute.shared || attribute.constructed.is_some_and(|at| !here.contains(&at))
     });
-    // Then the right side would read the local variable before it is there.
+    // The right side would read the local variable before it has a value.
     let unbound = walk.text(right).contains(local) && walk.scope().binding(local).is_none();
     if has_value && !unbound && walk.text(right) != local {
         walk.propose(left, left.start_byte()..name.start_byte(), "");

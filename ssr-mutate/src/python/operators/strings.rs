@@ -8,7 +8,7 @@ use crate::python::walk::Walk;
 use crate::python::{Rule, calls, values};
 use crate::{Difficulty, Family, Operator};
 
-/// Methods with their mirror images.
+/// Pairs of methods that do the same from opposite ends.
 const MIRRORED: &[[&str; 2]] = &[
     ["lstrip", "rstrip"],
     ["find", "rfind"],
@@ -24,7 +24,7 @@ const MIRRORED: &[[&str; 2]] = &[
     ["pop", "popleft"],
 ];
 
-/// Encodings and error handlers with what is mistaken for them.
+/// Pairs of encodings, and of error handlers, that are easily confused.
 const CODECS: &[(&str, &str)] = &[
     ("utf-8", "latin-1"),
     ("utf8", "latin-1"),
@@ -92,7 +92,7 @@ fn mirror<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let arguments = calls::arguments(walk, node);
     let known_text = || values::of(walk, receiver) == Value::Text;
     let fits = match text {
-        // All parts are the same from either side.
+        // Without a limit, splitting from either side gives the same parts.
         "split" | "rsplit" => {
             arguments.len() == 2
                 || arguments.iter().any(|argument| walk.text(*argument).starts_with("maxsplit"))

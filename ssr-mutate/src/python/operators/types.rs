@@ -11,7 +11,7 @@ use crate::python::walk::Walk;
 use crate::python::{statements, values};
 use crate::{Difficulty, Family, Operator};
 
-/// What is never empty, zero or false when it is there, so that `None` is all that `not` finds.
+/// Objects that are never falsy, so that `not x` is the same as `x is None`.
 const SOLID: &[&str] = &[
     "m", "match", "node", "parent", "func", "function", "callback", "cls", "klass", "type",
     "module", "model", "field", "loop", "lock", "task", "thread", "logger", "frame", "exc",
@@ -221,7 +221,7 @@ fn drop_conversion<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Whether the value being entered becomes text all the same.
+/// Whether the value being entered is converted to text by its context.
 fn is_formatted(walk: &Walk<'_, '_>) -> bool {
     let percent = |depth| {
         walk.ancestor_node(depth).is_some_and(|(node, kind)| {
@@ -277,7 +277,7 @@ fn divide_whole<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Whether the place of the call takes a list and a tuple alike, or shows the difference at once.
+/// Whether the context of the call accepts a list and a tuple alike, or raises an error at once.
 fn takes_both<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
     let Some((parent, kind)) = walk.ancestor_node(0) else { return true };
     match kind {
@@ -326,7 +326,7 @@ fn narrow_types<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// The operand of a comparison with `None`, and whether it asks for what is there.
+/// The operand of a comparison with `None`, and whether it is `is not None`.
 fn null_check<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Option<(Node<'t>, bool)> {
     let node = match GRAMMAR.kind(node) {
         Kind::ParenthesizedExpression => node.named_child(0)?,

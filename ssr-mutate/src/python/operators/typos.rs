@@ -1,4 +1,4 @@
-//! Text that is mistyped.
+//! Mistyped text.
 
 use tree_sitter::Node;
 
@@ -7,7 +7,7 @@ use crate::python::walk::Walk;
 use crate::python::{Rule, calls};
 use crate::{Difficulty, Family, Operator};
 
-/// Methods and functions that look their text up.
+/// Methods and functions that look up their string argument.
 const LOOKUPS: &[&str] = &[
     "get",
     "pop",
@@ -37,7 +37,7 @@ const LOOKUPS: &[&str] = &[
     "strptime",
 ];
 
-/// Marks in text and those that are easily taken for them.
+/// Punctuation marks and similar ones.
 const MARKS: &[(&str, &str)] = &[
     (",", ";"),
     (";", ","),
@@ -105,11 +105,11 @@ fn mistype<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Where the last digit of the format of an interpolation is: that of `3` in `{x:>8.3f}`.
+/// The position of the last digit in the format of an interpolation: that of `3` in `{x:>8.3f}`.
 fn last_width<'t>(walk: &Walk<'t, '_>, part: Node<'t>) -> Option<usize> {
     let format = walk.field(part, Field::FormatSpecifier)?;
     let digit = walk.text(format).rfind(|c: char| c.is_ascii_digit())?;
-    // A format within the format has digits of its own.
+    // A nested format has digits of its own.
     (format.named_child_count() == 0).then_some(format.start_byte() + digit)
 }
 

@@ -1,3 +1,5 @@
+//! What one module defines, imports and uses.
+
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -12,16 +14,16 @@ pub(in crate::python) struct Facts<'a> {
     pub(in crate::python) classes: Vec<Class<'a>>,
     pub(in crate::python) imports: Vec<Import<'a>>,
     pub(in crate::python) references: Vec<Reference<'a>>,
-    /// How often each name is bound outside of functions, by the class around it.
+    /// How often each name is bound outside of functions, by the enclosing class.
     bindings: HashMap<(Option<usize>, &'a str), usize>,
-    /// The entries of `__all__` with the bytes of each string; `None` without an `__all__`.
+    /// The entries of `__all__` with the range of each string; `None` without an `__all__`.
     pub(in crate::python) all: Option<Vec<(&'a str, Range<usize>)>>,
 }
 
 /// A function outside of other functions.
 pub(in crate::python) struct Function<'a> {
     pub(in crate::python) name: &'a str,
-    /// The class around it, by its position in [`Facts::classes`].
+    /// The enclosing class, by its position in [`Facts::classes`].
     pub(in crate::python) class: Option<usize>,
     /// The statement, decorators included.
     pub(in crate::python) statement: Range<usize>,
@@ -31,7 +33,7 @@ pub(in crate::python) struct Function<'a> {
 
 pub(in crate::python) struct Class<'a> {
     pub(in crate::python) name: &'a str,
-    /// With the classes around it, joined by dots.
+    /// The name after those of the enclosing classes, joined by dots.
     pub(in crate::python) qualified: String,
     /// The last names of the bases and of the metaclass.
     pub(in crate::python) bases: Vec<&'a str>,
@@ -45,7 +47,7 @@ pub(in crate::python) struct Import<'a> {
     pub(in crate::python) module: String,
     pub(in crate::python) star: bool,
     pub(in crate::python) names: Vec<ImportedName<'a>>,
-    /// Whether it runs only when a function is called.
+    /// Whether it is inside of a function, so that importing the module does not run it.
     pub(in crate::python) deferred: bool,
     pub(in crate::python) function: Option<usize>,
     pub(in crate::python) class: Option<usize>,
@@ -54,7 +56,7 @@ pub(in crate::python) struct Import<'a> {
 pub(in crate::python) struct ImportedName<'a> {
     /// The name in the other module, or the dotted name of a plain import.
     pub(in crate::python) name: &'a str,
-    /// The name here.
+    /// The name in this module.
     pub(in crate::python) bound: &'a str,
     pub(in crate::python) aliased: bool,
 }
@@ -68,7 +70,7 @@ pub(in crate::python) struct Reference<'a> {
     pub(in crate::python) range: Range<usize>,
     /// Whether it is evaluated only when a function is called.
     pub(in crate::python) deferred: bool,
-    /// The function around it, the outermost if there are several.
+    /// The enclosing function; the outermost if there are several.
     pub(in crate::python) function: Option<usize>,
     pub(in crate::python) class: Option<usize>,
     /// Whether it is called, or decorates something.
@@ -77,7 +79,7 @@ pub(in crate::python) struct Reference<'a> {
     pub(in crate::python) assigned: bool,
 }
 
-/// Where the walk is.
+/// The position of the walk.
 #[derive(Clone, Copy, Default)]
 struct Context {
     deferred: bool,
@@ -187,7 +189,7 @@ impl<'a> Collector<'a, '_> {
             Kind::Block if above == Kind::ClassDefinition && !context.deferred => {
                 context.class = self.last_class(parent?).or(context.class);
             }
-            // What a lambda does, it does later.
+            // The body of a lambda runs when the lambda is called.
             _ if above == Kind::Lambda && is(Field::Body) => context.deferred = true,
             Kind::Assignment => self.note_all(node, context),
             Kind::AugmentedAssignment => self.note_all(node, context),
@@ -353,7 +355,7 @@ impl<'a> Collector<'a, '_> {
         });
     }
 
-    /// Notes the strings of `__all__ = […]` and `__all__ += […]`.
+    /// Records the strings of `__all__ = […]` and `__all__ += […]`.
     fn note_all(&mut self, node: Node<'_>, context: Context) {
         let left = GRAMMAR.field(node, Field::Left).map(|left| self.slice(left));
         if context.deferred || context.class.is_some() || left != Some("__all__") {

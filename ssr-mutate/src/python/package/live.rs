@@ -1,12 +1,18 @@
+//! Which functions run while the package is imported.
+
 use std::collections::{HashMap, HashSet};
 
 use super::{Function, Package, Reference};
 
-/// The functions that run while the package is imported, by an overestimate that goes by names:
-/// whoever breaks one of them may break every test at once.
+/// The functions that may run while the package is imported. Breaking one of them could break every
+/// test at once.
+///
+/// They are found by a search over names, from the code at the top of all modules. A call of a name
+/// counts as a call of every function with that name, so the set is too large rather than too
+/// small.
 pub(in crate::python) struct Live(HashSet<(usize, usize)>);
 
-/// What Python calls on its own while classes are made.
+/// Methods that Python itself calls when it creates a class or imports a module.
 const MAKERS: &[&str] = &[
     "__init_subclass__",
     "__set_name__",
@@ -15,7 +21,7 @@ const MAKERS: &[&str] = &[
     "__instancecheck__",
     "__subclasscheck__",
     "__mro_entries__",
-    // And what its import machinery calls.
+    // Called by the import system.
     "find_spec",
     "create_module",
     "exec_module",
@@ -32,7 +38,7 @@ impl Live {
         for (number, module) in package.modules.iter().enumerate() {
             for (position, class) in module.facts.classes.iter().enumerate() {
                 classes.entry(class.name).or_default().push((number, position));
-                // A metaclass runs whenever a class is made.
+                // A metaclass is called whenever a class is created.
                 if class.bases.contains(&"type") {
                     search.add(Use { name: class.name, called: true });
                 }
@@ -44,7 +50,7 @@ impl Live {
                     Some(function) if reference.deferred => {
                         uses.entry((number, function)).or_default().push(found);
                     }
-                    // A lambda at the top may be called at once.
+                    // A lambda outside of functions may be called at once.
                     _ => search.add(found),
                 }
             }
@@ -53,14 +59,14 @@ impl Live {
         while let Some(Use { name, called }) = search.open.pop() {
             let function = |&(module, position): &(usize, usize)| {
                 let function: &Function<'_> = &package.modules[module].facts.functions[position];
-                // Reading an attribute runs the function of a property.
+                // Reading an attribute may call a property.
                 called || function.decorated && function.class.is_some()
             };
             let mut more: Vec<_> =
                 package.functions(name).iter().copied().filter(function).collect();
             for &(module, class) in classes.get(name).into_iter().flatten().filter(|_| called) {
                 let facts = &package.modules[module].facts;
-                // Whoever makes an instance runs what the class and its bases do then.
+                // Calling a class runs its special methods and those of its bases.
                 let own = facts.functions.iter().enumerate().filter(|(_, function)| {
                     function.class == Some(class) && function.name.starts_with("__")
                 });

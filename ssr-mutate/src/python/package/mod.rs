@@ -1,4 +1,4 @@
-//! All modules of a repository at once: who defines, imports and uses which names.
+//! All Python modules of a repository: which names each of them defines, imports and uses.
 
 mod facts;
 mod live;
@@ -23,7 +23,7 @@ pub(super) struct Package<'a> {
     uses: HashMap<&'a str, Vec<(usize, usize)>>,
     /// The functions of each name outside of tests: module and position in its list.
     functions: HashMap<&'a str, Vec<(usize, usize)>>,
-    /// What the tests import: module and name.
+    /// The names that the tests import: module and name.
     tested: HashSet<(String, &'a str)>,
 }
 
@@ -35,7 +35,8 @@ pub(super) struct Module<'a> {
     /// The dotted name; that of the folder for an `__init__.py`.
     pub(super) name: String,
     pub(super) facts: Facts<'a>,
-    /// Whether it may be changed on purpose, and not only to keep an import working.
+    /// Whether bugs may be made in it. Other modules are changed only to keep their imports
+    /// working.
     pub(super) source: bool,
 }
 
@@ -48,7 +49,7 @@ impl<'a> Package<'a> {
             functions: HashMap::new(),
             tested: HashSet::new(),
         };
-        let sources: HashSet<_> = crate::mutator::sources(tree).map(|(path, _)| path).collect();
+        let sources: HashSet<_> = crate::files::source_texts(tree).map(|(path, _)| path).collect();
         for (path, file) in tree.files().filter(|(path, _)| path.extension() == Some("py")) {
             let Some(text) = File::text(file) else { continue };
             let Some(syntax) = GRAMMAR.parse(text) else { continue };
@@ -107,7 +108,7 @@ impl<'a> Package<'a> {
             || !name.is_empty() && self.modules.iter().any(|other| direct(&other.name, name))
     }
 
-    /// The names that `from module import *` gives, those that it has from elsewhere included.
+    /// The names that `from module import *` binds, including those that the module imports by `*`.
     pub(super) fn exported(&self, module: usize) -> BTreeSet<&'a str> {
         let (mut open, mut seen) = (vec![module], HashSet::new());
         let mut names = BTreeSet::new();
@@ -127,7 +128,7 @@ impl<'a> Package<'a> {
         self.functions.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a reference in the module `user` may mean that function, as far as imports tell.
+    /// Whether a reference in the module `user` may mean that function, judged by the imports.
     pub(super) fn may_mean(
         &self,
         user: usize,
@@ -167,7 +168,7 @@ impl<'a> Package<'a> {
 }
 
 impl<'a> Module<'a> {
-    /// The smallest node with exactly these bytes or around them.
+    /// The smallest node that contains the range.
     pub(super) fn node(&self, range: &Range<usize>) -> Option<Node<'_>> {
         self.tree.root_node().descendant_for_byte_range(range.start, range.end)
     }
@@ -182,7 +183,7 @@ impl<'a> Module<'a> {
         self.path.file_name() == "__init__.py"
     }
 
-    /// Whether `from module import *` gives the name.
+    /// Whether `from module import *` binds the name.
     pub(super) fn exports(&self, name: &str) -> bool {
         match &self.facts.all {
             Some(all) => all.iter().any(|(entry, _)| *entry == name),

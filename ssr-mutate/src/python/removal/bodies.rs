@@ -1,3 +1,5 @@
+//! Removal of function bodies (`FBR`).
+
 use std::ops::Range;
 
 use ssr_core::Seed;
@@ -15,7 +17,7 @@ pub(super) struct Body<'p, 'a> {
 }
 
 impl<'p, 'a> Body<'p, 'a> {
-    /// `None` where there is nothing to remove: a stub, an abstract method, an overload.
+    /// `None` if there is nothing to remove: a stub, an abstract method, an overload.
     pub(super) fn of(module: &'p Module<'a>, function: &Function<'a>) -> Option<Self> {
         let definition = module.node(&function.definition)?;
         let head = module.slice(&(function.statement.start..function.definition.start));
@@ -43,7 +45,7 @@ impl<'p, 'a> Body<'p, 'a> {
         (!stub).then_some(Self { text: module.text, statements, generator, is_async })
     }
 
-    /// The edit that puts a stub in the place of the body, and what the stub does.
+    /// The edit that replaces the body by a stub, and the text of the stub.
     pub(super) fn hollow(&self, seed: Seed) -> Option<(Range<usize>, String)> {
         let (first, last) = (self.statements.first()?, self.statements.last()?);
         let stub = match seed.derive("body").below(4) {
@@ -54,7 +56,7 @@ impl<'p, 'a> Body<'p, 'a> {
         Some((first.start_byte()..last.end_byte(), stub))
     }
 
-    /// What returns the empty value of the kind that the body returns.
+    /// The statement that returns the empty value of the kind that the body returns.
     fn default(&self) -> String {
         if self.generator {
             return if self.is_async {
@@ -83,13 +85,13 @@ impl<'p, 'a> Body<'p, 'a> {
         }
     }
 
-    /// The value of the last `return` with one.
+    /// The value of the last `return` that has one.
     fn returned(&self) -> Option<Node<'p>> {
         let returns = own_nodes(&self.statements, Kind::ReturnStatement);
         returns.into_iter().rev().find_map(|node| children(node).first().copied())
     }
 
-    /// The lines that go.
+    /// The number of removed lines.
     pub(super) fn lines(&self) -> usize {
         match (self.statements.first(), self.statements.last()) {
             (Some(first), Some(last)) => {
@@ -116,7 +118,7 @@ fn yields(statements: &[Node<'_>]) -> bool {
     !own_nodes(statements, Kind::Yield).is_empty()
 }
 
-/// The nodes of a kind in document order, those inside nested functions left out.
+/// The nodes of a kind in document order, without those inside of nested functions.
 fn own_nodes<'p>(statements: &[Node<'p>], kind: Kind) -> Vec<Node<'p>> {
     let mut found = Vec::new();
     let mut open: Vec<_> = statements.iter().rev().copied().collect();

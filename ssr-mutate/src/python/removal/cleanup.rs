@@ -1,3 +1,5 @@
+//! Removal of names (`FNR`, `FLR`), and the repairs that keep every module importable.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -8,33 +10,38 @@ use super::cuts::Cuts;
 use crate::python::grammar::{Field, GRAMMAR, Kind, children};
 use crate::python::package::{Live, Module, Package, Reference, imported_names};
 
-/// A removal that would need more than small repairs to stay importable.
+/// The package could not be imported after the removal, or only after too many repairs.
 #[derive(Debug)]
-pub(super) struct Tangled;
+pub(super) struct Unrepairable;
 
-/// So many repairs at most: a removal that needs more is no bug but an amputation.
+/// The most repairs of one removal. A removal that needs more changes too much of the package to be
+/// a single bug.
 const MAX_REPAIRS: usize = 80;
 
-/// Names that go, and what has to follow so that every module can still be imported: imports and
-/// re-exports of the name, its entry in `__all__`, decorators, bases, defaults, annotations, and
-/// statements that use it while the module is loaded, with the names that those had bound.
+/// Removes names, and repairs what would otherwise fail while a module is imported: imports and
+/// re-exports of the name, its entry in `__all__`, and decorators, bases, defaults, annotations and
+/// statements that use it at the top of a module or class.
+///
+/// Removing such a statement may remove further names. These are put on a worklist and followed in
+/// the same way until it is empty. Uses inside of functions stay, because they run only when the
+/// function is called: they are the bug.
 pub(super) struct Cleanup<'p, 'a> {
     package: &'p Package<'a>,
     live: &'p Live,
     cuts: BTreeMap<usize, Cuts<'p, 'a>>,
     files: BTreeSet<usize>,
-    seen: BTreeSet<Gone<'p>>,
-    open: Vec<Gone<'p>>,
+    seen: BTreeSet<RemovedName<'p>>,
+    open: Vec<RemovedName<'p>>,
     repairs: usize,
 }
 
-/// A name that a module or class lacks from now on.
+/// A name that a module or class no longer has.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Gone<'a> {
+struct RemovedName<'a> {
     module: usize,
     class: Option<usize>,
     name: &'a str,
-    /// Whether objects may have had it as an attribute.
+    /// Whether objects may have it as an attribute.
     attribute: bool,
 }
 
@@ -51,7 +58,7 @@ impl<'p, 'a> Cleanup<'p, 'a> {
         }
     }
 
-    /// What is cut out of a module.
+    /// The cuts in a module.
     pub(super) fn cuts(&mut self, module: usize) -> &mut Cuts<'p, 'a> {
         let package = self.package;
         self.cuts.entry(module).or_insert_with(|| Cuts::new(&package.modules[module]))
@@ -62,21 +69,21 @@ impl<'p, 'a> Cleanup<'p, 'a> {
         &mut self,
         module: usize,
         function: usize,
-    ) -> Result<(), Tangled> {
+    ) -> Result<(), Unrepairable> {
         let facts = &self.package.modules[module].facts;
         let function = &facts.functions[function];
         if facts.bound(function.class, function.name) != 1 {
-            return Err(Tangled);
+            return Err(Unrepairable);
         }
-        let node = self.node(module, &function.statement).ok_or(Tangled)?;
+        let node = self.node(module, &function.statement).ok_or(Unrepairable)?;
         self.cuts(module).statement(node);
         let attribute = function.class.is_some() || function.decorated;
-        self.gone(Gone { module, class: function.class, name: function.name, attribute });
+        self.gone(RemovedName { module, class: function.class, name: function.name, attribute });
         self.settle()
     }
 
     /// Removes a module, with everything that needs it on import.
-    pub(super) fn remove_file(&mut self, module: usize) -> Result<(), Tangled> {
+    pub(super) fn remove_file(&mut self, module: usize) -> Result<(), Unrepairable> {
         self.files.insert(module);
         let package = self.package;
         let name = &package.modules[module].name;
@@ -86,7 +93,7 @@ impl<'p, 'a> Cleanup<'p, 'a> {
         for (user, using) in package.modules.iter().enumerate().filter(|(user, _)| *user != module)
         {
             for import in &using.facts.imports {
-                let statement = self.node(user, &import.statement).ok_or(Tangled)?;
+                let statement = self.node(user, &import.statement).ok_or(Unrepairable)?;
                 let lost: Vec<usize> = if import.from && import.module == *name {
                     (0..import.names.len()).collect()
                 } else {
@@ -130,7 +137,7 @@ impl<'p, 'a> Cleanup<'p, 'a> {
         self.settle()
     }
 
-    /// The edits of all modules and the files that go, `None` if they do not fit together.
+    /// The edits of all modules and the removed files; `None` if edits overlap.
     pub(super) fn into_changes(self) -> Option<(Vec<Edit>, Vec<RepoPath>)> {
         let modules = &self.package.modules;
         let mut edits = Vec::new();
@@ -148,8 +155,8 @@ impl<'p, 'a> Cleanup<'p, 'a> {
         modules[module].node(range)
     }
 
-    /// Methods, decorated functions and assigned attributes of a module that goes: objects made
-    /// elsewhere may have had them.
+    /// Removes the methods, decorated functions and assigned attributes of a removed module,
+    /// because objects in other modules may have them.
     fn lose_attributes(&mut self, module: usize) {
         let package = self.package;
         let facts = &package.modules[module].facts;
@@ -158,36 +165,36 @@ impl<'p, 'a> Cleanup<'p, 'a> {
         let names = registered.map(|f| f.name).chain(assigned.map(|r| r.name));
         for name in names {
             if package.functions(name).iter().all(|(other, _)| *other == module) {
-                self.gone(Gone { module, class: Some(usize::MAX), name, attribute: true });
+                self.gone(RemovedName { module, class: Some(usize::MAX), name, attribute: true });
             }
         }
     }
 
     fn lose(&mut self, module: usize, name: &'p str) {
-        self.gone(Gone { module, class: None, name, attribute: false });
+        self.gone(RemovedName { module, class: None, name, attribute: false });
     }
 
-    /// As [`Cleanup::lose`], unless another statement binds the name as well.
+    /// As [`Cleanup::lose`], unless another statement binds the same name.
     fn lose_binding(&mut self, module: usize, class: Option<usize>, name: &'p str) {
         if self.package.modules[module].facts.bound(class, name) == 1 {
-            self.gone(Gone { module, class, name, attribute: class.is_some() });
+            self.gone(RemovedName { module, class, name, attribute: class.is_some() });
         }
     }
 
-    fn gone(&mut self, gone: Gone<'p>) {
+    fn gone(&mut self, gone: RemovedName<'p>) {
         if self.seen.insert(gone) {
             self.open.push(gone);
         }
     }
 
-    fn settle(&mut self) -> Result<(), Tangled> {
+    fn settle(&mut self) -> Result<(), Unrepairable> {
         while let Some(gone) = self.open.pop() {
             self.follow(gone)?;
         }
         Ok(())
     }
 
-    fn follow(&mut self, gone: Gone<'p>) -> Result<(), Tangled> {
+    fn follow(&mut self, gone: RemovedName<'p>) -> Result<(), Unrepairable> {
         let package = self.package;
         for (user, reference) in package.uses(gone.name) {
             if !self.files.contains(&user) && self.is_use(user, reference, gone) {
@@ -199,11 +206,11 @@ impl<'p, 'a> Cleanup<'p, 'a> {
         }
         let module = &package.modules[gone.module];
         for (_, range) in module.facts.all.iter().flatten().filter(|(name, _)| *name == gone.name) {
-            let entry = self.node(gone.module, range).ok_or(Tangled)?;
-            // The string may be called by the bytes of a part of it.
+            let entry = self.node(gone.module, range).ok_or(Unrepairable)?;
+            // The range may be that of a part of the string: go up to the string itself.
             let entry = std::iter::successors(Some(entry), |node| node.parent());
             let mut entry = entry.skip_while(|node| GRAMMAR.kind(*node) != Kind::String);
-            let (entry, list) = entry.next().zip(entry.next()).ok_or(Tangled)?;
+            let (entry, list) = entry.next().zip(entry.next()).ok_or(Unrepairable)?;
             self.cuts(gone.module).element(list, entry);
         }
         for (user, using) in package.modules.iter().enumerate() {
@@ -219,7 +226,7 @@ impl<'p, 'a> Cleanup<'p, 'a> {
                         continue;
                     }
                     self.check_live(user, import.function)?;
-                    let statement = self.node(user, &import.statement).ok_or(Tangled)?;
+                    let statement = self.node(user, &import.statement).ok_or(Unrepairable)?;
                     let parts = imported_names(statement, &mut statement.walk());
                     self.cuts(user).element(statement, parts[position]);
                     if !import.deferred {
@@ -231,8 +238,8 @@ impl<'p, 'a> Cleanup<'p, 'a> {
         Ok(())
     }
 
-    /// Whether the reference may mean what is gone.
-    fn is_use(&self, user: usize, reference: &Reference<'a>, gone: Gone<'p>) -> bool {
+    /// Whether the reference may mean the removed name.
+    fn is_use(&self, user: usize, reference: &Reference<'a>, gone: RemovedName<'p>) -> bool {
         if reference.assigned {
             return false;
         }
@@ -264,25 +271,26 @@ impl<'p, 'a> Cleanup<'p, 'a> {
         })
     }
 
-    fn check_live(&self, module: usize, function: Option<usize>) -> Result<(), Tangled> {
+    fn check_live(&self, module: usize, function: Option<usize>) -> Result<(), Unrepairable> {
         match function {
-            Some(function) if self.live.contains(module, function) => Err(Tangled),
+            Some(function) if self.live.contains(module, function) => Err(Unrepairable),
             _ => Ok(()),
         }
     }
 
-    /// Takes a use out of what runs on import. Uses in functions stay: they are the bug.
-    fn repair(&mut self, module: usize, reference: &Reference<'a>) -> Result<(), Tangled> {
+    /// Removes a use from the code that runs on import, by the smallest repair: drop a decorator, a
+    /// base or an element, replace a default or an annotation, or else remove the whole statement.
+    fn repair(&mut self, module: usize, reference: &Reference<'a>) -> Result<(), Unrepairable> {
         if reference.deferred {
             return self.check_live(module, reference.function);
         }
-        let mut node = self.node(module, &reference.range).ok_or(Tangled)?;
+        let mut node = self.node(module, &reference.range).ok_or(Unrepairable)?;
         if self.cuts(module).removes(&node.byte_range()) {
             return Ok(());
         }
         self.repairs += 1;
         if self.repairs > MAX_REPAIRS {
-            return Err(Tangled);
+            return Err(Unrepairable);
         }
         while let Some(parent) = node.parent() {
             match GRAMMAR.kind(parent) {
@@ -316,7 +324,7 @@ impl<'p, 'a> Cleanup<'p, 'a> {
                 _ => node = parent,
             }
         }
-        Err(Tangled)
+        Err(Unrepairable)
     }
 
     fn remove_statement(
@@ -324,7 +332,7 @@ impl<'p, 'a> Cleanup<'p, 'a> {
         module: usize,
         node: Node<'p>,
         reference: &Reference<'a>,
-    ) -> Result<(), Tangled> {
+    ) -> Result<(), Unrepairable> {
         if matches!(
             GRAMMAR.kind(node),
             Kind::IfStatement
@@ -337,7 +345,7 @@ impl<'p, 'a> Cleanup<'p, 'a> {
                 | Kind::ClassDefinition
                 | Kind::DecoratedDefinition
         ) {
-            return Err(Tangled);
+            return Err(Unrepairable);
         }
         self.cuts(module).statement(node);
         let mut assignment = children(node).first().copied();
@@ -359,7 +367,12 @@ impl<'p, 'a> Cleanup<'p, 'a> {
             Kind::Attribute => {
                 if let Some(attribute) = GRAMMAR.field(target, Field::Attribute) {
                     let name = &text[attribute.byte_range()];
-                    self.gone(Gone { module, class: Some(usize::MAX), name, attribute: true });
+                    self.gone(RemovedName {
+                        module,
+                        class: Some(usize::MAX),
+                        name,
+                        attribute: true,
+                    });
                 }
             }
             Kind::PatternList | Kind::TuplePattern | Kind::ListPattern => {

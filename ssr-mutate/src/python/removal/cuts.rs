@@ -1,3 +1,5 @@
+//! Collects the syntax to remove from one module, and turns it into edits.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -7,13 +9,13 @@ use crate::python::grammar::{GRAMMAR, Kind, children};
 use crate::python::package::{Module, imported_names};
 use crate::python::statements::whole_lines;
 
-/// What is to be cut out of one module, as syntax; the edits follow at the end, when it is known
-/// which blocks and lists become empty.
+/// The syntax nodes to remove from one module. They become edits only at the end, when it is known
+/// which blocks need a `pass` and which lists become empty.
 pub(super) struct Cuts<'p, 'a> {
     module: &'p Module<'a>,
-    /// Statements and decorators, by where they start.
+    /// Statements and decorators, by their start.
     statements: BTreeMap<usize, Node<'p>>,
-    /// Elements of lists, by the container, with their positions in it.
+    /// Elements of lists: by the start of the container, their positions in it.
     elements: BTreeMap<usize, (Node<'p>, BTreeSet<usize>)>,
     replaced: BTreeMap<usize, (Range<usize>, String)>,
 }
@@ -41,18 +43,18 @@ impl<'p, 'a> Cuts<'p, 'a> {
         }
     }
 
-    /// Puts other text in the place of a range.
+    /// Replaces a range by other text.
     pub(super) fn replace(&mut self, range: Range<usize>, text: impl Into<String>) {
         self.replaced.insert(range.start, (range, text.into()));
     }
 
-    /// Whether the range lies in a statement that goes.
+    /// Whether the range lies in a removed statement.
     pub(super) fn removes(&self, range: &Range<usize>) -> bool {
         let before = self.statements.range(..=range.start).rev();
         before.take(64).any(|(_, node)| node.end_byte() >= range.end)
     }
 
-    /// The edits, ascending and apart; `None` if two of them meet in a way that has no answer.
+    /// The edits, in ascending order and without overlap; `None` if two of them overlap in part.
     pub(super) fn into_edits(mut self) -> Option<Vec<(Range<usize>, String)>> {
         let mut edits: Vec<(Range<usize>, String)> = Vec::new();
         for (container, positions) in std::mem::take(&mut self.elements).into_values() {
@@ -95,7 +97,7 @@ impl<'p, 'a> Cuts<'p, 'a> {
             if position > first {
                 let row = |node: &Node<'p>| node.start_position().row;
                 let range = match (all.get(position), first.checked_sub(1)) {
-                    // The end of a line goes with its comma before it, not with its line break.
+                    // At the end of a line, remove the comma before it and keep the line break.
                     (Some(next), Some(last))
                         if row(next) > row(&all[first]) && row(&all[first]) == row(&all[last]) =>
                     {
@@ -109,7 +111,7 @@ impl<'p, 'a> Cuts<'p, 'a> {
             }
             position += 1;
         }
-        // A tuple of one element needs its comma.
+        // A tuple of one element needs its trailing comma.
         let one = all.len() - positions.len() == 1 && GRAMMAR.kind(container) == Kind::Tuple;
         if one && let Some((_, kept)) = all.iter().enumerate().find(|(i, _)| !positions.contains(i))
         {
@@ -148,7 +150,7 @@ impl<'p, 'a> Cuts<'p, 'a> {
         ) {
             return (lines, String::new());
         }
-        // The blank lines of a definition go with it.
+        // Remove the blank lines after a definition as well.
         let mut follows = siblings.iter().filter(|s| s.start_byte() > node.start_byte());
         let range = if follows.any(|sibling| stays(&sibling)) {
             let blank = |rest: &str| rest.len() - rest.trim_start().len();
@@ -175,7 +177,7 @@ fn elements(container: Node<'_>) -> Vec<Node<'_>> {
     }
 }
 
-/// Drops edits inside of others; `None` if two overlap otherwise.
+/// Drops edits inside of others; `None` if two overlap in part.
 fn outermost(mut edits: Vec<(Range<usize>, String)>) -> Option<Vec<(Range<usize>, String)>> {
     edits.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
     let mut kept: Vec<(Range<usize>, String)> = Vec::new();
@@ -183,7 +185,7 @@ fn outermost(mut edits: Vec<(Range<usize>, String)>) -> Option<Vec<(Range<usize>
         match kept.last_mut() {
             Some((last, _))
                 if range.end <= last.end && !(range.is_empty() && range.start == last.end) => {}
-            // The blank lines between two definitions that both go.
+            // Two removed definitions share the blank lines between them.
             Some((last, text)) if range.start < last.end && text.is_empty() && new.is_empty() => {
                 last.end = range.end;
             }

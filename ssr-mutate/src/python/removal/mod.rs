@@ -1,4 +1,4 @@
-//! Removal of functions, parameters, files and slices of calls.
+//! Removes functions, parameters, files and connected functions from Python packages.
 
 mod bodies;
 mod cleanup;
@@ -15,14 +15,16 @@ use crate::python::package::{Live, Package};
 use crate::scale::{Bug, ScaleOperator, patch_of};
 use bodies::Body;
 use cleanup::Cleanup;
-use slices::Place;
+use slices::FunctionId;
 
 /// Removes code from the Python packages of a tree so that they can still be imported.
 ///
-/// What is removed is missed when it is called, not before: imports, re-exports, `__all__`,
-/// decorators, bases, defaults, annotations and registrations that would fail while a module is
-/// loaded go as well, and functions that run on import are left alone. Test files are never
-/// touched; what they import by name stays, unless [`Remover::with_tested`] says otherwise.
+/// A removed function fails when it is called, not when a module is imported. Uses that would fail
+/// on import are removed as well: imports, re-exports, entries of `__all__`, decorators, bases,
+/// defaults, annotations and registrations. Functions that run on import are not removed.
+///
+/// Test files are never changed. Names that they import are kept, unless [`Remover::with_tested`]
+/// is set.
 ///
 /// ```
 /// use ssr_core::{File, RepoPath, Seed, Tree};
@@ -49,7 +51,7 @@ pub struct Remover<'a> {
     spare_tested: bool,
 }
 
-/// Something that a [`Remover`] may be able to remove.
+/// A candidate for removal by a [`Remover`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Removal {
     operator: ScaleOperator,
@@ -61,32 +63,37 @@ pub struct Removal {
 
 impl Removal {
     /// The operator that removes it.
+    #[must_use]
     pub fn operator(&self) -> ScaleOperator {
         self.operator
     }
 
     /// The function or file.
+    #[must_use]
     pub fn place(&self) -> &Location {
         &self.place
     }
 }
 
 impl<'a> Remover<'a> {
-    /// Reads all Python files of the tree once.
+    /// Parses all Python files of the tree once.
+    #[must_use]
     pub fn new(tree: &'a Tree) -> Self {
         let package = Package::new(tree);
         let live = Live::new(&package);
         Self { tree, package, live, spare_tested: true }
     }
 
-    /// Removes also what test files import by name: whole test files fail then, not single tests.
+    /// Also removes names that test files import. Then whole test files fail, not single tests.
+    #[must_use]
     pub fn with_tested(mut self) -> Self {
         self.spare_tested = false;
         self
     }
 
-    /// What the operator could remove, in the order of the files. Whether it can, shows in
-    /// [`Remover::remove`].
+    /// The candidates of an operator, in the order of the files. [`Remover::remove`] may still find
+    /// that a candidate cannot be removed.
+    #[must_use]
     pub fn candidates(&self, operator: ScaleOperator) -> Vec<Removal> {
         let mut found = Vec::new();
         for (number, module) in self.package.modules.iter().enumerate().filter(|(_, m)| m.source) {
@@ -128,11 +135,12 @@ impl<'a> Remover<'a> {
         found
     }
 
-    /// Removes a candidate of this remover. The seed chooses what takes the place of a body and
-    /// which functions belong to a slice.
+    /// Removes a candidate of this remover. The seed chooses the stub that replaces a body, and the
+    /// functions of a slice.
     ///
-    /// `None` where the package could not be imported afterwards, or where the candidate is
-    /// another remover's.
+    /// `None` if the package could not be imported afterwards, or if the candidate belongs to
+    /// another remover.
+    #[must_use]
     pub fn remove(&self, removal: &Removal, seed: Seed) -> Option<Bug> {
         let module = self.package.modules.get(removal.module)?;
         let place = (removal.module, removal.function);
@@ -180,8 +188,10 @@ impl<'a> Remover<'a> {
         self.bug(removal.operator, cleanup, description, places)
     }
 
-    /// Draws `n` different bugs, or as many as there are: first an operator evenly, then a
-    /// candidate of it evenly. Depends on the tree, the operators and the seed alone.
+    /// Draws `n` different bugs, or fewer if there are not as many. Each draw picks an operator
+    /// uniformly, then one of its candidates uniformly. The result depends on the tree, the
+    /// operators and the seed alone.
+    #[must_use]
     pub fn sample(&self, operators: &[ScaleOperator], n: usize, seed: Seed) -> Vec<Bug> {
         let seed = seed.derive("ssr-mutate removal");
         let mut left: BTreeMap<_, _> =
@@ -230,19 +240,19 @@ impl<'a> Remover<'a> {
         well_formed.then(|| Bug::new(operator, self.tree, patch, description, places)).flatten()
     }
 
-    pub(super) fn location(&self, (module, function): Place) -> Location {
+    pub(super) fn location(&self, (module, function): FunctionId) -> Location {
         let module = &self.package.modules[module];
         let name = module.facts.qualified(&module.facts.functions[function]);
         Location::Function(module.path.clone(), name)
     }
 
-    fn name(&self, (module, function): Place) -> String {
+    fn name(&self, (module, function): FunctionId) -> String {
         let facts = &self.package.modules[module].facts;
         facts.qualified(&facts.functions[function])
     }
 
-    /// Whether breaking the function breaks no import, and it has something to lose.
-    fn is_removable(&self, (module, function): Place) -> bool {
+    /// Whether the function does not run on import and has a body to remove.
+    fn is_removable(&self, (module, function): FunctionId) -> bool {
         const SILENT: &[&str] = &["__repr__", "__str__", "__del__", "main"];
         let owner = &self.package.modules[module];
         let facts = &owner.facts.functions[function];
@@ -252,7 +262,7 @@ impl<'a> Remover<'a> {
             && Body::of(owner, facts).is_some_and(|body| body.lines() > 0)
     }
 
-    fn can_lose_name(&self, (module, function): Place) -> bool {
+    fn can_lose_name(&self, (module, function): FunctionId) -> bool {
         let module = &self.package.modules[module];
         let function = &module.facts.functions[function];
         let tested = function.class.is_none() && self.is_spared(&module.name, function.name);
@@ -267,7 +277,7 @@ impl<'a> Remover<'a> {
             && !self.is_spared(&module.name, "")
     }
 
-    /// Whether tests import the name, and that counts.
+    /// Whether the name is kept because tests import it.
     pub(super) fn is_spared(&self, module: &str, name: &str) -> bool {
         self.spare_tested && self.package.is_tested(module, name)
     }

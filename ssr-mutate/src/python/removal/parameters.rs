@@ -1,10 +1,12 @@
+//! Removal of parameters (`PRD`).
+
 use std::ops::Range;
 
 use tree_sitter::Node;
 
 use super::Remover;
-use super::cleanup::{Cleanup, Tangled};
-use super::slices::Place;
+use super::cleanup::{Cleanup, Unrepairable};
+use super::slices::FunctionId;
 use crate::python::grammar::{Field, GRAMMAR, Kind, children};
 
 /// A parameter with a literal default.
@@ -15,14 +17,14 @@ pub(super) struct Parameter<'p, 'a> {
     /// The text of the default, and whether it is true as a condition.
     default: &'a str,
     truth: bool,
-    /// Its number among the positional parameters; `None` if it can be given by name only.
+    /// Its position among the positional parameters; `None` if it is keyword-only.
     position: Option<usize>,
     method: bool,
 }
 
 impl<'a> Remover<'a> {
     /// The parameters that a function can lose.
-    pub(super) fn parameters(&self, (module, function): Place) -> Vec<Parameter<'_, 'a>> {
+    pub(super) fn parameters(&self, (module, function): FunctionId) -> Vec<Parameter<'_, 'a>> {
         let module = &self.package.modules[module];
         let function = &module.facts.functions[function];
         let unique = self.package.functions(function.name).len() == 1;
@@ -54,7 +56,7 @@ impl<'a> Remover<'a> {
                 Kind::String => !default.trim_matches(['"', '\'']).is_empty(),
                 _ => continue,
             };
-            // Lone separators next to it would be left without a meaning.
+            // Removing the parameter could leave a bare `*` or `/` without parameters to separate.
             let separator = |node: Option<&Node<'_>>| {
                 node.is_some_and(|node| matches!(module.slice(&node.byte_range()), "*" | "/"))
             };
@@ -69,24 +71,24 @@ impl<'a> Remover<'a> {
         found
     }
 
-    /// Removes the parameter, what handles it, and the arguments for it.
+    /// Removes the parameter, the code that handles it, and the arguments for it.
     pub(super) fn remove_parameter<'p>(
         &'p self,
-        (module, function): Place,
+        (module, function): FunctionId,
         parameter: &Parameter<'p, 'a>,
-    ) -> Result<Cleanup<'p, 'a>, Tangled> {
+    ) -> Result<Cleanup<'p, 'a>, Unrepairable> {
         let mut cleanup = Cleanup::new(&self.package, &self.live);
         let own = &self.package.modules[module];
         let facts = &own.facts.functions[function];
         cleanup.cuts(module).element(parameter.list, parameter.node);
         let body = own.node(&facts.definition).and_then(|node| GRAMMAR.field(node, Field::Body));
-        let body = body.ok_or(Tangled)?;
-        // A parameter that nothing handles is no loss.
+        let body = body.ok_or(Unrepairable)?;
+        // Removing a parameter that the body does not use is no bug.
         if self.fold(&mut cleanup, module, body, parameter)? == 0 {
-            return Err(Tangled);
+            return Err(Unrepairable);
         }
         for (user, reference) in self.package.uses(facts.name).filter(|(_, r)| r.called) {
-            let node = self.package.modules[user].node(&reference.range).ok_or(Tangled)?;
+            let node = self.package.modules[user].node(&reference.range).ok_or(Unrepairable)?;
             let arguments = node.parent().and_then(|call| GRAMMAR.field(call, Field::Arguments));
             let Some(arguments) = arguments else { continue };
             let text = self.package.modules[user].text;
@@ -97,14 +99,15 @@ impl<'a> Remover<'a> {
         Ok(cleanup)
     }
 
-    /// Removes every use of the parameter from the body as if it always had its default.
+    /// Removes every use of the parameter from the body, by evaluating the body with the default: a
+    /// branch on the parameter is replaced by the branch that the default takes.
     fn fold<'p>(
         &'p self,
         cleanup: &mut Cleanup<'p, 'a>,
         module: usize,
         body: Node<'p>,
         parameter: &Parameter<'p, 'a>,
-    ) -> Result<usize, Tangled> {
+    ) -> Result<usize, Unrepairable> {
         let text = self.package.modules[module].text;
         let cuts = cleanup.cuts(module);
         let (mut open, mut handled) = (vec![body], 0);
@@ -120,20 +123,20 @@ impl<'a> Remover<'a> {
                     match others[..] {
                         [] => cuts.statement(node),
                         [other] if GRAMMAR.kind(other) == Kind::ElseClause => {
-                            let block = GRAMMAR.field(other, Field::Body).ok_or(Tangled)?;
+                            let block = GRAMMAR.field(other, Field::Body).ok_or(Unrepairable)?;
                             cuts.replace(node.byte_range(), unwrapped(node, block, text)?);
                             if mentions(block, parameter.name, text) {
-                                return Err(Tangled);
+                                return Err(Unrepairable);
                             }
                         }
-                        _ => return Err(Tangled),
+                        _ => return Err(Unrepairable),
                     }
                     handled += 1;
                 }
                 (Kind::IfStatement, Some(true)) => {
-                    let block = GRAMMAR.field(node, Field::Consequence).ok_or(Tangled)?;
+                    let block = GRAMMAR.field(node, Field::Consequence).ok_or(Unrepairable)?;
                     if mentions(block, parameter.name, text) {
-                        return Err(Tangled);
+                        return Err(Unrepairable);
                     }
                     cuts.replace(node.byte_range(), unwrapped(node, block, text)?);
                     handled += 1;
@@ -143,7 +146,7 @@ impl<'a> Remover<'a> {
                         let holds = parameter.holds(condition, text) == Some(true);
                         let kept = if holds { yes } else { no };
                         if mentions(kept, parameter.name, text) {
-                            return Err(Tangled);
+                            return Err(Unrepairable);
                         }
                         cuts.replace(node.byte_range(), &text[kept.byte_range()]);
                         handled += 1;
@@ -151,7 +154,7 @@ impl<'a> Remover<'a> {
                     _ => open.extend(children(node)),
                 },
                 (Kind::KeywordArgument, _) => {
-                    let value = GRAMMAR.field(node, Field::Value).ok_or(Tangled)?;
+                    let value = GRAMMAR.field(node, Field::Value).ok_or(Unrepairable)?;
                     match (parameter.is_meant(value, text), node.parent()) {
                         (true, Some(arguments)) => {
                             cuts.element(arguments, node);
@@ -161,7 +164,7 @@ impl<'a> Remover<'a> {
                     }
                 }
                 (Kind::Identifier, _) if parameter.is_meant(node, text) => {
-                    let above = node.parent().ok_or(Tangled)?;
+                    let above = node.parent().ok_or(Unrepairable)?;
                     let is = |field| GRAMMAR.field(above, field) == Some(node);
                     match GRAMMAR.kind(above) {
                         Kind::Attribute if is(Field::Attribute) => {}
@@ -178,7 +181,7 @@ impl<'a> Remover<'a> {
                             cuts.replace(node.byte_range(), parameter.default);
                             handled += 1;
                         }
-                        _ => return Err(Tangled),
+                        _ => return Err(Unrepairable),
                     }
                 }
                 _ => open.extend(children(node)),
@@ -193,7 +196,8 @@ impl Parameter<'_, '_> {
         GRAMMAR.kind(node) == Kind::Identifier && &text[node.byte_range()] == self.name
     }
 
-    /// Whether a condition on nothing but the parameter holds for the default.
+    /// Whether a condition on the parameter alone is true for the default; `None` if it depends on
+    /// something else.
     fn holds(&self, condition: Node<'_>, text: &str) -> Option<bool> {
         let none = self.default == "None";
         match (GRAMMAR.kind(condition), &children(condition)[..]) {
@@ -213,7 +217,7 @@ impl Parameter<'_, '_> {
         }
     }
 
-    /// The argument of a call that is for this parameter.
+    /// The argument of a call for this parameter.
     fn argument<'t>(&self, arguments: Node<'t>, text: &str, attribute: bool) -> Option<Node<'t>> {
         let all = children(arguments);
         let named = |argument: &&Node<'t>| {
@@ -236,8 +240,8 @@ impl Parameter<'_, '_> {
     }
 }
 
-/// The statements of a block at the indentation of the statement around it.
-fn unwrapped(around: Node<'_>, block: Node<'_>, text: &str) -> Result<String, Tangled> {
+/// The statements of a block with the indentation of the statement around it.
+fn unwrapped(around: Node<'_>, block: Node<'_>, text: &str) -> Result<String, Unrepairable> {
     let (outer, inner) = (around.start_position().column, block.start_position().column);
     let range: Range<usize> = block.byte_range();
     let multiline = |node: Node<'_>| {
@@ -246,18 +250,18 @@ fn unwrapped(around: Node<'_>, block: Node<'_>, text: &str) -> Result<String, Ta
     let mut open = vec![block];
     while let Some(node) = open.pop() {
         if multiline(node) {
-            return Err(Tangled);
+            return Err(Unrepairable);
         }
         open.extend(children(node));
     }
-    // A block on the line of its condition has no indentation to take away.
+    // A block on the line of its condition has no indentation to remove.
     let shift = inner
         .checked_sub(outer)
         .filter(|_| block.start_position().row > around.start_position().row);
     let mut lines = text[range].split_inclusive('\n');
     let mut result = lines.next().unwrap_or("").to_owned();
     for line in lines {
-        let shift = shift.ok_or(Tangled)?;
+        let shift = shift.ok_or(Unrepairable)?;
         let blank = line.len() - line.trim_start_matches([' ', '\t']).len();
         result.push_str(&line[blank.min(shift)..]);
     }

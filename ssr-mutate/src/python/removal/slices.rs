@@ -1,3 +1,5 @@
+//! Removal of connected functions along the call graph (`HKR`).
+
 use std::collections::BTreeSet;
 
 use ssr_core::Seed;
@@ -5,16 +7,17 @@ use tree_sitter::Node;
 
 use super::Remover;
 use super::bodies::Body;
-use super::cleanup::{Cleanup, Tangled};
+use super::cleanup::{Cleanup, Unrepairable};
 use crate::python::grammar::{Field, GRAMMAR, Kind, children};
 use crate::python::package::Reference;
 
 /// A function, by module and position.
-pub(super) type Place = (usize, usize);
+pub(super) type FunctionId = (usize, usize);
 
 impl<'a> Remover<'a> {
-    /// The functions of the package that a function calls or that call it, as far as names tell.
-    pub(super) fn neighbours(&self, (module, function): Place) -> BTreeSet<Place> {
+    /// The functions of the package that a function calls or that call it. A name counts if only
+    /// one function of the package has it.
+    pub(super) fn neighbours(&self, (module, function): FunctionId) -> BTreeSet<FunctionId> {
         let package = &self.package;
         let facts = &package.modules[module].facts;
         let name = facts.functions[function].name;
@@ -31,7 +34,10 @@ impl<'a> Remover<'a> {
     }
 
     /// The functions of the package that a function calls.
-    pub(in crate::python) fn callees(&self, (module, function): Place) -> BTreeSet<Place> {
+    pub(in crate::python) fn callees(
+        &self,
+        (module, function): FunctionId,
+    ) -> BTreeSet<FunctionId> {
         let package = &self.package;
         let facts = &package.modules[module].facts;
         let own =
@@ -45,14 +51,14 @@ impl<'a> Remover<'a> {
     }
 
     /// Between two and four functions that are connected by calls, the first one included.
-    pub(super) fn slice(&self, root: Place, seed: Seed) -> Vec<Place> {
+    pub(super) fn slice(&self, root: FunctionId, seed: Seed) -> Vec<FunctionId> {
         let wanted = 2 + seed.derive("size").below(3);
         let mut slice = vec![root];
         while slice.len() < wanted {
             let near: BTreeSet<_> =
                 slice.iter().flat_map(|place| self.neighbours(*place)).collect();
             let near: Vec<_> = near.into_iter().filter(|place| !slice.contains(place)).collect();
-            // A slice that leaves its file is worth more.
+            // Prefer functions of other files: such a bug is harder to repair.
             let far: Vec<_> =
                 near.iter().copied().filter(|p| slice.iter().all(|s| s.0 != p.0)).collect();
             let choice = if far.is_empty() { &near } else { &far };
@@ -65,14 +71,14 @@ impl<'a> Remover<'a> {
         slice
     }
 
-    /// Removes the functions of a slice: those that nothing needs but plain calls go with the
-    /// calls, the others keep their names and lose their bodies.
+    /// Removes the functions of a slice. A function that is used only by calls that can be removed
+    /// is deleted together with these calls. The others keep their names and lose their bodies.
     pub(super) fn remove_slice<'p>(
         &'p self,
-        slice: &[Place],
+        slice: &[FunctionId],
         seed: Seed,
-    ) -> Result<Cleanup<'p, 'a>, Tangled> {
-        let mut going: BTreeSet<Place> =
+    ) -> Result<Cleanup<'p, 'a>, Unrepairable> {
+        let mut going: BTreeSet<FunctionId> =
             slice.iter().copied().filter(|place| self.can_go(*place)).collect();
         loop {
             let mut cleanup = Cleanup::new(&self.package, &self.live);
@@ -88,7 +94,7 @@ impl<'a> Remover<'a> {
                 let facts = &self.package.modules[module].facts;
                 let body = Body::of(&self.package.modules[module], &facts.functions[function]);
                 let seed = seed.index(module as u64).index(function as u64);
-                let (range, stub) = body.and_then(|body| body.hollow(seed)).ok_or(Tangled)?;
+                let (range, stub) = body.and_then(|body| body.hollow(seed)).ok_or(Unrepairable)?;
                 cleanup.cuts(module).replace(range, stub);
             }
             return Ok(cleanup);
@@ -96,20 +102,20 @@ impl<'a> Remover<'a> {
     }
 
     /// Whether a function may lose its name.
-    fn can_go(&self, (module, function): Place) -> bool {
+    fn can_go(&self, (module, function): FunctionId) -> bool {
         let module = &self.package.modules[module];
         let function = &module.facts.functions[function];
         self.package.functions(function.name).len() == 1
             && !self.is_spared(&module.name, function.name)
     }
 
-    /// Removes the statements that call the function and are outside of all that goes.
+    /// Removes the statements that call the function, except those inside of removed functions.
     fn remove_calls<'p>(
         &'p self,
         cleanup: &mut Cleanup<'p, 'a>,
-        (module, function): Place,
-        going: &BTreeSet<Place>,
-    ) -> Result<(), Tangled> {
+        (module, function): FunctionId,
+        going: &BTreeSet<FunctionId>,
+    ) -> Result<(), Unrepairable> {
         let name = self.package.modules[module].facts.functions[function].name;
         for (user, reference) in self.package.uses(name).filter(|(_, r)| r.deferred) {
             if !self.package.may_mean(user, reference, (module, function)) {
@@ -118,8 +124,8 @@ impl<'a> Remover<'a> {
             if reference.function.is_some_and(|function| going.contains(&(user, function))) {
                 continue;
             }
-            let node = self.package.modules[user].node(&reference.range).ok_or(Tangled)?;
-            let call = node.parent().filter(|_| reference.called).ok_or(Tangled)?;
+            let node = self.package.modules[user].node(&reference.range).ok_or(Unrepairable)?;
+            let call = node.parent().filter(|_| reference.called).ok_or(Unrepairable)?;
             match removable(call) {
                 Some(statement) => cleanup.cuts(user).statement(statement),
                 None => cleanup.cuts(user).replace(call.byte_range(), "None"),
@@ -129,7 +135,7 @@ impl<'a> Remover<'a> {
     }
 }
 
-/// The statement that is nothing but the call, or a condition on nothing but the call.
+/// The statement that consists of the call alone, or an `if` whose condition is the call alone.
 fn removable(call: Node<'_>) -> Option<Node<'_>> {
     let parent = call.parent()?;
     match GRAMMAR.kind(parent) {

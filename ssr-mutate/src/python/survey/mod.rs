@@ -1,6 +1,8 @@
-//! What a file says as a whole: its functions and classes with their signatures and attributes,
-//! what is changed in place where, and which locks are taken by whom. Operators that need more
-//! than the names seen so far ask here; the file is surveyed at the first question.
+//! Facts about a whole Python file: functions and classes with their signatures and attributes,
+//! what is mutated in place, and which locks are acquired where.
+//!
+//! Operators that need more than the names seen so far ask here. The file is surveyed when the
+//! first operator asks, because most files never need it.
 
 mod signature;
 mod surveyor;
@@ -25,11 +27,13 @@ pub(super) struct Survey<'t> {
     pub(super) imports: HashMap<&'t str, Import>,
     /// The names that each `from` statement imports, by the place of the statement.
     together: HashMap<usize, Vec<&'t str>>,
-    /// Where what an expression holds is changed in place, by the text of the expression.
+    /// The positions where the value of an expression is mutated in place, by the expression's
+    /// text.
     changes: HashMap<&'t str, Vec<usize>>,
-    /// What is asked of each receiver, in the order of the text.
+    /// The attributes that are used of each receiver, in the order of the text.
     members: HashMap<&'t str, Vec<Member<'t>>>,
-    /// For each plain callee, the numbers of positional arguments it is called with, as bits.
+    /// For each callee without a receiver, a bit set of the numbers of positional arguments that it
+    /// is called with.
     arities: HashMap<&'t str, u32>,
     pub(super) locks: Locks<'t>,
 }
@@ -37,11 +41,11 @@ pub(super) struct Survey<'t> {
 #[derive(Clone, Copy)]
 pub(super) struct Import {
     statement: usize,
-    /// Whether it came with `from … import`.
+    /// Whether it is imported by `from … import`.
     pub(super) from: bool,
 }
 
-/// A class and what its methods do to `self`.
+/// A class and the attributes that its methods use.
 #[derive(Default)]
 pub(super) struct Class<'t> {
     /// The bases as they are written, without keywords.
@@ -52,11 +56,11 @@ pub(super) struct Class<'t> {
     /// The attributes, in the order in which they first appear.
     pub(super) attributes: Vec<Attribute<'t>>,
     attribute_by_name: HashMap<&'t str, usize>,
-    /// The names on the right of assignments in its body.
+    /// The names on the right side of assignments in its body.
     pub(super) mentioned: Vec<&'t str>,
 }
 
-/// An attribute that a class gives to itself or to its instances.
+/// An attribute of a class or of its instances.
 pub(super) struct Attribute<'t> {
     pub(super) name: &'t str,
     pub(super) value: Value,
@@ -66,9 +70,9 @@ pub(super) struct Attribute<'t> {
     pub(super) shared: bool,
     /// Whether any method assigns it.
     pub(super) assigned: bool,
-    /// Whether it is read other than to be called.
+    /// Whether it is read without being called.
     pub(super) read: bool,
-    /// Whether what it holds is changed in place.
+    /// Whether its value is mutated in place.
     pub(super) changed: bool,
 }
 
@@ -77,27 +81,27 @@ pub(super) struct Attribute<'t> {
 pub(super) struct Member<'t> {
     pub(super) name: &'t str,
     pub(super) at: usize,
-    pub(super) place: Place,
+    pub(super) place: AttributeUse,
     /// The number of positional arguments of a call.
     pub(super) arity: usize,
 }
 
-/// What an attribute is to the expression around it.
+/// How an expression uses an attribute.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum AttributeUse {
     Called,
     Read,
     Assigned,
 }
 
-/// Which locks are taken where. A lock is the text of its expression.
+/// The locks that the file acquires. A lock is identified by the text of its expression.
 #[derive(Default)]
 pub(super) struct Locks<'t> {
-    /// The functions, by the place where they begin, that take the second lock inside the first.
+    /// The functions, by their start, that acquire the second lock while they hold the first.
     pub(super) nested: HashMap<(&'t str, &'t str), Vec<usize>>,
-    /// The functions, by class (0 for the module) and name, that take the lock.
+    /// The functions, by class (0 for the module) and name, that acquire the lock.
     taken: Vec<(&'t str, usize, &'t str)>,
-    /// What is called while the lock is held.
+    /// The functions that are called while the lock is held.
     under: Vec<(&'t str, usize, &'t str)>,
 }
 
@@ -120,8 +124,8 @@ impl<'t> Survey<'t> {
         self.class_by_start.get(&start).map(|&index| &self.classes[index])
     }
 
-    /// The method as the class or a base of it in this file defines it, the class itself left out
-    /// if asked.
+    /// The method as the class, or a base of it in this file, defines it. The class itself can be
+    /// left out.
     pub(super) fn method<'a>(
         &'a self,
         class: &'a Class<'t>,
@@ -130,7 +134,7 @@ impl<'t> Survey<'t> {
     ) -> Option<&'a Signature<'t>> {
         let mut classes = vec![class];
         let mut at = 0;
-        // A damaged file can have classes that are their own ancestors.
+        // A file with errors can have classes that are their own ancestors.
         while let (Some(&class), true) = (classes.get(at), at < 16) {
             if let Some(method) = class.method(name).filter(|_| own || at > 0) {
                 return Some(method);
@@ -157,7 +161,7 @@ impl<'t> Survey<'t> {
         true
     }
 
-    /// Whether what the expression holds is changed in place somewhere in the range.
+    /// Whether the value of the expression is mutated in place somewhere in the range.
     pub(super) fn is_changed(&self, expression: &str, range: Range<usize>) -> bool {
         self.changes.get(expression).is_some_and(|places| {
             let next = places.partition_point(|&at| at < range.start);
@@ -165,7 +169,8 @@ impl<'t> Survey<'t> {
         })
     }
 
-    /// What is asked of the receiver in the range, at most `MEMBERS` uses on each side of `at`.
+    /// The attributes of the receiver that are used in the range, at most `MEMBERS` uses on each
+    /// side of `at`.
     pub(super) fn members(
         &self,
         receiver: &str,
@@ -178,14 +183,14 @@ impl<'t> Survey<'t> {
         some.iter().filter(move |member| range.contains(&member.at))
     }
 
-    /// The names that came with `name` from one `from` statement.
+    /// The names that the same `from` statement imports as `name`.
     pub(super) fn imported_with(&self, name: &str) -> &[&'t str] {
         let import = self.imports.get(name).filter(|import| import.from);
         let together = import.and_then(|import| self.together.get(&import.statement));
         together.map_or(&[], Vec::as_slice)
     }
 
-    /// Whether the plain name is called with that many positional arguments and nothing else.
+    /// Whether the name is called somewhere with that many positional arguments alone.
     pub(super) fn is_called_with(&self, name: &str, arity: usize) -> bool {
         self.arities.get(name).is_some_and(|bits| arity < 32 && bits >> arity & 1 == 1)
     }
@@ -209,7 +214,7 @@ impl<'t> Class<'t> {
 }
 
 impl Locks<'_> {
-    /// Whether something that is called while the lock is held takes it again.
+    /// Whether a function that is called while the lock is held acquires it again.
     pub(super) fn is_reentered(&self, lock: &str) -> bool {
         self.under
             .iter()

@@ -1,26 +1,29 @@
+//! Signatures of functions, and whether the arguments of a call fit them.
+
 use tree_sitter::Node;
 
 use crate::python::grammar::{Field, GRAMMAR, Kind, children};
 
-/// How a function can be called, and what calling it gives.
+/// How a function can be called, and whether it returns a value.
 #[derive(Default)]
 pub(crate) struct Signature<'t> {
     pub(crate) name: &'t str,
-    /// Without the `self` or `cls` of a method.
+    /// The parameters without the `self` or `cls` of a method.
     pub(crate) parameters: Vec<Parameter<'t>>,
     /// Whether it takes any number of positional arguments.
     pub(crate) star: bool,
     /// Whether it takes any keyword argument.
     pub(crate) stars: bool,
     pub(crate) is_async: bool,
-    /// Whether reading the name gives a value and not the function.
+    /// Whether it is a property: reading the name gives a value, not the function.
     pub(crate) property: bool,
-    /// Whether a decorator other than `staticmethod` and `classmethod` may change all of this.
+    /// Whether a decorator other than `staticmethod` and `classmethod` may change the signature.
     pub(crate) decorated: bool,
     /// Whether it returns a value.
     pub(crate) returns: bool,
     pub(crate) generator: bool,
-    /// Whether it says that subclasses have to define it.
+    /// Whether subclasses have to define it: it is decorated as abstract or raises
+    /// `NotImplementedError`.
     pub(crate) is_abstract: bool,
 }
 
@@ -35,7 +38,7 @@ pub(crate) struct Parameter<'t> {
 pub(crate) struct Shape<'t> {
     pub(crate) positional: usize,
     pub(crate) keywords: Vec<&'t str>,
-    /// Whether `*args` or `**kwargs` make the rest unknown.
+    /// Whether it contains `*args` or `**kwargs`, so that the rest is unknown.
     pub(crate) open: bool,
 }
 
@@ -43,7 +46,7 @@ impl<'t> Shape<'t> {
     /// The shape of an argument list.
     pub(crate) fn of(text: &'t str, arguments: Node<'t>) -> Self {
         let mut shape = Self::default();
-        // `f(x for x in xs)` has a generator where others have a list of arguments.
+        // In `f(x for x in xs)` the generator is in the place of the argument list.
         if GRAMMAR.kind(arguments) != Kind::ArgumentList {
             shape.positional = 1;
             return shape;
@@ -114,7 +117,7 @@ impl<'t> Signature<'t> {
         signature
     }
 
-    /// Whether a call with these arguments gets past the parameters.
+    /// Whether a call with these arguments raises no `TypeError`.
     pub(crate) fn accepts(&self, shape: &Shape<'_>) -> bool {
         let by_place = self.parameters.iter().filter(|p| !p.keyword_only).count();
         if shape.open || (shape.positional > by_place && !self.star) {
@@ -124,14 +127,14 @@ impl<'t> Signature<'t> {
         let missing = |(index, p): (usize, &Parameter<'_>)| {
             let given = !p.keyword_only && index < shape.positional;
             let keyword = shape.keywords.contains(&p.name);
-            // Given twice, or needed and not given at all.
+            // Given twice, or required and not given.
             (given && keyword) || (!given && !keyword && p.default.is_none())
         };
         (self.stars || shape.keywords.iter().all(|keyword| known(keyword)))
             && !self.parameters.iter().enumerate().any(missing)
     }
 
-    /// Whether a call of one in place of the other gives the same kind of thing.
+    /// Whether a call of one in place of the other gives the same kind of result.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         self.returns == other.returns
             && self.generator == other.generator

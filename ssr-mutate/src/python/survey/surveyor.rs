@@ -1,14 +1,16 @@
+//! The walk that collects the facts of a survey.
+
 use std::collections::hash_map::Entry;
 use std::num::NonZeroU16;
 
 use tree_sitter::{Node, Tree};
 
-use super::{Attribute, Class, Import, Member, Place, Shape, Signature, Survey, is_lock};
+use super::{Attribute, AttributeUse, Class, Import, Member, Shape, Signature, Survey, is_lock};
 use crate::python::grammar::{Field, GRAMMAR, Kind, children};
 use crate::python::scope::Value;
 use crate::python::{names, values};
 
-/// Methods that change what they are called on.
+/// Methods that mutate their receiver.
 const CHANGING: &[&str] = &[
     "add",
     "append",
@@ -32,18 +34,18 @@ const CHANGING: &[&str] = &[
     "update",
 ];
 
-/// Walks the tree once and notes what it sees.
+/// The walk that fills a survey.
 struct Surveyor<'t> {
     text: &'t str,
     survey: Survey<'t>,
     ancestors: Vec<(Node<'t>, Kind)>,
     /// The open classes and functions.
     open: Vec<Definition<'t>>,
-    /// The locks held here, each with the number of ancestors below which it is.
+    /// The locks that are held here, each with the depth at which it was acquired.
     held: Vec<(&'t str, usize)>,
 }
 
-/// An open definition; `index` is its place in the list it belongs to.
+/// An enclosing definition; `index` is its position in its list.
 struct Definition<'t> {
     class: Option<usize>,
     function: Option<(Owner, usize)>,
@@ -90,7 +92,7 @@ impl<'t> Surveyor<'t> {
         &self.text[node.byte_range()]
     }
 
-    /// Whether to go on with the children; if so, [`Surveyor::leave`] follows.
+    /// Records a node. Returns whether to visit its children; [`Surveyor::leave`] follows then.
     fn enter(&mut self, node: Node<'t>, field: Option<NonZeroU16>) -> bool {
         let kind = GRAMMAR.kind(node);
         match kind {
@@ -272,13 +274,13 @@ impl<'t> Surveyor<'t> {
             _ => None,
         };
         let place = match arguments {
-            Some(_) => Place::Called,
-            None if self.is_target(node, field) => Place::Assigned,
-            None => Place::Read,
+            Some(_) => AttributeUse::Called,
+            None if self.is_target(node, field) => AttributeUse::Assigned,
+            None => AttributeUse::Read,
         };
         let arity = arguments.map_or(0, |list| Shape::of(self.text, list).positional);
         self.survey.members.entry(receiver).or_default().push(Member { name, at, place, arity });
-        if place == Place::Assigned {
+        if place == AttributeUse::Assigned {
             self.note_change(object, at);
         }
         if receiver != "self" {
@@ -287,7 +289,7 @@ impl<'t> Surveyor<'t> {
         let Some((class, Some(method))) = self.method() else { return };
         let constructor = names::is_constructor(method);
         let value = match parent {
-            Some((assignment, Kind::Assignment)) if place == Place::Assigned => {
+            Some((assignment, Kind::Assignment)) if place == AttributeUse::Assigned => {
                 GRAMMAR.field(assignment, Field::Right)
             }
             _ => None,
@@ -295,15 +297,15 @@ impl<'t> Surveyor<'t> {
         let value = value.map_or(Value::Unknown, |value| values::of_plain(self.text, value));
         let attribute = self.survey.classes[class].note(name);
         match place {
-            Place::Assigned => {
+            AttributeUse::Assigned => {
                 attribute.assigned = true;
                 if constructor && attribute.constructed.is_none() {
                     attribute.constructed = Some(at);
                 }
                 attribute.learn(value);
             }
-            Place::Read => attribute.read = true,
-            Place::Called => {}
+            AttributeUse::Read => attribute.read = true,
+            AttributeUse::Called => {}
         }
     }
 
@@ -436,7 +438,7 @@ impl<'t> Class<'t> {
 }
 
 impl Attribute<'_> {
-    /// Notes a value that the attribute is given.
+    /// Records a value that is assigned to the attribute.
     fn learn(&mut self, value: Value) {
         if matches!(self.value, Value::Unknown | Value::Nothing) {
             self.value = value;

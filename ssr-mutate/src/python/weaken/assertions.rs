@@ -1,3 +1,5 @@
+//! Finds the assertions of a test function, and deletes or loosens them.
+
 use std::ops::Range;
 
 use tree_sitter::Node;
@@ -11,7 +13,7 @@ use crate::weaken::{Level, Plan};
 /// The assertions of a test function, in the order of the text.
 pub(super) struct Assertions<'t> {
     statements: Vec<Node<'t>>,
-    /// Whether the function does something besides.
+    /// Whether the function contains other statements.
     acts: bool,
 }
 
@@ -30,7 +32,7 @@ impl<'t> Assertions<'t> {
                     _ if is_assertion(text, statement) => found.statements.push(statement),
                     Kind::PassStatement => {}
                     Kind::ExpressionStatement if is_text(statement) => {}
-                    // A function inside the test asserts when it is called, wherever that is.
+                    // The assertions of a nested function run where it is called, not here.
                     Kind::FunctionDefinition
                     | Kind::ClassDefinition
                     | Kind::DecoratedDefinition => {}
@@ -45,7 +47,7 @@ impl<'t> Assertions<'t> {
                     | Kind::FinallyClause
                     | Kind::Block => open.push(statement),
                     _ if GRAMMAR.kind(block) == Kind::Block => found.acts = true,
-                    // Conditions, targets and context managers of compound statements.
+                    // Parts of compound statements: conditions, targets, context managers.
                     _ => {}
                 }
             }
@@ -54,14 +56,14 @@ impl<'t> Assertions<'t> {
         found
     }
 
-    /// How many looser forms each has.
+    /// The number of looser forms of each assertion.
     pub(super) fn forms(&self, text: &str) -> Vec<usize> {
         self.statements.iter().map(|statement| loosen::forms(text, *statement).len()).collect()
     }
 
-    /// Marks the assertions that the plan deletes and gives the edits that loosen others. `None`,
-    /// and nothing marked, if it is to delete the function, would leave nothing of it, or cannot be
-    /// carried out.
+    /// Marks the assertions that the plan deletes in `lines`, and returns the edits that loosen
+    /// others. Returns `None` and marks nothing if the plan deletes the function, would leave no
+    /// statement in it, or is not possible.
     pub(super) fn weaken(
         &self,
         text: &str,
@@ -99,7 +101,7 @@ fn is_assertion(text: &str, statement: Node<'_>) -> bool {
         Kind::ExpressionStatement => {
             statement.named_child(0).is_some_and(|value| is_asserting_call(text, value))
         }
-        // `with pytest.raises(E):` asserts what its whole body does.
+        // `with pytest.raises(E):` is one assertion with its whole body.
         Kind::WithStatement => {
             let head_end = GRAMMAR.field(statement, Field::Body).map(|body| body.start_byte());
             let head = &text[statement.start_byte()..head_end.unwrap_or(statement.end_byte())];
@@ -123,6 +125,7 @@ fn is_asserting_call(text: &str, value: Node<'_>) -> bool {
     })
 }
 
+/// Whether the statement is a string, such as a docstring.
 fn is_text(statement: Node<'_>) -> bool {
     let kind = statement.named_child(0).map(|value| GRAMMAR.kind(value));
     matches!(kind, Some(Kind::String | Kind::ConcatenatedString))

@@ -1,3 +1,5 @@
+//! Renames deleted tests that other functions of the file call, so that they stay as helpers.
+
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -5,8 +7,8 @@ use tree_sitter::{Node, Tree};
 
 use crate::python::grammar::{Field, GRAMMAR, Kind};
 
-/// Moves out of `deleted` the functions that the rest of the file uses by name, and gives the
-/// edits that rename them instead: with an underscore in front, they are helpers and no tests.
+/// Removes from `deleted` the functions that the rest of the file uses by name, and returns the
+/// edits that rename them instead. pytest does not collect a name that begins with an underscore.
 pub(super) fn rename_used<'t>(
     tree: &'t Tree,
     text: &'t str,
@@ -14,7 +16,8 @@ pub(super) fn rename_used<'t>(
 ) -> Vec<(Range<usize>, String)> {
     let uses = uses(tree, text, &deleted.keys().copied().collect());
     let mut edits = Vec::new();
-    // What a deleted test uses is not used; what a renamed one uses is.
+    // Uses inside of deleted tests do not count. Renaming a test keeps it, so that its own uses
+    // count from then on: repeat until nothing changes.
     loop {
         let inside = |at: usize| {
             deleted.values().flatten().any(|definition| definition.byte_range().contains(&at))
@@ -39,7 +42,7 @@ fn defined_name(definition: Node<'_>) -> Option<Range<usize>> {
     GRAMMAR.field(function, Field::Name).map(|name| name.byte_range())
 }
 
-/// Where the names are used as variables.
+/// The places where the names are used as variables.
 fn uses<'t>(
     tree: &'t Tree,
     text: &'t str,

@@ -1,3 +1,5 @@
+//! Drops single cases of a parametrised test.
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -5,15 +7,15 @@ use tree_sitter::Node;
 
 use crate::python::grammar::{Field, GRAMMAR, Kind, children};
 
-/// The edits that drop the cases from the test's only `parametrize`. `None` where that is not
-/// simple: pytest's ids do not follow from literals, or no case would remain.
+/// The edits that drop the cases from the test's only `parametrize`. `None` if pytest's ids cannot
+/// be derived from literals, or if no case would remain.
 pub(super) fn dropping(
     text: &str,
     function: Node<'_>,
     wanted: &BTreeSet<&str>,
 ) -> Option<Vec<(Range<usize>, String)>> {
     let arguments = children(only_parametrize(text, function)?);
-    // Keyword arguments (`ids`, `indirect`) give the cases other names or meanings.
+    // Keyword arguments (`ids`, `indirect`) change the ids or the meaning of the cases.
     let [names, values] = arguments[..] else { return None };
     let values_kind = GRAMMAR.kind(values);
     if !matches!(values_kind, Kind::List | Kind::Tuple) {
@@ -30,14 +32,14 @@ pub(super) fn dropping(
     }
     let gone: Vec<bool> = ids.iter().map(|id| wanted.contains(id.as_str())).collect();
     let left = gone.iter().filter(|gone| !**gone).count();
-    // A tuple of one would need its comma.
+    // A tuple of one element would need a trailing comma.
     if left == 0 || (left == 1 && values_kind == Kind::Tuple) {
         return None;
     }
     Some(removals(&elements, &gone).into_iter().map(|range| (range, String::new())).collect())
 }
 
-/// The arguments of the one decorator that parametrises.
+/// The arguments of the `parametrize` decorator, if there is exactly one.
 fn only_parametrize<'t>(text: &str, function: Node<'t>) -> Option<Node<'t>> {
     let decorators = children(function).into_iter().filter(|c| GRAMMAR.kind(*c) == Kind::Decorator);
     let mut found = decorators.filter_map(|decorator| {
@@ -50,7 +52,7 @@ fn only_parametrize<'t>(text: &str, function: Node<'t>) -> Option<Node<'t>> {
     found.next().is_none().then_some(first)
 }
 
-/// How many names the first argument lists.
+/// The number of parameters that the first argument names.
 fn argument_names(text: &str, node: Node<'_>) -> Option<usize> {
     match GRAMMAR.kind(node) {
         Kind::String => {
@@ -61,7 +63,7 @@ fn argument_names(text: &str, node: Node<'_>) -> Option<usize> {
     }
 }
 
-/// The id that pytest gives the case, if it follows from literals alone.
+/// The id that pytest gives the case, if it can be derived from literals.
 fn case_id(text: &str, element: Node<'_>, names: usize) -> Option<String> {
     let values = match GRAMMAR.kind(element) {
         Kind::Call => {
@@ -110,7 +112,7 @@ fn plain_text<'t>(text: &'t str, string: Node<'_>) -> Option<&'t str> {
     (plain && !content.contains(quote)).then_some(content)
 }
 
-/// The ranges that take the elements out together with a comma each.
+/// The ranges that remove the elements, each together with one comma.
 fn removals(elements: &[Node<'_>], gone: &[bool]) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let mut index = 0;

@@ -1,8 +1,10 @@
+//! Weaker claims than an equality, written as a condition or as a method of unittest.
+
 use tree_sitter::Node;
 
 use crate::python::grammar::{Field, GRAMMAR, Kind, children};
 
-/// What an assertion says, in words that an `assert` and a method of unittest share.
+/// A claim of an assertion that can be written as an `assert` or as a method of unittest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Claim {
     Equal(String, String),
@@ -22,7 +24,7 @@ impl Claim {
         Self::IsInstance(value.to_owned(), class)
     }
 
-    /// As the condition of an `assert`.
+    /// The condition of an `assert`.
     pub(super) fn condition(&self) -> String {
         match self {
             Self::Equal(a, b) => format!("{a} == {b}"),
@@ -34,7 +36,7 @@ impl Claim {
         }
     }
 
-    /// As the call of a method, `prefix` being its object with the dot.
+    /// The call of a method; `prefix` is its object with the dot.
     pub(super) fn method(&self, prefix: &str) -> String {
         match self {
             Self::Equal(a, b) => format!("{prefix}assertEqual({a}, {b})"),
@@ -47,8 +49,8 @@ impl Claim {
     }
 }
 
-/// What is less than the equality of two values: the order, the size, the class, or that there is
-/// something at all.
+/// Claims that are weaker than the equality of two values: their order, the size, the class, and
+/// that the value is not `None`.
 pub(super) fn equal(text: &str, left: Node<'_>, right: Node<'_>) -> Vec<Claim> {
     let of = |node: Node<'_>| &text[node.byte_range()];
     let (actual, expected) =
@@ -84,13 +86,14 @@ pub(super) fn equal(text: &str, left: Node<'_>, right: Node<'_>) -> Vec<Claim> {
     claims
 }
 
-/// The size, where it can be counted, and the class of a value that is spelled out.
+/// Claims about a list, tuple, set or dictionary display: its size, if it can be counted, and its
+/// class.
 fn display(value: &str, expected: Node<'_>, class: &'static str) -> Vec<Claim> {
     let elements = children(expected);
     let spread = |element: &Node<'_>| {
         matches!(GRAMMAR.kind(*element), Kind::ListSplat | Kind::DictionarySplat)
     };
-    // Elements of a set and keys may be equal.
+    // Elements of a set, and keys, may be equal to each other.
     let counted = matches!(class, "list" | "tuple") && !elements.iter().any(spread);
     let size = || Claim::Equal(format!("len({value})"), elements.len().to_string());
     let mut claims: Vec<_> = counted.then(size).into_iter().collect();

@@ -1,3 +1,5 @@
+//! Finds the definition of a test by its classes and name, inherited ones included.
+
 use std::collections::{HashMap, HashSet};
 
 use tree_sitter::{Node, Tree};
@@ -5,25 +7,26 @@ use tree_sitter::{Node, Tree};
 use crate::NotFound;
 use crate::python::grammar::{Field, GRAMMAR, Kind, children};
 
-/// The functions of a file by their classes and names, those inside functions left out.
+/// The functions of a file by their classes and names, without those inside of functions.
 pub(super) struct Definitions<'t> {
-    /// With the classes and the name joined by `::`; the decorators belong to the node.
+    /// By the classes and the name, joined by `::`. The nodes include the decorators.
     functions: HashMap<String, Vec<Node<'t>>>,
-    /// By the class and those around it, joined by `::`.
+    /// By the names of the enclosing classes and of the class, joined by `::`.
     classes: HashMap<String, Class<'t>>,
 }
 
 struct Class<'t> {
     body: Node<'t>,
-    /// The names of the bases, `object` left out.
+    /// The names of the bases without `object`.
     bases: Vec<&'t str>,
 }
 
-/// Where a test comes from.
+/// Where a test is defined.
 pub(super) enum Origin<'a, 't> {
-    /// Every definition of the function; never an empty list.
+    /// All definitions of the function; never an empty list.
     Defined(&'a [Node<'t>]),
-    /// The class with this body inherits it, from the class of this name if that is in the file.
+    /// The class with this body inherits it. `from` names the defining class if that is in the
+    /// file.
     Inherited { body: Node<'t>, from: Option<String> },
 }
 
@@ -52,7 +55,7 @@ impl<'t> Definitions<'t> {
                         found.classes.insert(name(), Class { body, bases });
                         open.push((body, format!("{}::", name())));
                     }
-                    // Definitions may hide in the branches of compound statements.
+                    // Definitions may be in the branches of compound statements.
                     Kind::IfStatement
                     | Kind::ElifClause
                     | Kind::ElseClause
@@ -70,7 +73,7 @@ impl<'t> Definitions<'t> {
         found
     }
 
-    /// Where the function in these classes comes from.
+    /// Where the function in these classes is defined.
     pub(super) fn find(&self, classes: &[&str], name: &str) -> Result<Origin<'_, 't>, NotFound> {
         let path = classes.join("::");
         let full = if path.is_empty() { name.to_owned() } else { format!("{path}::{name}") };
@@ -90,7 +93,7 @@ impl<'t> Definitions<'t> {
         Ok(Origin::Inherited { body: class.body, from: self.definer(class, name) })
     }
 
-    /// The class in this file from which a class has the method.
+    /// The class in this file that defines the method which a class inherits.
     fn definer(&self, class: &Class<'t>, method: &str) -> Option<String> {
         let (mut open, mut seen) = (class.bases.clone(), HashSet::new());
         while let Some(base) = open.pop() {

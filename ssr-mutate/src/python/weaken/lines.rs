@@ -1,3 +1,5 @@
+//! Deletes and adds statements as whole lines.
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -5,15 +7,15 @@ use tree_sitter::Node;
 
 use crate::python::grammar::{GRAMMAR, Kind, children};
 
-/// Collects statements to delete and deletes them as whole lines, so that what remains reads as if
-/// they had never been there.
+/// Collects statements to delete and deletes them as whole lines, with their comments and with the
+/// blank lines around them, so that no gap remains.
 pub(super) struct Lines<'t> {
     text: &'t str,
-    /// The bytes of each line with its ending.
+    /// The byte range of each line with its ending.
     lines: Vec<Range<usize>>,
-    /// The statements to delete, by position.
+    /// The statements to delete, by where they begin.
     deleted: BTreeMap<usize, Node<'t>>,
-    /// The lines to add, by the row that they follow.
+    /// The lines to add, by the row after which they come.
     appended: BTreeMap<usize, String>,
 }
 
@@ -27,7 +29,7 @@ impl<'t> Lines<'t> {
         Self { text, lines: lines.collect(), deleted: BTreeMap::new(), appended: BTreeMap::new() }
     }
 
-    /// Marks a statement that shares its lines with no other.
+    /// Marks a statement to delete. It must not share its lines with another statement.
     pub(super) fn delete(&mut self, statement: Node<'t>) {
         self.deleted.insert(statement.start_byte(), statement);
     }
@@ -46,7 +48,7 @@ impl<'t> Lines<'t> {
         text.push_str(&format!("{indent}{statement}{ending}"));
     }
 
-    /// The edits, ascending and apart.
+    /// The edits, in ascending order and without overlap.
     pub(super) fn into_edits(self) -> Vec<(Range<usize>, String)> {
         let mut gone = vec![false; self.lines.len()];
         let mut filler: BTreeMap<usize, String> = BTreeMap::new();
@@ -75,20 +77,20 @@ impl<'t> Lines<'t> {
         self.runs(&gone, &filler)
     }
 
-    /// The rows of the statement, of the comments after it that are indented as its body is, and,
-    /// for a definition, of the comment on top of it.
+    /// The rows of the statement, of the comments after it with the indentation of its body, and,
+    /// for a definition, of the comment above it.
     fn rows(&self, statement: Node<'t>) -> Range<usize> {
         let (first, column) = (statement.start_position().row, statement.start_position().column);
         let mut start = first;
         if matches!(GRAMMAR.kind(statement), Kind::FunctionDefinition | Kind::DecoratedDefinition) {
             let top = |row: &usize| self.line(*row).trim_start().starts_with('#');
             let comment = (0..first).rev().take_while(top).last().unwrap_or(first);
-            // Without a blank line before it, the comment belongs to what comes before.
+            // Without a blank line before it, the comment belongs to the code before it.
             if comment > 0 && self.line(comment - 1).trim().is_empty() {
                 start = comment;
             }
         }
-        // A statement that ends at the very start of a line ends on the line before.
+        // A statement that ends at the start of a line ends on the line before.
         let end_position = statement.end_position();
         let mut end = end_position.row + usize::from(end_position.column > 0);
         let mut next = end;

@@ -1,4 +1,4 @@
-//! The looser forms of an assertion, each an edit of the expression that it is about.
+//! The looser forms of an assertion, each as an edit of its expression.
 
 use std::ops::Range;
 
@@ -9,8 +9,7 @@ use crate::python::grammar::{Field, GRAMMAR, Kind, children};
 
 type Forms = Vec<(Range<usize>, String)>;
 
-/// From the one that still says most to the one that says least; none where nothing looser makes
-/// sense.
+/// The looser forms, from the strongest to the weakest. Empty if there is no sensible one.
 pub(super) fn forms(text: &str, statement: Node<'_>) -> Forms {
     let mut forms = match GRAMMAR.kind(statement) {
         Kind::AssertStatement => {
@@ -37,7 +36,7 @@ fn condition(text: &str, node: Node<'_>) -> Forms {
             [inner] => condition(text, inner),
             _ => Vec::new(),
         },
-        // One of the two clauses alone.
+        // Each of the two clauses alone.
         Kind::BooleanOperator => match children(node)[..] {
             [left, right] if operator(text, left, right) == "and" => {
                 [left, right].map(|side| (node.byte_range(), of(side).to_owned())).into()
@@ -57,7 +56,7 @@ fn condition(text: &str, node: Node<'_>) -> Forms {
             let arguments = GRAMMAR.field(node, Field::Arguments).map(children).unwrap_or_default();
             match (name, &arguments[..]) {
                 ("all", [values]) => match GRAMMAR.kind(*values) {
-                    // `any` of a comprehension that yields something true.
+                    // A generator may yield nothing, and `any` of nothing fails.
                     Kind::GeneratorExpression => Vec::new(),
                     _ => vec![(node.byte_range(), format!("any({})", of(*values)))],
                 },
@@ -72,7 +71,7 @@ fn condition(text: &str, node: Node<'_>) -> Forms {
     }
 }
 
-/// What stands between two operands, `not  in` with one blank.
+/// The operator between two operands, with single blanks.
 fn operator<'t>(text: &'t str, left: Node<'_>, right: Node<'_>) -> &'t str {
     text[left.end_byte()..right.start_byte()].trim()
 }
@@ -99,7 +98,7 @@ fn comparison(text: &str, left: Node<'_>, operator: &str, right: Node<'_>) -> Ve
     }
 }
 
-/// `approx(x)` below the node with a wide tolerance.
+/// The form in which `approx(x)` below the node has a wide tolerance.
 fn widened(text: &str, node: Node<'_>) -> Forms {
     let approx = |side: &Node<'_>| {
         let name = match GRAMMAR.kind(*side) {
@@ -137,7 +136,7 @@ fn call(text: &str, node: Node<'_>) -> Forms {
     if matches!(name, "raises" | "warns") || name.contains("Raises") || name.contains("Warns") {
         return raising(text, node, &prefix, name, &values, &keywords);
     }
-    // Only unittest's methods are known by their names alone.
+    // The name alone identifies only the methods of unittest.
     if prefix.is_empty() {
         return Vec::new();
     }
@@ -182,7 +181,7 @@ fn method(text: &str, name: &str, values: &[Node<'_>]) -> Vec<Claim> {
     }
 }
 
-/// Without the text that the message has to match, and with any exception.
+/// The forms without the pattern for the message, and with any exception.
 fn raising(
     text: &str,
     node: Node<'_>,
@@ -228,7 +227,7 @@ fn first_call(statement: Node<'_>) -> Option<Node<'_>> {
 mod tests {
     use super::*;
 
-    /// Statements with all their looser forms, from little to much.
+    /// Statements with all their looser forms, from the strongest to the weakest.
     const EXAMPLES: &[(&str, &[&str])] = &[
         (
             "assert f(x) == 3",

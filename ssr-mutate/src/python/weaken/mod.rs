@@ -1,4 +1,4 @@
-//! Taking tests out of pytest and unittest files.
+//! Weakens pytest and unittest files: deletes tests, drops cases, deletes or loosens assertions.
 
 mod assertions;
 mod callers;
@@ -11,34 +11,35 @@ mod loosen;
 use std::collections::HashMap;
 
 use crate::NotFound;
-use crate::weaken::{Means, Plan, Request, Weakened};
+use crate::weaken::{BrokenTest, Means, Plan, Weakened};
 
 use super::grammar::GRAMMAR;
 use assertions::Assertions;
 use definitions::{Definitions, Origin};
 use lines::Lines;
 
-pub(super) fn weaken(text: &str, requests: &[Request<'_>]) -> Weakened {
-    let lost = |reason| (0..requests.len()).map(|index| (index, reason)).collect();
+/// The edits that hide the tests in a file.
+pub(super) fn weaken(text: &str, tests: &[BrokenTest<'_>]) -> Weakened {
+    let lost = |reason| (0..tests.len()).map(|index| (index, reason)).collect();
     let Some(tree) = GRAMMAR.parse(text) else { return Err(lost(NotFound::Function)) };
     let definitions = Definitions::of(&tree, text);
     let mut lines = Lines::new(text);
     let mut edits = Vec::new();
     let mut functions = HashMap::new();
     let mut missing = Vec::new();
-    for (index, request) in requests.iter().enumerate() {
-        let found = match definitions.find(&request.classes, request.function) {
+    for (index, test) in tests.iter().enumerate() {
+        let found = match definitions.find(&test.classes, test.function) {
             Ok(Origin::Defined(found)) => found,
             Ok(Origin::Inherited { body, from }) => {
-                // Where the definition goes, what is inherited from it goes as well.
-                let goes = |other: &Request<'_>| {
+                // Deleting the inherited definition hides the test in the heirs too.
+                let goes = |other: &BrokenTest<'_>| {
                     from.as_deref().is_some_and(|class| other.classes == [class])
-                        && other.function == request.function
+                        && other.function == test.function
                         && other.cases.is_none()
                         && other.plan == Plan::Delete
                 };
-                if !requests.iter().any(goes) {
-                    lines.append(body, &format!("{} = None", request.function));
+                if !tests.iter().any(goes) {
+                    lines.append(body, &format!("{} = None", test.function));
                 }
                 continue;
             }
@@ -47,22 +48,22 @@ pub(super) fn weaken(text: &str, requests: &[Request<'_>]) -> Weakened {
                 continue;
             }
         };
-        // Of several definitions the last one counts, and deleting it would revive the one before.
-        if let ([only], Some(wanted)) = (found, &request.cases)
+        // Of several definitions Python uses the last one, and deleting it would bring back an
+        // earlier one. Therefore only a single definition is weakened; several are all deleted.
+        if let ([only], Some(wanted)) = (found, &test.cases)
             && let Some(dropped) = cases::dropping(text, *only, wanted)
         {
             edits.extend(dropped);
             continue;
         }
         if let [only] = found
-            && let Some(loosened) =
-                Assertions::of(text, *only).weaken(text, &request.plan, &mut lines)
+            && let Some(loosened) = Assertions::of(text, *only).weaken(text, &test.plan, &mut lines)
         {
             edits.extend(loosened);
             continue;
         }
-        if request.classes.is_empty() {
-            functions.insert(request.function, found.to_vec());
+        if test.classes.is_empty() {
+            functions.insert(test.function, found.to_vec());
         } else {
             found.iter().for_each(|definition| lines.delete(*definition));
         }
@@ -73,26 +74,26 @@ pub(super) fn weaken(text: &str, requests: &[Request<'_>]) -> Weakened {
     let mut renames = callers::rename_used(&tree, text, &mut functions);
     functions.values().flatten().for_each(|definition| lines.delete(*definition));
     edits.extend(lines.into_edits());
-    // A name in a deleted assertion or case needs no new one.
+    // A use inside of deleted text needs no renaming, and edits must not overlap.
     renames.retain(|(name, _)| !edits.iter().any(|(gone, _)| gone.contains(&name.start)));
     edits.extend(renames);
     edits.sort_by_key(|(range, _)| range.start);
     Ok(edits)
 }
 
-pub(super) fn means(text: &str, requests: &[Request<'_>]) -> Vec<Means> {
-    let Some(tree) = GRAMMAR.parse(text) else { return vec![Means::default(); requests.len()] };
+/// How each test can be weakened without deleting it.
+pub(super) fn means(text: &str, tests: &[BrokenTest<'_>]) -> Vec<Means> {
+    let Some(tree) = GRAMMAR.parse(text) else { return vec![Means::default(); tests.len()] };
     let definitions = Definitions::of(&tree, text);
-    let means = |request: &Request<'_>| {
-        let Ok(Origin::Defined([only])) = definitions.find(&request.classes, request.function)
-        else {
+    let means = |test: &BrokenTest<'_>| {
+        let Ok(Origin::Defined([only])) = definitions.find(&test.classes, test.function) else {
             return Means::default();
         };
-        let cases = request.cases.as_ref();
+        let cases = test.cases.as_ref();
         Means {
             cases: cases.is_some_and(|cases| cases::dropping(text, *only, cases).is_some()),
             assertions: Assertions::of(text, *only).forms(text),
         }
     };
-    requests.iter().map(means).collect()
+    tests.iter().map(means).collect()
 }

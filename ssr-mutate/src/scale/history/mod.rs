@@ -1,4 +1,4 @@
-//! Bugs out of a git history: what was once repaired or added is taken back.
+//! Bugs from a git history: commits that repaired or added something are reverted.
 
 mod read;
 mod revert;
@@ -15,15 +15,15 @@ use revert::Revert;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HistoryBounds {
-    /// Commits to look at, newest first; 10,000 by default.
+    /// The number of commits to look at, newest first; 10,000 by default.
     pub scanned: usize,
-    /// Candidates to keep, newest first; 1,000 by default.
+    /// The number of candidates to keep, newest first; 1,000 by default.
     pub commits: usize,
-    /// Source files that a commit changes at most; 12 by default.
+    /// The most source files that a commit may change; 12 by default.
     pub files: usize,
-    /// Changed lines of source files at least, added and removed together; 2 by default.
+    /// The fewest changed lines of source files, added and removed together; 2 by default.
     pub min_lines: usize,
-    /// Changed lines of source files at most; 600 by default.
+    /// The most changed lines of source files; 600 by default.
     pub max_lines: usize,
     /// Whether a commit has to change a test file as well; `false` by default.
     pub with_tests: bool,
@@ -45,12 +45,63 @@ impl Default for HistoryBounds {
     }
 }
 
+impl HistoryBounds {
+    /// Sets the number of commits to look at, newest first.
+    #[must_use]
+    pub fn with_scanned(mut self, scanned: usize) -> Self {
+        self.scanned = scanned;
+        self
+    }
+
+    /// Sets the number of candidates to keep, newest first.
+    #[must_use]
+    pub fn with_commits(mut self, commits: usize) -> Self {
+        self.commits = commits;
+        self
+    }
+
+    /// Sets the most source files that a commit may change.
+    #[must_use]
+    pub fn with_files(mut self, files: usize) -> Self {
+        self.files = files;
+        self
+    }
+
+    /// Sets the fewest changed lines of source files.
+    #[must_use]
+    pub fn with_min_lines(mut self, min_lines: usize) -> Self {
+        self.min_lines = min_lines;
+        self
+    }
+
+    /// Sets the most changed lines of source files.
+    #[must_use]
+    pub fn with_max_lines(mut self, max_lines: usize) -> Self {
+        self.max_lines = max_lines;
+        self
+    }
+
+    /// Sets whether a commit has to change a test file as well.
+    #[must_use]
+    pub fn with_tests(mut self, with_tests: bool) -> Self {
+        self.with_tests = with_tests;
+        self
+    }
+
+    /// Sets the size in bytes above which a file disqualifies its commit.
+    #[must_use]
+    pub fn with_file_bytes(mut self, file_bytes: usize) -> Self {
+        self.file_bytes = file_bytes;
+        self
+    }
+}
+
 /// A git history, read into memory: the files of `HEAD` and the commits that can be reverted.
 ///
-/// A revert is a three-way merge of each source file: what the commit changed goes back, what came
-/// later stays. Where that conflicts, each hunk is tried alone. Only source files change (see
-/// [`is_source_file`](crate::is_source_file)); tests stay as they are, so that those which came
-/// with the commit notice. Nothing is written to the repository.
+/// A revert is a three-way merge of each source file: the changes of the commit are undone, and
+/// later changes are kept. Where that conflicts, each hunk is tried alone. Only source files change
+/// (see [`is_source_file`](crate::is_source_file)). Test files stay unchanged, so that the tests
+/// which the commit added fail. Nothing is written to the repository.
 ///
 /// ```no_run
 /// use ssr_core::Seed;
@@ -91,26 +142,30 @@ struct Change {
 
 impl Commit {
     /// The hash in hexadecimal digits.
+    #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
     /// The first line of the message.
+    #[must_use]
     pub fn summary(&self) -> &str {
         &self.summary
     }
 
-    /// The source files that it changes.
+    /// The source files that the commit changes.
     pub fn sources(&self) -> impl Iterator<Item = &RepoPath> {
         self.changes.iter().map(|change| &change.path)
     }
 
-    /// The test files that it changes.
+    /// The test files that the commit changes.
+    #[must_use]
     pub fn tests(&self) -> &[RepoPath] {
         &self.tests
     }
 
-    /// The lines of source files that it adds and removes.
+    /// The number of lines of source files that the commit adds and removes.
+    #[must_use]
     pub fn lines(&self) -> usize {
         self.lines
     }
@@ -128,22 +183,26 @@ impl Commit {
 
 impl History {
     /// The files of `HEAD`.
+    #[must_use]
     pub fn tree(&self) -> &Tree {
         &self.tree
     }
 
-    /// What the tree lacks: symbolic links, submodules and files whose names a
-    /// [`RepoPath`] cannot hold.
+    /// The entries of `HEAD` that the tree leaves out: symbolic links, submodules, and files whose
+    /// names a [`RepoPath`] cannot hold.
+    #[must_use]
     pub fn skipped(&self) -> &[String] {
         &self.skipped
     }
 
     /// The candidates, newest first.
+    #[must_use]
     pub fn commits(&self) -> &[Commit] {
         &self.commits
     }
 
-    /// `RVC`: reverts a commit. `None` if nothing of it is left to revert.
+    /// `RVC`: reverts a commit. `None` if none of its changes can be reverted.
+    #[must_use]
     pub fn revert(&self, commit: &Commit) -> Option<Bug> {
         let mut revert = Revert::new(&self.tree);
         let part = revert.commit(commit);
@@ -153,6 +212,7 @@ impl History {
 
     /// `RVH`: reverts some hunks of a commit, at least one and not all, chosen by the seed. `None`
     /// if fewer than two of its hunks can be reverted.
+    #[must_use]
     pub fn revert_hunks(&self, commit: &Commit, seed: Seed) -> Option<Bug> {
         let mut all = Revert::new(&self.tree);
         let possible = all.hunks(commit, |_| true);
@@ -173,9 +233,10 @@ impl History {
         self.bug(ScaleOperator::Hunks, revert, what, &[commit])
     }
 
-    /// `RVN`: reverts a commit together with `n` − 1 others that change the same files, those that
-    /// change the same functions first. `None` if there are fewer, or if one of them leaves
-    /// nothing to revert.
+    /// `RVN`: reverts a commit together with `n` − 1 others that change the same files. Commits
+    /// that change the same functions are preferred. `None` if there are fewer, or if none of the
+    /// changes of one of them can be reverted.
+    #[must_use]
     pub fn revert_related(&self, commit: &Commit, n: usize, seed: Seed) -> Option<Bug> {
         let key = |index: usize| seed.derive("related").index(index as u64).value();
         let mut related: Vec<_> = self
@@ -191,7 +252,7 @@ impl History {
             if picked.len() >= n.max(2) {
                 break;
             }
-            // A commit of which nothing is left to revert joins no others.
+            // A commit whose changes are all gone from `HEAD` would fail the whole group.
             if Revert::new(&self.tree).hunks(&self.commits[index], |_| true) > 0 {
                 picked.insert(index);
             }
@@ -199,7 +260,8 @@ impl History {
         if picked.len() < n.max(2) {
             return None;
         }
-        // The candidates are ordered newest first, as reverts have to be.
+        // The positions are ordered newest first. Reverting in that order merges each commit into
+        // the text that it produced; the other order would conflict with the later commits.
         let commits: Vec<_> = picked.into_iter().map(|index| &self.commits[index]).collect();
         let mut revert = Revert::new(&self.tree);
         for commit in &commits {
@@ -215,9 +277,12 @@ impl History {
         self.bug(ScaleOperator::Commits, revert, what, &commits)
     }
 
-    /// Draws `n` different bugs, or as many as are found: first an operator evenly, then a commit
-    /// evenly among those that change tests as well, then among the others. Groups for `RVN` have
-    /// two to four commits. Depends on the history, the operators and the seed alone.
+    /// Draws `n` different bugs, or fewer if there are not as many.
+    ///
+    /// Each draw picks an operator uniformly. It then picks a commit uniformly among those that
+    /// change tests as well; the others come when these are used up. Groups for `RVN` have two to
+    /// four commits. The result depends on the history, the operators and the seed alone.
+    #[must_use]
     pub fn sample(&self, operators: &[ScaleOperator], n: usize, seed: Seed) -> Vec<Bug> {
         let seed = seed.derive("ssr-mutate history");
         let mut left: Vec<(ScaleOperator, Vec<&Commit>)> = operators
@@ -244,7 +309,7 @@ impl History {
         bugs
     }
 
-    /// The commits from the last to the first to be drawn.
+    /// The commits in reverse order of drawing, because they are popped from the end.
     fn shuffled(&self, seed: Seed) -> Vec<&Commit> {
         let mut commits: Vec<_> = self.commits.iter().collect();
         commits.sort_by_cached_key(|commit| {

@@ -1,3 +1,5 @@
+//! Reads the files of `HEAD` and the candidate commits from a git repository.
+
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
@@ -7,7 +9,7 @@ use ssr_core::{File, RepoPath, Tree};
 use super::{Change, Commit, History, HistoryBounds};
 use crate::{Error, Result, is_source_file, is_test_file};
 
-/// The contents that were read, so that equal ones share their memory.
+/// The blobs that were read, so that equal files share their memory.
 type Blobs = HashMap<Oid, File>;
 
 impl History {
@@ -20,6 +22,7 @@ impl History {
         let failed = |error: git2::Error| Error::History {
             repository: path.display().to_string(),
             problem: error.message().to_owned(),
+            source: error.into(),
         };
         let repository = Repository::open(path).map_err(failed)?;
         let head = repository.head().and_then(|head| head.peel_to_commit()).map_err(failed)?;
@@ -88,9 +91,9 @@ fn commits(
             break;
         }
         let commit = repository.find_commit(id?)?;
-        // A merge brings no change of its own, and the first commit is the whole project.
+        // Merges have no change of their own, and the root commit is the whole project.
         if commit.parent_count() == 1 {
-            // What a shallow clone lacks is the end of its history.
+            // A shallow clone lacks the parents of its oldest commits.
             let Ok(parent) = commit.parent(0) else { continue };
             found.extend(candidate(repository, &commit, &parent, bounds, blobs)?);
         }

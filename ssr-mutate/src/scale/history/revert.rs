@@ -1,3 +1,5 @@
+//! Reverts commits and hunks in a tree by three-way merges.
+
 use std::ops::Range;
 
 use git2::{DiffOptions, MergeFileInput, Patch};
@@ -5,7 +7,7 @@ use ssr_core::{File, LineIndex, Tree};
 
 use super::{Change, Commit};
 
-/// A tree from which commits are taken out one after the other.
+/// A tree in which commits are reverted one after the other.
 pub(super) struct Revert<'a> {
     original: &'a Tree,
     tree: Tree,
@@ -16,12 +18,13 @@ impl<'a> Revert<'a> {
         Self { original: tree, tree: tree.clone() }
     }
 
-    /// The tree as it is now.
+    /// The tree after the reverts so far.
     pub(super) fn tree(&self) -> &Tree {
         &self.tree
     }
 
-    /// Reverts what can be reverted; says how much that is if it is not all.
+    /// Reverts the commit as far as it merges. Returns the end of a description: empty if all of it
+    /// was reverted, else the number of hunks.
     pub(super) fn commit(&mut self, commit: &Commit) -> String {
         let (mut whole, mut done, mut hunks) = (true, 0, 0);
         for change in &commit.changes {
@@ -39,12 +42,13 @@ impl<'a> Revert<'a> {
         }
     }
 
-    /// Reverts the chosen hunks among those that can be reverted one by one, which are numbered
-    /// over all files of the commit; gives their number, chosen or not.
+    /// Reverts the chosen hunks. Only hunks that merge without conflict are numbered, over all
+    /// files of the commit. Returns how many there are if all are chosen, else how many were
+    /// reverted.
     pub(super) fn hunks(&mut self, commit: &Commit, chosen: impl Fn(usize) -> bool) -> usize {
         let (mut possible, mut done) = (0, 0);
         for change in &commit.changes {
-            // Which hunks are possible must not depend on which are chosen.
+            // The numbers must not depend on which hunks are chosen: take them from the original.
             let mut all = Revert::new(self.original);
             let applicable = all.change_hunks(change, &mut |_| true).0;
             let mut keep = |hunk: usize| {
@@ -59,7 +63,7 @@ impl<'a> Revert<'a> {
         if (0..possible).all(chosen) { possible } else { done }
     }
 
-    /// Reverts the whole change of a file; whether that is without conflict.
+    /// Reverts the whole change of a file. `false` if that conflicts.
     fn file(&mut self, change: &Change) -> bool {
         let ours = self.tree.get(change.path.as_str()).cloned();
         let result = match (&change.before, &change.after, ours) {
@@ -81,8 +85,8 @@ impl<'a> Revert<'a> {
         self.set(change, result)
     }
 
-    /// Reverts hunk by hunk, each that is wanted and merges without conflict. Gives the hunks that
-    /// were reverted, and their number.
+    /// Reverts each wanted hunk that merges without conflict. Returns the positions of the hunks
+    /// that were reverted, and how many these are.
     fn change_hunks(
         &mut self,
         change: &Change,
@@ -90,7 +94,7 @@ impl<'a> Revert<'a> {
     ) -> (Vec<usize>, usize) {
         let ours = self.tree.get(change.path.as_str()).cloned();
         let (Some(before), Some(after), Some(ours)) = (&change.before, &change.after, ours) else {
-            // A file that the commit added or removed is one hunk.
+            // A file that the commit added or removed counts as one hunk.
             let same = self.tree.get(change.path.as_str()) == change.after.as_ref();
             let done = same && wanted(0) && self.file(change);
             return if done { (vec![0], 1) } else { (Vec::new(), 0) };
@@ -100,6 +104,8 @@ impl<'a> Revert<'a> {
             if !wanted(number) {
                 continue;
             }
+            // Merge this hunk together with those taken before it. If the merge conflicts or does
+            // not change the file, drop the hunk and go on.
             taken.push(hunk);
             let theirs = with_hunks(after.bytes(), before.bytes(), &taken);
             match merge(after.bytes(), ours.bytes(), &theirs) {
@@ -126,13 +132,13 @@ impl<'a> Revert<'a> {
                 self.tree = tree;
                 true
             }
-            // A directory has taken the name since.
+            // A directory has the name of the file by now.
             Err(_) => false,
         }
     }
 }
 
-/// Lines of the file after the commit, and the lines before it that they replaced.
+/// Lines of the file after the commit, and the lines of the file before it that they replaced.
 struct LineChange {
     after: Range<usize>,
     before: Range<usize>,
@@ -145,7 +151,7 @@ fn change_hunks(change: &Change) -> Vec<LineChange> {
     let patch = Patch::from_buffers(after.bytes(), None, before.bytes(), None, Some(&mut options));
     let Ok(patch) = patch else { return Vec::new() };
     let lines = |start: u32, count: u32| {
-        // An empty side names the line before it.
+        // A hunk without lines on one side gives the number of the line before it.
         let start = (start as usize).saturating_sub(usize::from(count > 0));
         start..start + count as usize
     };
@@ -157,7 +163,7 @@ fn change_hunks(change: &Change) -> Vec<LineChange> {
     (0..patch.num_hunks()).filter_map(hunk).collect()
 }
 
-/// The file after the commit with some of its hunks, in ascending order, taken back.
+/// The file after the commit with some of its hunks, in ascending order, reverted.
 fn with_hunks(after: &[u8], before: &[u8], hunks: &[LineChange]) -> Vec<u8> {
     let (new, old) = (LineIndex::new(after), LineIndex::new(before));
     let mut result = Vec::with_capacity(after.len());
@@ -171,7 +177,7 @@ fn with_hunks(after: &[u8], before: &[u8], hunks: &[LineChange]) -> Vec<u8> {
     result
 }
 
-/// The three-way merge, `None` if it conflicts.
+/// The three-way merge; `None` if it conflicts.
 fn merge(ancestor: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
     let (mut base, mut left, mut right) =
         (MergeFileInput::new(), MergeFileInput::new(), MergeFileInput::new());

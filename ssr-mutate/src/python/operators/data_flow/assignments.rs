@@ -125,7 +125,7 @@ fn delete_assignment<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
     let (left, right) = (walk.field(assignment, Field::Left), walk.field(assignment, Field::Right));
     let (Some(left), Some(right)) = (left, right) else { return };
-    // In a chain `a = b = c` the deletion would take `b` along.
+    // In a chain `a = b = c` the deletion would remove the assignment to `b` as well.
     if GRAMMAR.kind(right) == Kind::Assignment || walk.text(right).contains("yield") {
         return;
     }
@@ -138,7 +138,7 @@ fn delete_assignment<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
             }
         }
         Kind::Subscript => walk.propose(node, range, replacement),
-        // A constructor gives the attribute its first value, whoever reads it.
+        // A constructor assigns the first value: other methods and files may read it.
         Kind::Attribute if kind == Kind::AugmentedAssignment || !in_constructor(walk) => {
             walk.propose(node, range, replacement);
         }
@@ -224,13 +224,13 @@ fn assign_nothing<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
             walk.propose_if_read(walk.text(left), right, right.byte_range(), nothing);
         }
         (ScopeKind::Function, Kind::Attribute) => walk.replace(right, nothing),
-        // Elsewhere `None` would only keep the module from being imported.
+        // Elsewhere `None` would only make the import of the module fail.
         (_, Kind::Identifier) if nothing != "None" => walk.replace(right, nothing),
         _ => {}
     }
 }
 
-/// The empty value in place of the expression, unless another operator has it already.
+/// The empty value that replaces the expression, unless another operator makes the same edit.
 fn nothing_like<'t>(walk: &Walk<'t, '_>, right: Node<'t>) -> Option<&'static str> {
     let (kind, text) = (GRAMMAR.kind(right), walk.text(right));
     let tuple = matches!(kind, Kind::Tuple | Kind::ExpressionList) || text.starts_with("tuple(");

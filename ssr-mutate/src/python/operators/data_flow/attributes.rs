@@ -7,7 +7,7 @@ use crate::python::expressions::likeness;
 use crate::python::grammar::{Field, GRAMMAR, Kind};
 use crate::python::names::{self, Position};
 use crate::python::scope::{ScopeKind, Value};
-use crate::python::survey::{Attribute, Class, Place, Shape, Survey};
+use crate::python::survey::{Attribute, AttributeUse, Class, Shape, Survey};
 use crate::python::values;
 use crate::python::walk::Walk;
 use crate::{Difficulty, Family, Operator};
@@ -47,13 +47,13 @@ pub(in crate::python::operators) static RULES: &[Rule] = &[
                 ),
             ],
             untouched: &[
-                // The other one is not there yet.
+                // The other attribute has no value yet.
                 "class A:\n    def __init__(self, a):\n        self.a = a\n        use(self.a)\n        \
                  self.b = a\n",
                 "class A:\n    def f(self):\n        return self.a\n\n    def b(self):\n        pass\n",
                 "class A:\n    def __init__(self):\n        self.name = \"\"\n        self.rows = \
                  []\n\n    def f(self):\n        return self.rows\n",
-                // It would do nothing.
+                // The edit would have no effect.
                 "class A:\n    b = 1\n\n    def f(self):\n        self.b = self.a\n",
                 "def f(node):\n    return node.left, node.go(1)\n",
                 "import m\n\ndef f():\n    return m.left + m.right\n",
@@ -100,7 +100,7 @@ pub(in crate::python::operators) static RULES: &[Rule] = &[
                 "import m\n\ndef f():\n    return m.x\n",
                 "def f(node):\n    node = node.next\n",
                 "def f(node):\n    while node.next:\n        g()\n",
-                // It would call itself without end.
+                // The method would call itself endlessly.
                 "class A:\n    def f(self):\n        return self.inner.f()\n",
             ],
             structural: false,
@@ -183,7 +183,7 @@ fn of_self<'t>(
                 (alike == value && holds_methods(value)) || asked.as_ref().is_some_and(has)
             }
             Position::Container => alike == value,
-            // Where only one of the kinds is known, the names have to speak for it.
+            // If only one of the kinds is known, require similar names.
             _ => alike == value || (alike.can_replace(value) && likeness(name, other.name) > 3),
         }
     };
@@ -222,7 +222,7 @@ fn of_local<'t>(
     let other_side = other_side(walk, position).map(|side| walk.text(side));
     let other = survey
         .members(receiver, &walk.scope().range, node.start_byte())
-        .filter(|member| member.place == Place::Read && member.name != name)
+        .filter(|member| member.place == AttributeUse::Read && member.name != name)
         .filter(|member| !member.name.starts_with("__"))
         .filter(|member| {
             let alike = values::of_name(member.name);
@@ -252,7 +252,7 @@ fn holds_methods(value: Value) -> bool {
     matches!(value, Value::Text | Value::Sequence | Value::Mapping)
 }
 
-/// What stands on the other side of `=`.
+/// The other side of the `=`.
 fn other_side<'t>(walk: &Walk<'t, '_>, position: Position) -> Option<Node<'t>> {
     let (assignment, kind) = walk.ancestor_node(0)?;
     let field = match position {
@@ -262,7 +262,7 @@ fn other_side<'t>(walk: &Walk<'t, '_>, position: Position) -> Option<Node<'t>> {
     (kind == Kind::Assignment).then(|| walk.field(assignment, field))?
 }
 
-/// The attribute that is asked of the attribute being entered.
+/// The attribute that is accessed on the attribute being entered.
 fn asked_of<'t>(walk: &Walk<'t, '_>, position: Position) -> Option<&'t str> {
     let parent = walk.parent().filter(|_| position == Position::Receiver)?;
     Some(walk.text(walk.field(parent, Field::Attribute)?))
@@ -300,7 +300,7 @@ fn drop_attribute<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// Whether the place of the attribute access takes the object without complaint.
+/// Whether the object itself is valid in the place of its attribute.
 fn takes_anything<'t>(walk: &Walk<'t, '_>, node: Node<'t>, object: Node<'t>) -> bool {
     let Some((parent, kind)) = walk.ancestor_node(0) else { return false };
     match kind {
@@ -343,7 +343,8 @@ fn has_its_own<'t>(
             }
         };
     }
-    let place = if position == Position::Callee { Place::Called } else { Place::Read };
+    let place =
+        if position == Position::Callee { AttributeUse::Called } else { AttributeUse::Read };
     survey
         .members(receiver, &walk.scope().range, root.start_byte())
         .any(|member| member.name == name && member.place == place)

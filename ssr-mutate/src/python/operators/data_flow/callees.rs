@@ -5,9 +5,9 @@ use tree_sitter::Node;
 use crate::python::Rule;
 use crate::python::expressions::likeness;
 use crate::python::grammar::{Field, GRAMMAR, Kind};
-use crate::python::names::Role;
+use crate::python::names::NameRole;
 use crate::python::scope::{ScopeKind, Value};
-use crate::python::survey::{Place, Shape, Signature, Survey};
+use crate::python::survey::{AttributeUse, Shape, Signature, Survey};
 use crate::python::walk::Walk;
 use crate::{Difficulty, Family, Operator};
 
@@ -47,7 +47,7 @@ pub(in crate::python::operators) static RULES: &[Rule] = &[
                 "def one(a):\n    return a\n\ndef two(a, b):\n    return b\n\ndef f(a):\n    return \
                  one(a)\n",
                 "def one(a):\n    return a\n\ndef two(a):\n    pass\n\ndef f(a):\n    return one(a)\n",
-                // It would call itself without end.
+                // The function would call itself endlessly.
                 "def one(a):\n    return a\n\ndef two(a):\n    return one(a)\n",
                 "from m import one, Two\n\ndef f(x):\n    return one(x), Two(x)\n",
                 "from m import one, two\n\ndef f(x):\n    return one(x), two()\n",
@@ -147,7 +147,7 @@ fn misuse_method<'t>(
     } else if walk.scope().binding(receiver).is_some() && shape.keywords.is_empty() && !shape.open {
         let around = survey.members(receiver, &walk.scope().range, function.start_byte());
         around
-            .filter(|member| member.place == Place::Called && member.name != name)
+            .filter(|member| member.place == AttributeUse::Called && member.name != name)
             .filter(|member| member.arity == shape.positional)
             .max_by_key(|member| likeness(name, member.name))
             .map(|member| member.name)
@@ -184,7 +184,7 @@ fn similar<'t>(
     if special(used.name) || used.property {
         return None;
     }
-    // Of equals `max_by_key` takes the last: look from the farthest.
+    // `max_by_key` returns the last of equal elements: reverse, so that the nearest comes last.
     let nearest = others.iter().rev().filter(fits);
     nearest.max_by_key(|other| likeness(used.name, other.name)).map(|other| other.name)
 }
@@ -204,7 +204,7 @@ fn imported<'t>(survey: &Survey<'t>, name: &str, shape: &Shape<'t>) -> Option<&'
 }
 
 fn misuse_receiver<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
-    if walk.role() != Role::Receiver || walk.scope().kind != ScopeKind::Function {
+    if walk.role() != NameRole::Receiver || walk.scope().kind != ScopeKind::Function {
         return;
     }
     let Some((access, Kind::Attribute)) = walk.ancestor_node(0) else { return };
@@ -239,7 +239,7 @@ fn of_self<'t>(walk: &Walk<'t, '_>, asked: &str, called: bool) -> bool {
     })
 }
 
-/// A variable that is asked the same nearby or holds the same kind of value.
+/// A variable whose same attribute is used nearby, or that has the same kind of value.
 fn neighbour<'t>(
     walk: &Walk<'t, '_>,
     node: Node<'t>,
@@ -252,7 +252,7 @@ fn neighbour<'t>(
     let asked_too = |other: &str| {
         survey
             .members(other, range, node.start_byte())
-            .any(|member| member.name == asked && member.place != Place::Assigned)
+            .any(|member| member.name == asked && member.place != AttributeUse::Assigned)
     };
     let others = walk.scope().latest_bindings().take(12);
     let mut fitting = others.filter(|other| {
@@ -265,7 +265,7 @@ fn neighbour<'t>(
     fitting.next().map(|other| other.name)
 }
 
-/// Whether values of this kind have methods that every other one has too.
+/// Whether values of this kind have a built-in type, so that all of them have the same methods.
 fn is_builtin(value: Value) -> bool {
     matches!(value, Value::Text | Value::Sequence | Value::Mapping)
 }

@@ -4,12 +4,12 @@ use tree_sitter::Node;
 
 use crate::python::Rule;
 use crate::python::grammar::{Field, Kind};
-use crate::python::names::Role;
+use crate::python::names::NameRole;
 use crate::python::scope::{Binding, ScopeKind, Value};
 use crate::python::walk::Walk;
 use crate::{Difficulty, Family, Operator};
 
-/// How many other names VMI tries at one use.
+/// The most other names that VMI proposes for one use.
 const MISUSES: usize = 2;
 
 pub(in crate::python::operators) static RULES: &[Rule] = &[Rule {
@@ -42,7 +42,7 @@ pub(in crate::python::operators) static RULES: &[Rule] = &[Rule {
 }];
 
 fn misuse_variable<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
-    if walk.role() != Role::Value || walk.scope().kind != ScopeKind::Function {
+    if walk.role() != NameRole::Value || walk.scope().kind != ScopeKind::Function {
         return;
     }
     let Some(used) = walk.scope().binding(walk.text(node)) else { return };
@@ -57,7 +57,7 @@ fn misuse_variable<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
             && other.value != Value::Nothing
     };
     let others: Vec<_> = walk.scope().latest_bindings().filter(fits).collect();
-    // Where some surely hold the same kind of value, the others would only be type errors.
+    // If some names surely have the same kind of value, the others would only give type errors.
     let alike = |other: &&Binding<'_>| other.value == used.value;
     let count = if others.iter().any(|other| alike(&other)) { MISUSES } else { 1 };
     let mut best: Vec<_> = others.iter().filter(alike).collect();
@@ -69,8 +69,8 @@ fn misuse_variable<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
-/// The name on the left if the node being entered is the whole right side of an assignment: with
-/// it in place, the assignment would do nothing.
+/// The target of the assignment whose whole right side is the node being entered. Using that name
+/// would make the assignment have no effect.
 fn assigned_name<'t>(walk: &Walk<'t, '_>) -> Option<&'t str> {
     let (parent, kind) = walk.ancestor_node(0)?;
     (kind == Kind::Assignment).then(|| walk.field(parent, Field::Left))?.map(|left| walk.text(left))

@@ -8,8 +8,8 @@ use crate::python::grammar::{Field, GRAMMAR, Kind, children};
 use crate::python::walk::Walk;
 use crate::{Difficulty, Family, Operator};
 
-/// Functions and methods whose result can stand for what they are called on, whatever else their
-/// names say.
+/// Functions and methods whose result can be replaced by their argument or receiver, although their
+/// names match no word of the list below.
 const SHAPING: &[&str] = &[
     "abs",
     "abspath",
@@ -146,7 +146,7 @@ fn drop_wrapper<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     if !shapes(name) {
         return;
     }
-    // A method of a value shapes that value; a function, wherever it lives, its argument.
+    // A method is replaced by its receiver, a function by its argument.
     let value = match object {
         Some(object) if is_value(walk, object) => Some(object),
         _ => shaped_argument(walk, node, arguments),

@@ -1,3 +1,5 @@
+//! Which test functions to hide and how, derived from the ids of broken tests.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -6,22 +8,23 @@ use ssr_core::{Seed, TestId};
 use super::Style;
 use crate::NotFound;
 
-/// The edits of one file, ascending and apart, or the requests without a definition.
+/// The edits of one file, in ascending order and without overlap; or the tests, by position, that
+/// have no definition.
 pub type Weakened = Result<Vec<(Range<usize>, String)>, Vec<(usize, NotFound)>>;
 
-/// The ids that lead to no definition.
+/// The ids without a definition, each with the reason.
 pub(super) type Missing = Vec<(TestId, NotFound)>;
 
-/// One test function that is to be hidden.
+/// One test function to hide.
 #[derive(Debug, Clone)]
-pub struct Request<'a> {
+pub struct BrokenTest<'a> {
     pub(super) ids: Vec<&'a TestId>,
     /// The classes around it, outermost first.
     pub(crate) classes: Vec<&'a str>,
     pub(crate) function: &'a str,
-    /// The broken cases of a parametrised test; `None` breaks it as a whole.
+    /// The broken cases of a parametrised test; `None` if the whole test is broken.
     pub(crate) cases: Option<BTreeSet<&'a str>>,
-    /// What to do where the cases cannot be dropped alone.
+    /// What to do if the cases cannot be dropped alone.
     pub(crate) plan: Plan,
 }
 
@@ -30,14 +33,14 @@ pub struct Request<'a> {
 pub enum Plan {
     /// Deletes the function.
     Delete,
-    /// Does the same to each of its assertions. Where that leaves nothing, the function goes.
+    /// Changes all assertions in the same way. The function is deleted if nothing is left of it.
     Every(Level),
-    /// Does this to each of its assertions, in their order in the text.
+    /// Changes each assertion in its own way, in the order of the text.
     Each(Vec<Level>),
 }
 
 impl Plan {
-    /// What to do with the assertion at this position; `None` deletes the function.
+    /// What to do with the assertion at this position; `None` to delete the function.
     pub(crate) fn level(&self, index: usize) -> Option<Level> {
         match self {
             Self::Delete => None,
@@ -50,15 +53,16 @@ impl Plan {
 /// What to do with one assertion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Nothing.
+    /// Leaves it unchanged.
     Kept,
-    /// Gives it the looser form of this number, or its last one; deletes it if it has none.
+    /// Replaces it by the looser form of this number, or by the last one. Deletes it if it has
+    /// none.
     Loosened(usize),
-    /// Deletes it, or gives it its last form where it shares a line with other code.
+    /// Deletes it. Replaces it by its last form if it shares a line with other code.
     Deleted,
 }
 
-/// By what a test can be hidden short of its deletion.
+/// How a test can be weakened without deleting it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Means {
     /// Whether the broken cases can be dropped alone.
@@ -67,20 +71,20 @@ pub struct Means {
     pub(crate) assertions: Vec<usize>,
 }
 
-/// One request for each function that the ids name, and the ids that name none.
-pub(super) fn requests<'a>(
+/// One [`BrokenTest`] for each function that the ids name, and the ids that name no function.
+pub(super) fn broken_tests<'a>(
     ids: &[&'a TestId],
     style: Style,
     seed: Seed,
-) -> (Vec<Request<'a>>, Missing) {
-    let mut requests: BTreeMap<&str, Request<'a>> = BTreeMap::new();
+) -> (Vec<BrokenTest<'a>>, Missing) {
+    let mut tests: BTreeMap<&str, BrokenTest<'a>> = BTreeMap::new();
     let mut missing = Vec::new();
     for id in ids {
         let Some((name, case)) = split(id) else {
             missing.push(((*id).clone(), NotFound::NotAFunction));
             continue;
         };
-        let request = requests.entry(name).or_insert_with(|| {
+        let test = tests.entry(name).or_insert_with(|| {
             let mut classes: Vec<_> = name.split("::").collect();
             let function = classes.pop().unwrap_or(name);
             let plan = match style.drawn(seed.derive(name)) {
@@ -88,18 +92,19 @@ pub(super) fn requests<'a>(
                 Style::Assertions => Plan::Every(Level::Deleted),
                 Style::Delete | Style::Mixed => Plan::Delete,
             };
-            Request { ids: Vec::new(), classes, function, cases: Some(BTreeSet::new()), plan }
+            BrokenTest { ids: Vec::new(), classes, function, cases: Some(BTreeSet::new()), plan }
         });
-        request.ids.push(id);
-        request.cases = request.cases.take().zip(case).map(|(mut cases, case)| {
+        test.ids.push(id);
+        test.cases = test.cases.take().zip(case).map(|(mut cases, case)| {
             cases.insert(case);
             cases
         });
     }
-    (requests.into_values().collect(), missing)
+    (tests.into_values().collect(), missing)
 }
 
-/// `Class::test` and the case of an id; `None` if the parts are no identifiers, as in a doctest's.
+/// `Class::test` and the case of an id; `None` if a part is not an identifier, as in the id of a
+/// doctest.
 fn split(id: &TestId) -> Option<(&str, Option<&str>)> {
     let (_, name) = id.as_str().split_once("::")?;
     let (name, case) = match name.split_once('[') {
