@@ -11,6 +11,7 @@ mod baseline;
 mod consistency;
 mod edit;
 mod error;
+mod judge;
 mod line_index;
 mod object_id;
 mod patch;
@@ -29,10 +30,12 @@ mod tree;
 pub use artifact::{BugArtifact, BugInstance, Provenance};
 pub use baseline::Baseline;
 pub use consistency::{
-    Check, ConsistencyReport, Judgement, Thresholds, Verdict, check_consistency, judge,
+    Check, CheckedArtifact, ConsistencyReport, Thresholds, Verdict, check_applied,
+    check_consistency,
 };
 pub use edit::{Edit, EditRenderer, apply_edits, render_edits};
 pub use error::{Error, Result};
+pub use judge::{Judgement, judge, judge_patch};
 pub use line_index::LineIndex;
 pub use object_id::git_object_id;
 pub use patch::{FileChange, FileMode, FilePatch, Hunk, HunkLine, HunkSyntax, LineKind, Patch};

@@ -32,6 +32,7 @@ impl File {
     }
 
     /// The same file with the executable bit set or cleared.
+    #[must_use]
     pub fn with_executable(mut self, executable: bool) -> Self {
         self.executable = executable;
         self
@@ -169,6 +170,7 @@ impl Tree {
     }
 
     /// This tree without the file at `path`, which may be absent.
+    #[must_use]
     pub fn without(&self, path: &RepoPath) -> Self {
         if !self.contains(path.as_str()) {
             return self.clone();
@@ -204,6 +206,12 @@ impl Tree {
             check_not_a_directory(&files, path)?;
         }
         Ok(Self::unchecked(files))
+    }
+
+    /// This tree with only the files whose paths `keep` accepts.
+    pub(crate) fn restricted_to(&self, keep: impl Fn(&RepoPath) -> bool) -> Self {
+        let kept = self.files().filter(|(path, _)| keep(path));
+        Self::unchecked(kept.map(|(path, file)| (path.clone(), file.clone())).collect())
     }
 
     /// The paths that differ between the two trees, added and removed ones included.
