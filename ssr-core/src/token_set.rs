@@ -1,3 +1,5 @@
+//! Sets of token ids as ranges.
+
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
