@@ -1,3 +1,5 @@
+//! Policies that learn, and policies that do not.
+
 use std::path::Path;
 
 use ssr_core::{Episode, Policy};

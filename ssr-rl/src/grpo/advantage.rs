@@ -1,3 +1,5 @@
+//! Advantages of the episodes of a group.
+
 use serde::{Deserialize, Serialize};
 
 /// What a reward is compared with inside its group.

@@ -4,13 +4,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ssr_core::{BugInstance, Completion, Policy, Request, Seed, Suites, Trajectory, Turn};
+use ssr_core::{
+    BugInstance, Completion, Message, Policy, Request, Seed, Segment, Suites, Trajectory, Turn,
+};
 
 use super::{Event, Progress};
 use crate::{BugRecord, Config, Error};
 
 /// One step, as both roles see it.
-pub(super) struct Context<'a, S> {
+pub(super) struct StepContext<'a, S> {
     /// The step, from 1.
     pub(super) number: u64,
     /// The seed of this step.
@@ -30,21 +32,26 @@ pub(super) struct FoundBug {
     pub(super) record: BugRecord,
 }
 
-impl<S> Context<'_, S> {
+impl<S> StepContext<'_, S> {
     /// Warns of a failure of the infrastructure that drops episodes.
     pub(super) fn note(&self, consequence: &str, failure: Error) {
         self.progress.event(Event::Warning(&format!("{consequence}: {failure}")));
         self.dropped.keep(failure);
     }
 
-    /// One request of a group that shares its prompt and differs in its randomness.
-    pub(super) fn request(&self, prompt: &Prompt, seed: Seed, index: usize) -> Request {
-        Request {
-            messages: prompt.messages.clone(),
-            answer: prompt.answer.clone(),
-            sampling: self.config.sampling,
-            seed: seed.index(index as u64),
-        }
+    /// The requests of a group: they share their prompt and differ in their randomness.
+    pub(super) fn requests(
+        &self,
+        count: usize,
+        messages: &[Message],
+        answer: &[Segment],
+        seed: Seed,
+    ) -> Vec<Request> {
+        let request = |index| {
+            Request::new(messages.to_vec(), answer.to_vec(), seed.index(index as u64))
+                .with_sampling(self.config.sampling)
+        };
+        (0..count).map(request).collect()
     }
 }
 
@@ -108,11 +115,5 @@ impl FirstFailure {
 
 /// A trajectory of a single turn.
 pub(super) fn trajectory(completion: &Completion) -> Trajectory {
-    Trajectory {
-        turns: vec![Turn {
-            context: completion.prompt.clone(),
-            answer: completion.trace.clone().unwrap_or_default(),
-            text: completion.text(),
-        }],
-    }
+    std::iter::once(Turn::from(completion.clone())).collect()
 }

@@ -1,3 +1,5 @@
+//! The numbers of a step and of a run.
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -6,6 +8,7 @@ use crate::UpdateMetrics;
 
 /// One line of `metrics.jsonl`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct StepMetrics {
     /// The step, from 1.
     pub step: u64,
@@ -66,6 +69,7 @@ pub struct StepMetrics {
 
 /// What a whole run came to.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Summary {
     /// What was played with.
     pub package: String,
