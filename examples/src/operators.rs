@@ -42,7 +42,7 @@ impl Injector for OperatorInjector {
         let candidate = |site: &Site| {
             let patch = site.edit().to_patch(site.source().as_bytes())?;
             let detail = format!("{} ({})", site.describe(), site.id());
-            Ok(Candidate { description: site.describe(), patch, detail })
+            Ok(Candidate::new(site.describe(), patch, detail))
         };
         let candidates: Result<_, ssr_core::Error> = sites.iter().map(candidate).collect();
         candidates.map_err(|error| ssr_rl::Error::injector("rendering a bug", error))
@@ -56,7 +56,8 @@ impl Injector for OperatorInjector {
         broken: &BTreeSet<TestId>,
         seed: Seed,
         failing: &mut dyn FnMut(&Patch) -> ssr_rl::Result<BTreeSet<TestId>>,
-    ) -> ssr_rl::Result<Patch> {
-        weaken_least(tree, broken, Style::Mixed, seed, WEAKENING_RUNS, failing)
+    ) -> ssr_rl::Result<Option<Patch>> {
+        let least = weaken_least(tree, broken, Style::Mixed, seed, WEAKENING_RUNS, failing)?;
+        Ok(Option::from(least).filter(|patch: &Patch| !patch.is_empty()))
     }
 }

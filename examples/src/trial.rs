@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use ssr_core::{
-    BugArtifact, BugInstance, Command, ConsistencyReport, File, Limits, Outcome, Patch, Provenance,
-    Sandbox, Seed, Suites, TestId, Thresholds, Tree, Workspace, check_consistency,
+    BugArtifact, BugInstance, CheckedArtifact, Command, File, Limits, Outcome, Patch, Provenance,
+    Sandbox, Seed, Suites, TestId, Thresholds, Tree, Workspace, check_applied,
 };
 use ssr_mutate::{Interaction, Style, weaken_least};
 use ssr_rl::Repository;
@@ -32,8 +32,10 @@ pub struct Trial {
     pub effect: Effect,
     /// Tests that passed and do no longer.
     pub broken: BTreeSet<TestId>,
+    /// The changed code; `None` where it was not run.
+    pub buggy: Option<Tree>,
     /// What the seven checks found, where they were asked for.
-    pub checked: Option<(BugArtifact, ConsistencyReport)>,
+    pub checked: Option<(BugArtifact, CheckedArtifact)>,
 }
 
 /// Tries changes of one repository.
@@ -78,7 +80,7 @@ impl<'a, S: Sandbox> Trials<'a, S> {
             broken if broken.iter().any(fails) => Effect::Breaking,
             _ => Effect::ImportBreaking,
         };
-        Ok(Trial { effect, broken, checked: None })
+        Ok(Trial { effect, broken, buggy: Some(buggy), checked: None })
     }
 
     /// Hides the bug by the least weakening, and puts both through the seven checks.
@@ -88,7 +90,10 @@ impl<'a, S: Sandbox> Trials<'a, S> {
     pub fn check(&self, change: &Patch, trial: &mut Trial, seed: Seed) -> Result<()> {
         let original = &self.repository.tree;
         let bare = self.artifact(change, Patch::default());
-        let buggy = original.apply(change)?;
+        let buggy = match trial.buggy.take() {
+            Some(buggy) => buggy,
+            None => original.apply(change)?,
+        };
         // The same bug is weakened in the same way whenever it is found.
         let seed = seed.derive("weaken").derive(&buggy.hash().to_string());
         let failing = |weaken: &Patch| -> Result<BTreeSet<TestId>> {
@@ -97,15 +102,16 @@ impl<'a, S: Sandbox> Trials<'a, S> {
             let whole = !run.passed().is_empty();
             Ok(if whole { run.failed() } else { trial.broken.clone() })
         };
-        let weaken = match trial.effect {
+        let weaken: Option<Patch> = match trial.effect {
             Effect::Breaking => {
-                weaken_least(&buggy, &trial.broken, Style::Mixed, seed, WEAKENING_RUNS, failing)?
+                let runs = WEAKENING_RUNS;
+                weaken_least(&buggy, &trial.broken, Style::Mixed, seed, runs, failing)?.into()
             }
-            _ => Patch::default(),
+            _ => None,
         };
-        let artifact = self.artifact(change, weaken);
-        let report = check_consistency(self.suites, original, &artifact, &self.thresholds)?;
-        trial.checked = Some((artifact, report));
+        let artifact = self.artifact(change, weaken.unwrap_or_default());
+        let checked = check_applied(self.suites, original, &artifact, &buggy, &self.thresholds)?;
+        (trial.buggy, trial.checked) = (Some(buggy), Some((artifact, checked)));
         Ok(())
     }
 
@@ -140,13 +146,16 @@ impl<'a, S: Sandbox> Trials<'a, S> {
 }
 
 impl Trial {
+    /// A change that CPython does not compile, so that nothing was run.
+    pub fn invalid() -> Self {
+        let broken = BTreeSet::new();
+        Self { effect: Effect::Invalid, broken, buggy: None, checked: None }
+    }
+
     /// The bug, if all seven checks held.
     pub fn bug(&self, original: &Tree, provenance: Provenance) -> Option<BugInstance> {
-        let (artifact, report) = self.checked.as_ref()?;
-        let valid = report.is_valid();
-        valid.then(|| {
-            BugInstance::first_order(original, artifact.clone(), report, provenance).ok()
-        })?
+        let (artifact, checked) = self.checked.as_ref()?;
+        BugInstance::first_order(original, artifact.clone(), checked, provenance)
     }
 }
 

@@ -62,6 +62,27 @@ impl Request {
         Self { messages, answer, sampling: Sampling::default(), seed }
     }
 
+    /// Sets the conversation.
+    #[must_use]
+    pub fn with_messages(mut self, messages: Vec<Message>) -> Self {
+        self.messages = messages;
+        self
+    }
+
+    /// Sets the shape of the answer.
+    #[must_use]
+    pub fn with_answer(mut self, answer: Vec<Segment>) -> Self {
+        self.answer = answer;
+        self
+    }
+
+    /// Sets where the randomness comes from.
+    #[must_use]
+    pub fn with_seed(mut self, seed: Seed) -> Self {
+        self.seed = seed;
+        self
+    }
+
     /// Sets how tokens are drawn.
     #[must_use]
     pub fn with_sampling(mut self, sampling: Sampling) -> Self {

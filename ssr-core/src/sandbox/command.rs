@@ -119,6 +119,13 @@ impl TestRun {
         Self { runner, selection, args: Vec::new() }
     }
 
+    /// Sets the tests.
+    #[must_use]
+    pub fn with_selection(mut self, selection: TestSelection) -> Self {
+        self.selection = selection;
+        self
+    }
+
     /// Sets the further arguments for the runner.
     #[must_use]
     pub fn with_args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
