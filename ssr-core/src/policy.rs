@@ -153,9 +153,9 @@ impl Message {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChatRole {
-    /// The frame of the conversation.
+    /// Instructions that hold for the whole conversation.
     System,
-    /// The one who asks.
+    /// The user.
     User,
     /// The model.
     Assistant,
@@ -167,7 +167,7 @@ pub enum ChatRole {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Segment {
-    /// Text that is put into the model's mouth: not sampled, not trained on.
+    /// Text that is appended to the answer as it is: not sampled, not trained on.
     Forced(String),
     /// Exactly one of these texts, drawn token by token from the model's own distribution
     /// restricted to the tokenisations of the texts. They must be distinct and not empty, and no
@@ -275,7 +275,7 @@ pub struct Completion {
     pub parts: Vec<String>,
     /// The tokens of the rendered conversation, up to where the answer starts.
     pub prompt: Vec<u32>,
-    /// The tokens of the answer; `None` where a server does not tell them.
+    /// The tokens of the answer; `None` where a server does not return them.
     pub trace: Option<TokenTrace>,
     /// Why the answer ends.
     pub finish: FinishReason,

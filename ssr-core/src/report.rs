@@ -219,7 +219,7 @@ impl TestReport {
         &self.problems
     }
 
-    /// Notes a sign that the tested code reached for its judge. From then on the report has no
+    /// Records a sign that the tested code tampered with the test runner. From then on the report has no
     /// passes: earlier and later ones are [`Outcome::Missing`].
     pub fn add_tampering(&mut self, sign: impl Into<String>) {
         self.tampering.push(sign.into());
@@ -228,7 +228,7 @@ impl TestReport {
         }
     }
 
-    /// Signs that the tested code reached for its judge, in the order they were noticed.
+    /// Signs that the tested code tampered with the test runner, in the order in which they were seen.
     pub fn tampering(&self) -> &[String] {
         &self.tampering
     }

@@ -172,9 +172,9 @@ impl SuiteRun {
         }
     }
 
-    /// Whether parser and runner tell the same: a map that knows every passed and failed test of
-    /// the report with its status, and no test that the report does not know. A sandbox without a
-    /// report cannot contradict.
+    /// Where the parser contradicts the runner. They agree when the parser's map has every passed and
+    /// failed test of the report with its status, and no test that the report does not have. A
+    /// sandbox without a report cannot contradict.
     pub fn disagreement(&self) -> Option<String> {
         let map = match &self.parsed {
             Err(problem) => return Some(problem.clone()),

@@ -16,7 +16,7 @@ pub struct File {
 }
 
 impl PartialEq for File {
-    /// Files that share their bytes, as those of related trees do, are equal without a look at them.
+    /// Files that share their bytes, as those of related trees do, are equal without a comparison.
     fn eq(&self, other: &Self) -> bool {
         self.executable == other.executable
             && (Arc::ptr_eq(&self.bytes, &other.bytes) || self.bytes == other.bytes)

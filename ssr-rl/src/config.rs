@@ -21,7 +21,7 @@ use crate::{Error, GrpoConfig, OptimizerConfig, Result};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Config {
-    /// Where all randomness of the run comes from. Default: 0.
+    /// The seed of all randomness of the run. Default: 0.
     pub seed: u64,
     /// Steps of the whole run; one may be resumed with more. Default: 3.
     pub steps: u64,

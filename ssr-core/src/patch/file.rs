@@ -161,7 +161,7 @@ pub enum FileChange {
         /// The new file.
         path: RepoPath,
     },
-    /// The file goes away; the hunks hold its whole content.
+    /// The file is removed; the hunks hold its whole content.
     Delete {
         /// The deleted file.
         path: RepoPath,

@@ -5,8 +5,8 @@ use std::time::Duration;
 #[cfg(doc)]
 use super::{Exit, Output};
 
-/// What one command may use. A breach ends it with the [`Exit`] that names the limit; what it
-/// printed until then is kept.
+/// What one command may use. A command that exceeds a limit ends with the [`Exit`] that names the
+/// limit; its output until then is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

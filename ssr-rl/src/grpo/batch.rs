@@ -45,8 +45,8 @@ pub struct Behaviour {
     pub staleness: u64,
 }
 
-/// The episodes of one update as the trainer needs them: flat, distinct, and only those that teach
-/// something.
+/// The episodes of one update as the trainer needs them: as token sequences, equal ones once, without
+/// those whose advantage is 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Batch {
@@ -54,7 +54,7 @@ pub struct Batch {
     pub sequences: Vec<TrainSequence>,
     /// Episodes that are trained on.
     pub episodes: usize,
-    /// Episodes that are not, because their group has nothing to tell apart or they have no tokens.
+    /// Episodes that are not, because all rewards of their group are equal or they have no tokens.
     pub skipped_episodes: usize,
     /// Tokens to train on.
     pub tokens: usize,

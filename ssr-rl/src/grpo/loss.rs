@@ -36,7 +36,8 @@ pub struct ClippedLoss {
     pub kl_sum: f64,
 }
 
-/// Beyond this log-ratio the exponential says nothing more and would only overflow.
+/// Log-ratios are cut at this bound, far outside of the clip range, so that the exponential cannot
+/// overflow.
 const MAX_LOG_RATIO: f64 = 30.0;
 
 /// The clipped policy loss of CWM §5 over the tokens that the model drew itself:

@@ -1,4 +1,4 @@
-//! What both halves of a step share: its number, its seed, the policy, and who is told of it.
+//! What both halves of a step share: its number, its seed, the policy, the suites, the observer.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -3,8 +3,8 @@
 use super::Rejected;
 use crate::{StepMetrics, Summary};
 
-/// Hears what a run is doing, for bars and logs. Closures over [`Event`] are observers, and `()` is
-/// one that does not listen.
+/// Observes a run, for progress bars and logs. Closures over [`Event`] are observers, and `()` is
+/// one that ignores them.
 pub trait Progress: Sync {
     /// Something happened. May be called from several threads at once.
     fn event(&self, event: Event<'_>);

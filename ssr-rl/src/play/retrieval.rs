@@ -1,4 +1,4 @@
-//! Which source a specification is about, told from names alone.
+//! Finds the source that a specification is about, by the names that both use.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,8 @@ pub(super) struct Shown {
 
 /// A name that a block defines says more than one that it mentions.
 const DEFINITION_WEIGHT: f64 = 8.0;
-/// How many of the best blocks are looked at: what comes later says nothing of the bug.
+/// How many of the best blocks are considered; those after them share hardly a name with the
+/// specification.
 const MAX_BLOCKS: usize = 64;
 
 /// The lines of the buggy tree that `specification` is most likely about, within `limit` tokens.

@@ -22,7 +22,7 @@ use crate::{
 /// consistency checks and some of its own failed repairs, and learns from both roles.
 ///
 /// Equal seeds, repositories and learners give equal `bugs/`, byte for byte, whether or not the run
-/// was killed and resumed in between. It prints nothing: [`Progress`] hears what happens.
+/// was killed and resumed in between. It prints nothing: a [`Progress`] is told what happens.
 pub struct SelfPlay<S, I, L, P = LineEdit> {
     repository: Repository,
     suites: Suites<S>,
@@ -237,7 +237,7 @@ impl<S: Sandbox, I: Injector, L: Learner, P: SolverProtocol> SelfPlay<S, I, L, P
         step::play(&context, &injector, &solver)
     }
 
-    /// The episodes to learn from: what the oracle did says nothing about the policy.
+    /// The episodes to learn from, without those of the oracle: the policy did not draw their tokens.
     fn teaching(&self, episodes: &[Episode]) -> Vec<Episode> {
         let oracle = self.config.solver == SolverKind::Oracle;
         let teaches = |episode: &&Episode| !(oracle && episode.role == Role::Solver);

@@ -1,4 +1,4 @@
-//! Source files as blocks of code, told from their shape alone.
+//! Splits source files into blocks of code by their layout, without a parser.
 
 use std::collections::BTreeSet;
 

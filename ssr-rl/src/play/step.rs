@@ -9,7 +9,7 @@ use super::{Injector, SolverProtocol};
 use crate::run::{rate, ratio};
 use crate::{BugRecord, Result, StepMetrics};
 
-/// What a step came to.
+/// The result of a step.
 pub(super) struct Played {
     pub(super) episodes: Vec<Episode>,
     pub(super) bugs: Vec<BugRecord>,

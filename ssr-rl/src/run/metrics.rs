@@ -67,7 +67,7 @@ pub struct StepMetrics {
     pub time: f64,
 }
 
-/// What a whole run came to.
+/// Totals and means of a whole run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Summary {

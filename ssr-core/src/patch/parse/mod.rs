@@ -231,7 +231,7 @@ impl<'a> Parser<'a> {
 
 impl Hunk {
     /// Reads the hunk at the start of `text`, which is its `@@` line. Returns it with the number of
-    /// bytes that it takes; what follows is not looked at.
+    /// bytes that it takes; what follows is not read.
     ///
     /// ```
     /// use ssr_core::{Hunk, HunkSyntax};
