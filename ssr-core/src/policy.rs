@@ -289,10 +289,17 @@ impl Completion {
         Self { parts, prompt: Vec::new(), trace: None, finish, usage: Usage::default() }
     }
 
-    /// Sets the tokens of the conversation and those of the answer.
+    /// Sets the tokens of the conversation.
     #[must_use]
-    pub fn with_tokens(mut self, prompt: Vec<u32>, trace: TokenTrace) -> Self {
-        (self.prompt, self.trace) = (prompt, Some(trace));
+    pub fn with_prompt(mut self, prompt: Vec<u32>) -> Self {
+        self.prompt = prompt;
+        self
+    }
+
+    /// Sets the tokens of the answer.
+    #[must_use]
+    pub fn with_trace(mut self, trace: impl Into<Option<TokenTrace>>) -> Self {
+        self.trace = trace.into();
         self
     }
 

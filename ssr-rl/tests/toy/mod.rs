@@ -216,7 +216,7 @@ impl ToyLearner {
         let ids = text.bytes().map(u32::from).collect();
         let trace = TokenTrace::drawn(ids, vec![-1.0; text.len()], self.skill());
         let prompt = prompt.bytes().map(u32::from).collect();
-        Completion::new(parts, FinishReason::Stop).with_tokens(prompt, trace)
+        Completion::new(parts, FinishReason::Stop).with_prompt(prompt).with_trace(trace)
     }
 }
 
