@@ -7,6 +7,7 @@ use ssr_core::{
     Completion, Episode, Judgement, PolicyError, RepoPath, Request, Role, Sandbox, Trajectory,
     Tree, TreeHash, judge, solver_reward,
 };
+use tracing::Span;
 
 use super::context::{FoundBug, StepContext, trajectory};
 use super::{Event, Question, SolverProtocol};
@@ -138,9 +139,10 @@ impl<S: Sandbox, P: SolverProtocol> SolverHalf<'_, S, P> {
             distinct.extend(trees.map(|tree| ((bug, tree.hash()), tree)));
         }
         self.step.progress.event(Event::Judging { repairs: distinct.len() });
+        let span = Span::current();
         self.step.clock.test(|| {
             let each = distinct.into_par_iter().map(|(key, tree)| {
-                let judged = judge(self.step.suites, &bugs[key.0].bug, tree);
+                let judged = span.in_scope(|| judge(self.step.suites, &bugs[key.0].bug, tree));
                 if let Ok(Judgement { solved, reason, .. }) = &judged {
                     self.step.progress.event(Event::Judged { solved: *solved, reason });
                 }

@@ -7,6 +7,7 @@ use ssr_core::{
     BugInstance, CheckedArtifact, Completion, Episode, Patch, Provenance, Role, Sandbox, Seed,
     TestId, Tree, check_applied, check_consistency,
 };
+use tracing::Span;
 
 use super::context::{FoundBug, StepContext, trajectory};
 use super::injector::{labels, question};
@@ -67,9 +68,12 @@ impl<S: Sandbox, I: Injector> InjectorHalf<'_, S, I> {
         // A small model draws the same candidate again and again. It is checked once.
         let distinct: BTreeSet<usize> = chosen.iter().flatten().copied().collect();
         self.step.progress.event(Event::Checking { bugs: distinct.len() });
+        // The threads of the pool have no span of their own.
+        let span = Span::current();
         let checked = self.step.clock.test(|| -> BTreeMap<usize, Found> {
             let each = distinct.into_par_iter();
-            each.map(|choice| (choice, self.check(&candidates[choice]))).collect()
+            let check = |choice: usize| span.in_scope(|| self.check(&candidates[choice]));
+            each.map(|choice| (choice, check(choice))).collect()
         });
         Ok(self.sort_out(completions, chosen, checked))
     }
