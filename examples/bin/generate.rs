@@ -114,15 +114,16 @@ impl Talk<'_> {
     fn say(&mut self, text: &str) -> Result<()> {
         let Args { temperature, top_p, top_k, min_p, repetition_penalty, .. } = *self.args;
         self.messages.push(Message::user(text));
-        let request = Request {
-            messages: self.messages.clone(),
-            answer: vec![Segment::Free {
-                max_tokens: self.args.max_tokens,
-                stop: self.args.stop.clone(),
-            }],
-            sampling: Sampling { temperature, top_p, top_k, min_p, repetition_penalty },
-            seed: Seed::new(self.args.seed).index(self.answers.len() as u64),
-        };
+        let (max_tokens, stop) = (self.args.max_tokens, self.args.stop.clone());
+        let answer = vec![Segment::Free { max_tokens, stop }];
+        let sampling = Sampling::default()
+            .with_temperature(temperature)
+            .with_top_p(top_p)
+            .with_top_k(top_k)
+            .with_min_p(min_p)
+            .with_repetition_penalty(repetition_penalty);
+        let seed = Seed::new(self.args.seed).index(self.answers.len() as u64);
+        let request = Request::new(self.messages.clone(), answer, seed).with_sampling(sampling);
         let start = Instant::now();
         let mut stream = self.policy.stream(&request).map_err(failure)?;
         let mut first = None;

@@ -75,13 +75,12 @@ fn run(args: &Args) -> Result<(String, ConsistencyReport)> {
     let sandbox = open_sandbox(&guest, &package)?;
     sandbox.warm(&package.tree, &Command::shell(artifact.test_script.as_str()))?;
     let suites = Suites::new(sandbox, Limits::default());
-    let thresholds = Thresholds {
-        min_passing_tests: args.min_passing,
-        min_failing_tests: args.min_failing,
-        min_changed_files: args.min_changed,
-    };
-    let report = check_consistency(&suites, &package.tree, &artifact, &thresholds)?;
-    Ok((package.label, report))
+    let thresholds = Thresholds::default()
+        .with_min_passing_tests(args.min_passing)
+        .with_min_failing_tests(args.min_failing)
+        .with_min_changed_files(args.min_changed);
+    let checked = check_consistency(&suites, &package.tree, &artifact, &thresholds)?;
+    Ok((package.label, checked.report))
 }
 
 /// The repository that the bug belongs to.

@@ -44,7 +44,7 @@ impl Injector for OperatorInjector {
         let candidate = |site: &Site| {
             let patch = site.edit().to_patch(site.source().as_bytes())?;
             let detail = format!("{} ({})", site.describe(), site.id());
-            Ok(Candidate { description: site.describe(), patch, detail })
+            Ok(Candidate::new(site.describe(), patch, detail))
         };
         let candidates: Result<_, ssr_core::Error> = sites.iter().map(candidate).collect();
         candidates.map_err(|error| ssr_rl::Error::injector("rendering a bug", error))
@@ -58,8 +58,7 @@ impl Injector for OperatorInjector {
         broken: &BTreeSet<TestId>,
         seed: Seed,
         failing: &mut dyn FnMut(&Patch) -> ssr_rl::Result<BTreeSet<TestId>>,
-    ) -> ssr_rl::Result<Patch> {
-        let least = weaken_least(tree, broken, Style::Mixed, seed, WEAKENING_RUNS, failing);
-        least.map(Option::unwrap_or_default)
+    ) -> ssr_rl::Result<Option<Patch>> {
+        weaken_least(tree, broken, Style::Mixed, seed, WEAKENING_RUNS, failing)
     }
 }

@@ -7,7 +7,7 @@ use ssr_core::{
     Baseline, Command, Limits, PYTEST_PARSER, RepoPath, Sandbox, TestId, TestSelection, Tree,
     pytest_script,
 };
-use ssr_mutate::is_test_file;
+use ssr_mutate::{is_source_file, is_test_file};
 use ssr_rl::Repository;
 use ssr_sandbox::{Guest, PythonVersion, WasiSandbox, default_cache_dir};
 
@@ -112,21 +112,38 @@ pub fn screen<S: Sandbox>(
     let alive: BTreeSet<&str> = baseline.passing.iter().map(|id| id.file()).collect();
     let modules = modules.iter().filter(|path| alive.contains(path.as_str()));
     let deselect = baseline.flaky.iter().map(|id| id.as_str().to_owned()).collect();
-    let repository = Repository {
-        name: package.label.clone(),
-        tree: package.tree.clone(),
-        test_script: pytest_script(modules, &deselect),
-        test_files: oracle_files(&package.tree),
-        test_parser: PYTEST_PARSER.to_owned(),
-    };
+    let repository = Repository::new(&package.label, package.tree.clone())
+        .with_sources(source_files(&package.tree))
+        .with_tests(pytest_script(modules, &deselect), oracle_files(&package.tree), PYTEST_PARSER);
     let wall = (suite * SLACK).max(SHORTEST_LIMIT).min(limits.wall);
     // A test that hangs must leave time for the others.
     let per_test = limits.per_test.map(|limit| limit.min(wall / 5));
-    Ok(Screened { repository, baseline, limits: Limits { wall, per_test, ..limits } })
+    Ok(Screened { repository, baseline, limits: limits.with_wall(wall).with_per_test(per_test) })
 }
 
 /// Every Python file that belongs to the tests, helpers and conftest.py among them.
 fn oracle_files(tree: &Tree) -> BTreeSet<RepoPath> {
     let python = tree.files().filter(|(path, _)| path.extension() == Some("py"));
     python.map(|(path, _)| path).filter(|path| is_test_file(path)).cloned().collect()
+}
+
+/// The code of the project's own, in every language that has bug operators.
+fn source_files(tree: &Tree) -> BTreeSet<RepoPath> {
+    tree.files().map(|(path, _)| path).filter(|path| is_source_file(path)).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ssr_core::File;
+
+    use super::*;
+
+    #[test]
+    fn a_built_copy_of_the_original_does_not_give_the_bug_away() {
+        let names = ["src/a.py", "build/lib/a.py", ".venv/lib/site-packages/a.py", "build.py"];
+        let file = |name: &&str| (RepoPath::new(name).unwrap(), File::new(*b"x = 1\n"));
+        let tree = Tree::from_files(names.iter().map(file)).unwrap();
+        let shown: Vec<_> = source_files(&tree).into_iter().map(String::from).collect();
+        assert_eq!(shown, ["build.py", "src/a.py"]);
+    }
 }

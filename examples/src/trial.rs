@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use ssr_core::{
-    BugArtifact, BugInstance, Command, ConsistencyReport, File, Limits, Outcome, Patch, Provenance,
-    Sandbox, Seed, Suites, TestId, Thresholds, Tree, Workspace, check_consistency,
+    BugArtifact, BugInstance, CheckedArtifact, Command, File, Limits, Outcome, Patch, Provenance,
+    Sandbox, Seed, Suites, TestId, Thresholds, Tree, Workspace, check_applied,
 };
 use ssr_mutate::{Interaction, Style, weaken_least};
 use ssr_rl::Repository;
@@ -34,8 +34,10 @@ pub struct Trial {
     pub effect: Effect,
     /// Tests that passed before and do not pass with the change.
     pub broken: BTreeSet<TestId>,
-    /// The artifact and the report of the seven checks, if they were run.
-    pub checked: Option<(BugArtifact, ConsistencyReport)>,
+    /// The changed code; `None` where it was not run.
+    pub buggy: Option<Tree>,
+    /// What the seven checks found, where they were asked for.
+    pub checked: Option<(BugArtifact, CheckedArtifact)>,
 }
 
 /// Tries changes of one repository.
@@ -80,7 +82,7 @@ impl<'a, S: Sandbox> Trials<'a, S> {
             broken if broken.iter().any(fails) => Effect::Breaking,
             _ => Effect::ImportBreaking,
         };
-        Ok(Trial { effect, broken, checked: None })
+        Ok(Trial { effect, broken, buggy: Some(buggy), checked: None })
     }
 
     /// Hides the bug by the least weakening, and puts both through the seven checks.
@@ -90,7 +92,10 @@ impl<'a, S: Sandbox> Trials<'a, S> {
     pub fn check(&self, change: &Patch, trial: &mut Trial, seed: Seed) -> Result<()> {
         let original = &self.repository.tree;
         let bare = self.artifact(change, Patch::default());
-        let buggy = original.apply(change)?;
+        let buggy = match trial.buggy.take() {
+            Some(buggy) => buggy,
+            None => original.apply(change)?,
+        };
         // The seed depends on the buggy tree, so that the same bug is always weakened in the same
         // way.
         let seed = seed.derive("weaken").derive(&buggy.hash().to_string());
@@ -100,15 +105,16 @@ impl<'a, S: Sandbox> Trials<'a, S> {
             let whole = !run.passed().is_empty();
             Ok(if whole { run.failed() } else { trial.broken.clone() })
         };
-        let weaken = match trial.effect {
+        let weaken: Option<Patch> = match trial.effect {
             Effect::Breaking => {
-                weaken_least(&buggy, &trial.broken, Style::Mixed, seed, WEAKENING_RUNS, failing)?
+                let runs = WEAKENING_RUNS;
+                weaken_least(&buggy, &trial.broken, Style::Mixed, seed, runs, failing)?.into()
             }
             _ => None,
         };
         let artifact = self.artifact(change, weaken.unwrap_or_default());
-        let report = check_consistency(self.suites, original, &artifact, &self.thresholds)?;
-        trial.checked = Some((artifact, report));
+        let checked = check_applied(self.suites, original, &artifact, &buggy, &self.thresholds)?;
+        (trial.buggy, trial.checked) = (Some(buggy), Some((artifact, checked)));
         Ok(())
     }
 
@@ -143,13 +149,16 @@ impl<'a, S: Sandbox> Trials<'a, S> {
 }
 
 impl Trial {
+    /// A change that CPython does not compile, so that nothing was run.
+    pub fn invalid() -> Self {
+        let broken = BTreeSet::new();
+        Self { effect: Effect::Invalid, broken, buggy: None, checked: None }
+    }
+
     /// The bug, if all seven checks held.
     pub fn bug(&self, original: &Tree, provenance: Provenance) -> Option<BugInstance> {
-        let (artifact, report) = self.checked.as_ref()?;
-        let valid = report.is_valid();
-        valid.then(|| {
-            BugInstance::first_order(original, artifact.clone(), report, provenance).ok()
-        })?
+        let (artifact, checked) = self.checked.as_ref()?;
+        BugInstance::first_order(original, artifact.clone(), checked, provenance)
     }
 }
 

@@ -32,7 +32,7 @@ fn bugs_show_the_same_from_collected_tests_and_from_the_start() {
         WasiSandbox::builder(&guest).site_packages(packages).build().unwrap()
     };
     let (warm, cold) = (build(), build());
-    let limits = Limits { per_test: Some(std::time::Duration::from_secs(5)), ..Limits::default() };
+    let limits = Limits::default().with_per_test(std::time::Duration::from_secs(5));
     let command =
         Command::tests(TestSelection::Files(test_modules(&package.tree))).with_limits(limits);
     warm.warm(&package.tree, &command).unwrap();

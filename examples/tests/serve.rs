@@ -90,12 +90,8 @@ impl Server {
 }
 
 fn request(answer: Vec<Segment>, temperature: f32, seed: Seed) -> Request {
-    Request {
-        messages: vec![Message::system("Write Python."), Message::user(TEXT)],
-        answer,
-        sampling: Sampling { temperature, ..Sampling::default() },
-        seed,
-    }
+    Request::new(vec![Message::system("Write Python."), Message::user(TEXT)], answer, seed)
+        .with_sampling(Sampling::default().with_temperature(temperature))
 }
 
 fn free(max_tokens: usize, stop: &[&str]) -> Segment {
@@ -117,7 +113,7 @@ fn a_remote_policy_on_our_server_is_the_local_policy_to_the_bit() {
         .collect();
     let direct: Vec<Request> = requests
         .iter()
-        .map(|request| Request { seed: Seed::new(sent(request.seed, 0)), ..request.clone() })
+        .map(|request| request.clone().with_seed(Seed::new(sent(request.seed, 0))))
         .collect();
     assert_eq!(remote.complete(&requests).unwrap(), local.complete(&direct).unwrap());
 
@@ -155,10 +151,8 @@ fn the_chat_endpoint_continues_chooses_and_stops() {
         "max_tokens": 6, "seed": 5, "n": 3, "logprobs": true, "return_token_ids": true});
     let (status, answer) = server.post("/v1/chat/completions", &body);
     assert_eq!(status, 200, "{answer}");
-    let direct = Request {
-        messages: vec![Message::user(TEXT)],
-        ..request(vec![free(6, &[])], 1.0, Seed::new(5))
-    };
+    let direct =
+        request(vec![free(6, &[])], 1.0, Seed::new(5)).with_messages(vec![Message::user(TEXT)]);
     let direct = local.complete(&[direct]).unwrap().remove(0);
     let trace = direct.trace.unwrap();
     let first = &answer["choices"][0];
@@ -339,10 +333,8 @@ fn what_cannot_be_served_is_refused_in_words() {
 
     let remote = RemotePolicy::new(server.settings()).unwrap();
     let remote = remote.with_tokenizer(local.tokenizer().clone());
-    let long = Request {
-        messages: vec![Message::user("a b c ".repeat(120))],
-        ..request(vec![free(1, &[])], 0.0, Seed::new(1))
-    };
+    let long = request(vec![free(1, &[])], 0.0, Seed::new(1))
+        .with_messages(vec![Message::user("a b c ".repeat(120))]);
     match remote.complete(&[long]) {
         Err(PolicyError::Request { index: 0, problem }) => {
             assert!(problem.contains("sequence of"), "{problem}");

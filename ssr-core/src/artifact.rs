@@ -1,3 +1,5 @@
+//! The five files of a bug, and the bug that is made of them.
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -46,7 +48,7 @@ impl BugArtifact {
         let text = |index: usize| find(folder, NAMES[index]);
         let patch = |index: usize| {
             let parsed = Patch::parse(text(index)?.as_bytes());
-            parsed.map_err(|error| wrong(NAMES[index][0], error.to_string()))
+            parsed.map_err(|error| caused(NAMES[index][0], error))
         };
         Ok(Self {
             test_script: text(0)?.to_owned(),
@@ -80,13 +82,18 @@ impl BugArtifact {
     }
 
     /// What the solver is shown: the reverse of the weakening.
+    #[must_use]
     pub fn specification(&self) -> Patch {
         self.test_weaken.reverse()
     }
 }
 
 fn wrong(file: &'static str, problem: impl Into<String>) -> Error {
-    Error::Artifact { file, problem: problem.into() }
+    Error::Artifact { file, problem: problem.into(), source: None }
+}
+
+fn caused(file: &'static str, source: Error) -> Error {
+    Error::Artifact { file, problem: source.to_string(), source: Some(Box::new(source)) }
 }
 
 fn find<'a>(folder: &'a Tree, [name, alias]: [&'static str; 2]) -> Result<&'a str> {
@@ -128,7 +135,7 @@ fn parse_test_files(text: &str) -> Result<BTreeSet<RepoPath>> {
             Some(name) => name.to_owned(),
             None => line.to_owned(),
         };
-        let path = RepoPath::new(&name).map_err(|e| wrong("test_files.txt", e.to_string()))?;
+        let path = RepoPath::new(&name).map_err(|error| caused("test_files.txt", error))?;
         if !files.insert(path) {
             return Err(wrong("test_files.txt", format!("{line} is listed twice")));
         }

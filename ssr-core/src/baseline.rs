@@ -1,3 +1,5 @@
+//! What the tests of the unchanged repository do, run after run.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{

@@ -1,13 +1,14 @@
+//! The seven checks that make an artifact a bug.
+
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use tracing::{debug, debug_span};
+
 use crate::artifact::configures_tests;
-use crate::{
-    BugArtifact, BugInstance, Exit, Patch, Provenance, RepoPath, Sandbox, SandboxError, SuiteRun,
-    Suites, TestId, Tree,
-};
+use crate::{BugArtifact, RepoPath, Sandbox, SandboxError, Suites, TestId, Tree};
 
 /// The seven consistency checks, in the paper's order (§2.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -115,6 +116,39 @@ impl Default for Thresholds {
     }
 }
 
+impl Thresholds {
+    /// Sets [`Thresholds::min_passing_tests`].
+    #[must_use]
+    pub fn with_min_passing_tests(self, min_passing_tests: usize) -> Self {
+        Self { min_passing_tests, ..self }
+    }
+
+    /// Sets [`Thresholds::min_changed_files`].
+    #[must_use]
+    pub fn with_min_changed_files(self, min_changed_files: usize) -> Self {
+        Self { min_changed_files, ..self }
+    }
+
+    /// Sets [`Thresholds::min_failing_tests`].
+    #[must_use]
+    pub fn with_min_failing_tests(self, min_failing_tests: usize) -> Self {
+        Self { min_failing_tests, ..self }
+    }
+}
+
+/// What [`check_consistency`] found, and the trees that it made to find it. They are handed on, so
+/// that nobody applies the patches again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CheckedArtifact {
+    /// The verdict of every check.
+    pub report: ConsistencyReport,
+    /// The original with the bug; `None` when the checks did not get so far or it does not apply.
+    pub buggy: Option<Tree>,
+    /// The buggy tree with the weakened tests; `None` likewise.
+    pub weakened: Option<Tree>,
+}
+
 /// Runs the seven checks on an artifact, stopping at the first that fails. Suites run up to
 /// 3 + the number of files in the bug times.
 ///
@@ -125,34 +159,23 @@ pub fn check_consistency<S: Sandbox>(
     original: &Tree,
     artifact: &BugArtifact,
     thresholds: &Thresholds,
-) -> Result<ConsistencyReport, SandboxError> {
-    let mut checker = Checker {
-        suites,
-        original,
-        artifact,
-        thresholds,
-        passing: BTreeSet::new(),
-        failing: BTreeSet::new(),
-        buggy: Tree::new(),
-    };
-    let mut verdicts = Vec::with_capacity(Check::ALL.len());
-    let mut failed = false;
-    for check in Check::ALL {
-        if failed {
-            let evidence = "not reached".to_owned();
-            verdicts.push(Verdict { check, passed: None, evidence });
-            continue;
-        }
-        let (passed, evidence) = match checker.run(check)? {
-            Ok(evidence) => (true, evidence),
-            Err(evidence) => (false, evidence),
-        };
-        failed = !passed;
-        verdicts.push(Verdict { check, passed: Some(passed), evidence });
-    }
-    let Checker { passing, failing, .. } = checker;
-    let p2p = passing.difference(&failing).cloned().collect();
-    Ok(ConsistencyReport { verdicts, f2p: failing, p2p })
+) -> Result<CheckedArtifact, SandboxError> {
+    Checker::new(suites, original, artifact, thresholds, None).check_all()
+}
+
+/// [`check_consistency`] for a bug that is applied already: `buggy` has to be
+/// `original.apply(&artifact.bug_inject)`, and is not computed again.
+///
+/// # Errors
+/// Only when the sandbox itself fails.
+pub fn check_applied<S: Sandbox>(
+    suites: &Suites<S>,
+    original: &Tree,
+    artifact: &BugArtifact,
+    buggy: &Tree,
+    thresholds: &Thresholds,
+) -> Result<CheckedArtifact, SandboxError> {
+    Checker::new(suites, original, artifact, thresholds, Some(buggy.clone())).check_all()
 }
 
 /// Evidence for, or against.
@@ -167,10 +190,58 @@ struct Checker<'a, S> {
     passing: BTreeSet<TestId>,
     /// Those of them that do not pass with the bug.
     failing: BTreeSet<TestId>,
-    buggy: Tree,
+    /// The buggy tree that the caller has made.
+    applied: Option<Tree>,
+    /// The original with the bug, from the check of its scope on.
+    buggy: Option<Tree>,
+    weakened: Option<Tree>,
 }
 
-impl<S: Sandbox> Checker<'_, S> {
+impl<'a, S: Sandbox> Checker<'a, S> {
+    fn new(
+        suites: &'a Suites<S>,
+        original: &'a Tree,
+        artifact: &'a BugArtifact,
+        thresholds: &'a Thresholds,
+        applied: Option<Tree>,
+    ) -> Self {
+        Self {
+            suites,
+            original,
+            artifact,
+            thresholds,
+            passing: BTreeSet::new(),
+            failing: BTreeSet::new(),
+            applied,
+            buggy: None,
+            weakened: None,
+        }
+    }
+
+    fn check_all(mut self) -> Result<CheckedArtifact, SandboxError> {
+        let _span = debug_span!("artifact checked").entered();
+        let mut verdicts = Vec::with_capacity(Check::ALL.len());
+        let mut failed = false;
+        for check in Check::ALL {
+            if failed {
+                let evidence = "not reached".to_owned();
+                verdicts.push(Verdict { check, passed: None, evidence });
+                continue;
+            }
+            let (passed, evidence) = match self.run(check)? {
+                Ok(evidence) => (true, evidence),
+                Err(evidence) => (false, evidence),
+            };
+            debug!(%check, passed, evidence);
+            failed = !passed;
+            verdicts.push(Verdict { check, passed: Some(passed), evidence });
+        }
+        let Self { passing, failing, buggy, weakened, .. } = self;
+        let p2p = passing.difference(&failing).cloned().collect();
+        let report = ConsistencyReport { verdicts, f2p: failing, p2p };
+        Ok(CheckedArtifact { report, buggy, weakened })
+    }
+
     fn run(&mut self, check: Check) -> Result<Finding, SandboxError> {
         match check {
             Check::TestFiles => Ok(self.test_files()),
@@ -210,7 +281,7 @@ impl<S: Sandbox> Checker<'_, S> {
 
     fn script_validity(&mut self) -> Result<Finding, SandboxError> {
         let run = self.suites.run(self.artifact, self.original)?;
-        if let Some(breach) = breach(&run) {
+        if let Some(breach) = run.breach() {
             return Ok(Err(breach));
         }
         self.passing = run.passed();
@@ -231,9 +302,12 @@ impl<S: Sandbox> Checker<'_, S> {
         if let Some(path) = touched.iter().find(|path| configures_tests(path)) {
             return Err(format!("the bug touches {path}, which configures the tests"));
         }
-        self.buggy =
-            self.original.apply(bug).map_err(|e| format!("the bug does not apply: {e}"))?;
-        let changed = self.original.changed_paths(&self.buggy).len();
+        let buggy = match self.applied.take() {
+            Some(tree) => tree,
+            None => self.original.apply(bug).map_err(|e| format!("the bug does not apply: {e}"))?,
+        };
+        let changed = self.original.changed_paths(&buggy).len();
+        self.buggy = Some(buggy);
         if changed >= self.thresholds.min_changed_files {
             Ok(format!("{changed} files changed"))
         } else {
@@ -242,11 +316,17 @@ impl<S: Sandbox> Checker<'_, S> {
         }
     }
 
+    /// The original with the bug. The check of the scope has made it, and no later check runs where
+    /// that one failed.
+    fn buggy(&self) -> &Tree {
+        self.buggy.as_ref().unwrap_or(self.original)
+    }
+
     fn bug_validity(&mut self) -> Result<Finding, SandboxError> {
-        let run = self.suites.run(self.artifact, &self.buggy)?;
+        let run = self.suites.run(self.artifact, self.buggy())?;
         // Tests that did not get their turn say nothing about the bug. One that hangs has a limit
         // of its own and is a failing test like any other.
-        if let Some(breach) = breach(&run) {
+        if let Some(breach) = run.breach() {
             return Ok(Err(breach));
         }
         let passed = run.passed();
@@ -267,18 +347,19 @@ impl<S: Sandbox> Checker<'_, S> {
 
     /// A test that the weakening deletes counts as hidden: it no longer fails. Beyond the paper, the
     /// weakening may break nothing else and must leave something that passes.
-    fn weakening_validity(&self) -> Result<Finding, SandboxError> {
-        let weakened = match self.buggy.apply(&self.artifact.test_weaken) {
+    fn weakening_validity(&mut self) -> Result<Finding, SandboxError> {
+        let weakened = match self.buggy().apply(&self.artifact.test_weaken) {
             Ok(tree) => tree,
             Err(error) => return Ok(Err(format!("the weakening does not apply: {error}"))),
         };
         let run = self.suites.run(self.artifact, &weakened)?;
-        if let Some(breach) = breach(&run) {
+        self.weakened = Some(weakened);
+        if let Some(breach) = run.breach() {
             return Ok(Err(breach));
         }
         let (passed, failed, known) = (run.passed(), run.failed(), run.known());
         let mut expected = self.suites.run(self.artifact, self.original)?.failed();
-        expected.extend(self.suites.run(self.artifact, &self.buggy)?.failed());
+        expected.extend(self.suites.run(self.artifact, self.buggy())?.failed());
         if let Some(id) = failed.difference(&expected).next() {
             return Ok(Err(format!("the weakening breaks {id}, which the bug did not")));
         }
@@ -296,10 +377,10 @@ impl<S: Sandbox> Checker<'_, S> {
     }
 
     fn inverse_mutation(&self) -> Result<Finding, SandboxError> {
-        let files: BTreeSet<RepoPath> = self.original.changed_paths(&self.buggy);
+        let files: BTreeSet<RepoPath> = self.original.changed_paths(self.buggy());
         for path in &files {
             let original = self.original.get(path.as_str()).cloned();
-            let restored = match self.buggy.with_all([(path.clone(), original)]) {
+            let restored = match self.buggy().with_all([(path.clone(), original)]) {
                 Ok(tree) => tree,
                 Err(error) => return Ok(Err(format!("{path} cannot be restored alone: {error}"))),
             };
@@ -309,106 +390,5 @@ impl<S: Sandbox> Checker<'_, S> {
             }
         }
         Ok(Ok(format!("each of {} files matters", files.len())))
-    }
-}
-
-/// Why the suite as a whole does not count: the limit at which it was stopped, or a sign that what
-/// it tests reached for its judge.
-fn breach(run: &SuiteRun) -> Option<String> {
-    if let Some(sign) = run.report.as_ref().and_then(|report| report.tampering().first()) {
-        return Some(format!("the suite was tampered with: {sign}"));
-    }
-    match &run.exit {
-        Exit::Code(_) => None,
-        Exit::Timeout => Some("the suite ran out of time".to_owned()),
-        Exit::OutOfMemory => Some("the suite ran out of memory".to_owned()),
-        Exit::Trapped(why) => Some(format!("the suite was stopped: {why}")),
-    }
-}
-
-impl BugInstance {
-    /// The bug that a valid artifact describes, ready to be solved.
-    ///
-    /// # Errors
-    /// When the artifact's patches do not apply to `original`, which the checks rule out.
-    pub fn first_order(
-        original: &Tree,
-        artifact: BugArtifact,
-        report: &ConsistencyReport,
-        provenance: Provenance,
-    ) -> crate::Result<Self> {
-        let tree = original.apply(&artifact.bug_inject)?.apply(&artifact.test_weaken)?;
-        let judges = |path: &RepoPath| artifact.test_files.contains(path) || configures_tests(path);
-        let oracle = original.files().filter(|(path, _)| judges(path));
-        let oracle = Tree::from_files(oracle.map(|(path, file)| (path.clone(), file.clone())))?;
-        let (f2p, p2p) = (report.f2p.clone(), report.p2p.clone());
-        Ok(Self { artifact, tree, oracle, f2p, p2p, order: 1, parent: None, provenance })
-    }
-}
-
-/// Whether a repair holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judgement {
-    /// Every test that must pass reported and passed.
-    pub solved: bool,
-    /// What was seen, in one line.
-    pub reason: String,
-    /// The repaired tree under the oracle tests; `None` when there is none.
-    pub tree: Option<Tree>,
-    /// Whether any test passed: a tree in which nothing runs makes a poor next bug.
-    pub runs: bool,
-}
-
-/// Judges a repair (paper Fig. 7): apply it to the bug, restore the oracle test files, run the
-/// suite. Every test of [`BugInstance::f2p`] and [`BugInstance::p2p`] must be reported and pass;
-/// a test that is missing has failed.
-///
-/// # Errors
-/// Only when the sandbox itself fails.
-pub fn judge<S: Sandbox>(
-    suites: &Suites<S>,
-    bug: &BugInstance,
-    pred_patch: &Patch,
-) -> Result<Judgement, SandboxError> {
-    let applied = bug.tree.apply(pred_patch).and_then(|tree| bug.restore_oracle(&tree));
-    let tree = match applied {
-        Ok(tree) => tree,
-        Err(error) => {
-            let reason = format!("the repair does not apply: {error}");
-            return Ok(Judgement { solved: false, reason, tree: None, runs: false });
-        }
-    };
-    let run = suites.run(&bug.artifact, &tree)?;
-    let passed = run.passed();
-    let wanted = bug.f2p.len() + bug.p2p.len();
-    let held = bug.f2p.iter().chain(&bug.p2p).filter(|id| passed.contains(*id)).count();
-    let breach = breach(&run);
-    let solved = held == wanted && breach.is_none();
-    let reason = match breach {
-        Some(breach) => format!("{held} of {wanted} tests pass; {breach}"),
-        None => format!("{held} of {wanted} tests pass"),
-    };
-    Ok(Judgement { solved, reason, tree: Some(tree), runs: !passed.is_empty() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::TestReport;
-
-    #[test]
-    fn a_run_with_signs_of_tampering_does_not_count() {
-        let run = |report| SuiteRun {
-            exit: Exit::Code(0),
-            report: Some(report),
-            parsed: Ok([(TestId::new("a"), true)].into_iter().collect()),
-            log_tail: String::new(),
-        };
-        let mut report: TestReport = [("a".into(), crate::Outcome::Passed)].into_iter().collect();
-        assert_eq!(breach(&run(report.clone())), None);
-        report.add_tampering("pytest was patched");
-        let run = run(report);
-        assert!(breach(&run).is_some_and(|reason| reason.contains("pytest was patched")));
-        assert!(run.passed().is_empty());
     }
 }

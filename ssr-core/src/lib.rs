@@ -11,7 +11,9 @@ mod baseline;
 mod consistency;
 mod edit;
 mod error;
+mod judge;
 mod line_index;
+mod object_id;
 mod patch;
 mod path;
 mod policy;
@@ -28,25 +30,28 @@ mod tree;
 pub use artifact::{BugArtifact, BugInstance, Provenance};
 pub use baseline::Baseline;
 pub use consistency::{
-    Check, ConsistencyReport, Judgement, Thresholds, Verdict, check_consistency, judge,
+    Check, CheckedArtifact, ConsistencyReport, Thresholds, Verdict, check_applied,
+    check_consistency,
 };
 pub use edit::{Edit, EditRenderer, apply_edits, render_edits};
-pub use error::{Error, Result};
+pub use error::{CoreErrorKind, Error, Result};
+pub use judge::{Judgement, judge, judge_patch};
 pub use line_index::LineIndex;
-pub use patch::{FileChange, FileMode, FilePatch, Hunk, HunkLine, LineKind, Patch};
+pub use object_id::git_object_id;
+pub use patch::{FileChange, FileMode, FilePatch, Hunk, HunkLine, HunkSyntax, LineKind, Patch};
 pub use path::RepoPath;
 pub use policy::{
-    ChatRole, Completion, FinishReason, Grammar, Message, Policy, PolicyError, Request, Sampling,
-    Segment, Usage,
+    ChatRole, Completion, FinishReason, Grammar, Message, Policy, PolicyError, PolicyErrorKind,
+    Request, Sampling, Segment, Usage,
 };
 pub use pytest::{PYTEST_PARSER, pytest_script};
 pub use report::{Outcome, TestCounts, TestId, TestReport};
 pub use reward::{InjectorReward, SOLVER_FAILURE, SOLVER_SUCCESS, solver_reward};
 pub use sandbox::{
-    Command, Exit, Limits, Output, Program, Sandbox, SandboxError, TestRun, TestRunner,
-    TestSelection, Workspace,
+    Command, DynSandbox, DynWorkspace, Exit, Limits, Output, Program, Sandbox, SandboxError,
+    SandboxErrorKind, TestRun, TestRunner, TestSelection, Workspace,
 };
-pub use seed::Seed;
+pub use seed::{Seed, SeedRng};
 pub use suite::{SuiteRun, Suites};
 pub use token_set::TokenSet;
 pub use trajectory::{Episode, Role, Strategy, TokenTrace, Trajectory, Turn};

@@ -1,3 +1,5 @@
+//! Where the lines of a file start.
+
 use std::ops::Range;
 
 use memchr::memchr_iter;

@@ -1,3 +1,5 @@
+//! Relative paths that are safe to join to any folder.
+
 use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;

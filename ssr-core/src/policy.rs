@@ -1,3 +1,5 @@
+//! What a policy is asked and what it answers.
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Seed, TokenTrace};
@@ -19,6 +21,12 @@ impl<P: Policy + ?Sized> Policy for &P {
     }
 }
 
+impl<P: Policy + ?Sized> Policy for Box<P> {
+    fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, PolicyError> {
+        (**self).complete(requests)
+    }
+}
+
 impl<P: Policy + ?Sized> Policy for std::sync::Arc<P> {
     fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, PolicyError> {
         (**self).complete(requests)
@@ -26,7 +34,17 @@ impl<P: Policy + ?Sized> Policy for std::sync::Arc<P> {
 }
 
 /// A conversation to be continued by the assistant.
+///
+/// ```
+/// use ssr_core::{Message, Request, Sampling, Seed, Segment};
+///
+/// let answer = vec![Segment::Choice(vec!["heads".into(), "tails".into()])];
+/// let request = Request::new(vec![Message::user("Heads or tails?")], answer, Seed::new(1))
+///     .with_sampling(Sampling::default().with_temperature(0.7));
+/// assert_eq!(request.sampling.top_p, 1.0);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Request {
     /// What was said so far.
     pub messages: Vec<Message>,
@@ -38,8 +56,44 @@ pub struct Request {
     pub seed: Seed,
 }
 
+impl Request {
+    /// A request with the default [`Sampling`].
+    pub fn new(messages: Vec<Message>, answer: Vec<Segment>, seed: Seed) -> Self {
+        Self { messages, answer, sampling: Sampling::default(), seed }
+    }
+
+    /// Sets the conversation.
+    #[must_use]
+    pub fn with_messages(mut self, messages: Vec<Message>) -> Self {
+        self.messages = messages;
+        self
+    }
+
+    /// Sets the shape of the answer.
+    #[must_use]
+    pub fn with_answer(mut self, answer: Vec<Segment>) -> Self {
+        self.answer = answer;
+        self
+    }
+
+    /// Sets where the randomness comes from.
+    #[must_use]
+    pub fn with_seed(mut self, seed: Seed) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sets how tokens are drawn.
+    #[must_use]
+    pub fn with_sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = sampling;
+        self
+    }
+}
+
 /// One message of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Message {
     /// Who speaks.
     pub role: ChatRole,
@@ -72,11 +126,26 @@ impl Message {
 
     /// What a tool returned.
     pub fn tool(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { name: Some(name.into()), ..Self::new(ChatRole::Tool, text) }
+        Self::new(ChatRole::Tool, text).with_name(name)
     }
 
-    fn new(role: ChatRole, text: impl Into<String>) -> Self {
+    /// A message of `role`.
+    pub fn new(role: ChatRole, text: impl Into<String>) -> Self {
         Self { role, text: text.into(), name: None, tokens: None }
+    }
+
+    /// Sets the tool that answers.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Sets the tokens that the model drew.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: Vec<u32>) -> Self {
+        self.tokens = Some(tokens);
+        self
     }
 }
 
@@ -84,9 +153,9 @@ impl Message {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChatRole {
-    /// The frame of the conversation.
+    /// Instructions that hold for the whole conversation.
     System,
-    /// The one who asks.
+    /// The user.
     User,
     /// The model.
     Assistant,
@@ -98,7 +167,7 @@ pub enum ChatRole {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Segment {
-    /// Text that is put into the model's mouth: not sampled, not trained on.
+    /// Text that is appended to the answer as it is: not sampled, not trained on.
     Forced(String),
     /// Exactly one of these texts, drawn token by token from the model's own distribution
     /// restricted to the tokenisations of the texts. They must be distinct and not empty, and no
@@ -139,6 +208,7 @@ pub enum Grammar {
 /// How tokens are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Sampling {
     /// Divides the logits; 0 takes the most likely token. Default: 1.
     pub temperature: f32,
@@ -160,14 +230,52 @@ impl Default for Sampling {
     }
 }
 
+impl Sampling {
+    /// The most likely token always: a temperature of 0.
+    pub fn greedy() -> Self {
+        Self::default().with_temperature(0.0)
+    }
+
+    /// Sets [`Sampling::temperature`].
+    #[must_use]
+    pub fn with_temperature(self, temperature: f32) -> Self {
+        Self { temperature, ..self }
+    }
+
+    /// Sets [`Sampling::top_p`].
+    #[must_use]
+    pub fn with_top_p(self, top_p: f32) -> Self {
+        Self { top_p, ..self }
+    }
+
+    /// Sets [`Sampling::top_k`].
+    #[must_use]
+    pub fn with_top_k(self, top_k: usize) -> Self {
+        Self { top_k, ..self }
+    }
+
+    /// Sets [`Sampling::min_p`].
+    #[must_use]
+    pub fn with_min_p(self, min_p: f32) -> Self {
+        Self { min_p, ..self }
+    }
+
+    /// Sets [`Sampling::repetition_penalty`].
+    #[must_use]
+    pub fn with_repetition_penalty(self, repetition_penalty: f32) -> Self {
+        Self { repetition_penalty, ..self }
+    }
+}
+
 /// The answer to a [`Request`].
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Completion {
     /// The text of each segment of the request that was reached.
     pub parts: Vec<String>,
     /// The tokens of the rendered conversation, up to where the answer starts.
     pub prompt: Vec<u32>,
-    /// The tokens of the answer; `None` where a server does not tell them.
+    /// The tokens of the answer; `None` where a server does not return them.
     pub trace: Option<TokenTrace>,
     /// Why the answer ends.
     pub finish: FinishReason,
@@ -176,6 +284,32 @@ pub struct Completion {
 }
 
 impl Completion {
+    /// An answer of which only the texts are known.
+    pub fn new(parts: Vec<String>, finish: FinishReason) -> Self {
+        Self { parts, prompt: Vec::new(), trace: None, finish, usage: Usage::default() }
+    }
+
+    /// Sets the tokens of the conversation.
+    #[must_use]
+    pub fn with_prompt(mut self, prompt: Vec<u32>) -> Self {
+        self.prompt = prompt;
+        self
+    }
+
+    /// Sets the tokens of the answer.
+    #[must_use]
+    pub fn with_trace(mut self, trace: impl Into<Option<TokenTrace>>) -> Self {
+        self.trace = trace.into();
+        self
+    }
+
+    /// Sets what it cost.
+    #[must_use]
+    pub fn with_usage(mut self, usage: Usage) -> Self {
+        self.usage = usage;
+        self
+    }
+
     /// The whole answer.
     pub fn text(&self) -> String {
         self.parts.concat()
@@ -201,11 +335,19 @@ pub enum FinishReason {
 
 /// What an answer cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Usage {
     /// Tokens of the conversation.
     pub prompt_tokens: u64,
     /// Tokens of the answer.
     pub completion_tokens: u64,
+}
+
+impl Usage {
+    /// So many tokens of the conversation and of the answer.
+    pub fn new(prompt_tokens: u64, completion_tokens: u64) -> Self {
+        Self { prompt_tokens, completion_tokens }
+    }
 }
 
 impl std::ops::AddAssign for Usage {
@@ -233,11 +375,30 @@ pub enum PolicyError {
         /// What was being done.
         doing: &'static str,
         /// The cause.
+        #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
+/// The kinds of [`PolicyError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PolicyErrorKind {
+    /// A request that this policy cannot serve; others may be.
+    Request,
+    /// The engine or the server broke.
+    Infrastructure,
+}
+
 impl PolicyError {
+    /// What kind of failure this is.
+    pub fn kind(&self) -> PolicyErrorKind {
+        match self {
+            Self::Request { .. } => PolicyErrorKind::Request,
+            Self::Infrastructure { .. } => PolicyErrorKind::Infrastructure,
+        }
+    }
+
     /// Wraps a cause with what was being done.
     pub fn infrastructure(
         doing: &'static str,

@@ -1,3 +1,5 @@
+//! The outcomes of tests.
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
@@ -82,6 +84,20 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::XFailed => "xfailed",
+            Self::Skipped => "skipped",
+            Self::XPassed => "xpassed",
+            Self::Failed => "failed",
+            Self::Error => "error",
+            Self::Timeout => "timeout",
+            Self::Missing => "missing",
+        }
+    }
+
     /// Whether the test says that the code works: [`Outcome::Passed`] alone.
     pub fn is_pass(self) -> bool {
         self == Self::Passed
@@ -90,6 +106,12 @@ impl Outcome {
     /// Whether the test says that something is broken; skips and expected failures do not.
     pub fn is_failure(self) -> bool {
         matches!(self, Self::Failed | Self::Error | Self::Timeout | Self::Missing)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
@@ -197,7 +219,7 @@ impl TestReport {
         &self.problems
     }
 
-    /// Notes a sign that the tested code reached for its judge. From then on the report has no
+    /// Records a sign that the tested code tampered with the test runner. From then on the report has no
     /// passes: earlier and later ones are [`Outcome::Missing`].
     pub fn add_tampering(&mut self, sign: impl Into<String>) {
         self.tampering.push(sign.into());
@@ -206,7 +228,7 @@ impl TestReport {
         }
     }
 
-    /// Signs that the tested code reached for its judge, in the order they were noticed.
+    /// Signs that the tested code tampered with the test runner, in the order in which they were seen.
     pub fn tampering(&self) -> &[String] {
         &self.tampering
     }
@@ -336,6 +358,10 @@ mod tests {
         let id = |at: usize| TestId::new(&at.to_string());
         let report: TestReport = outcomes.iter().enumerate().map(|(at, o)| (id(at), *o)).collect();
         assert_eq!(report.counts(), TestCounts { passed: 1, failed: 4, other: 3 });
+        for outcome in outcomes {
+            let name = format!("{:?}", outcome.to_string());
+            assert_eq!(serde_json::to_string(&outcome).unwrap(), name);
+        }
         assert_eq!(report.counts().total(), outcomes.len());
         let none: [TestId; 0] = [];
         assert_eq!(report.counts_of(&none).passed_share(), 0.0);

@@ -1,3 +1,5 @@
+//! The rewards of both roles.
+
 /// The solver's reward when every oracle test passes (paper §2.3).
 pub const SOLVER_SUCCESS: f64 = 1.0;
 /// The solver's reward otherwise.

@@ -1,12 +1,14 @@
+//! Randomness keyed by what it is for.
+
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 
 /// Randomness keyed by what it is for, not by when it is drawn.
 ///
 /// A seed is derived step by step from the run's seed, a purpose and ids, so that the same question
-/// gets the same answer at any thread count and in any order. [`Seed::rng`] is ChaCha8 in counter
-/// mode over the derived key.
+/// gets the same answer at any thread count and in any order. [`Seed::rng`] gives as many numbers as
+/// are needed.
 ///
 /// ```
 /// use ssr_core::Seed;
@@ -50,8 +52,8 @@ impl Seed {
     }
 
     /// A generator that starts at the beginning of this seed's stream.
-    pub fn rng(&self) -> ChaCha8Rng {
-        ChaCha8Rng::from_seed(self.0)
+    pub fn rng(&self) -> SeedRng {
+        SeedRng(ChaCha8Rng::from_seed(self.0))
     }
 
     /// The first 64 bits of this seed, uniform.
@@ -70,6 +72,35 @@ impl Seed {
     /// A uniform number in `0.0..1.0`.
     pub fn unit(&self) -> f64 {
         (self.value() >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// The numbers that follow from a [`Seed`]: ChaCha8 with the seed as its key.
+///
+/// ```
+/// use ssr_core::Seed;
+///
+/// let (mut one, mut other) = (Seed::new(7).rng(), Seed::new(7).rng());
+/// assert_eq!(one.next_u64(), other.next_u64());
+/// assert_ne!(one.next_u32(), Seed::new(8).rng().next_u32());
+/// ```
+#[derive(Debug, Clone)]
+pub struct SeedRng(ChaCha8Rng);
+
+impl SeedRng {
+    /// The next 32 bits.
+    pub fn next_u32(&mut self) -> u32 {
+        self.0.next_u32()
+    }
+
+    /// The next 64 bits.
+    pub fn next_u64(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    /// Fills a buffer with the next bytes.
+    pub fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.fill_bytes(bytes);
     }
 }
 
@@ -93,6 +124,18 @@ mod tests {
         for (i, a) in seeds.iter().enumerate() {
             assert!(seeds[i + 1..].iter().all(|b| a != b), "seed {i} collides");
         }
+    }
+
+    /// Weights are drawn from this stream, so that it may never change.
+    #[test]
+    fn the_stream_of_a_seed_is_chacha8_over_its_key() {
+        let mut expected = ChaCha8Rng::from_seed(*Seed::new(5).bytes());
+        let mut rng = Seed::new(5).rng();
+        assert_eq!((rng.next_u32(), rng.next_u64()), (expected.next_u32(), expected.next_u64()));
+        let (mut bytes, mut same) = ([0; 9], [0; 9]);
+        rng.fill(&mut bytes);
+        expected.fill_bytes(&mut same);
+        assert_eq!(bytes, same);
     }
 
     #[test]

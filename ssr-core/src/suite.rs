@@ -1,8 +1,11 @@
+//! Runs of whole test suites, remembered.
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
+use tracing::debug_span;
 
 use crate::{
     BugArtifact, Command, Exit, Limits, Outcome, Sandbox, SandboxError, TestId, TestReport, Tree,
@@ -53,6 +56,7 @@ impl<S: Sandbox> Suites<S> {
         if let Some(run) = self.lock().runs.get(&key) {
             return Ok(Arc::clone(run));
         }
+        let _span = debug_span!("test run", tree = %tree.hash()).entered();
         let run = Arc::new(self.run_afresh(artifact, tree)?);
         let mut memory = self.lock();
         if memory.runs.insert(key, Arc::clone(&run)).is_none() {
@@ -168,9 +172,9 @@ impl SuiteRun {
         }
     }
 
-    /// Whether parser and runner tell the same: a map that knows every passed and failed test of
-    /// the report with its status, and no test that the report does not know. A sandbox without a
-    /// report cannot contradict.
+    /// Where the parser contradicts the runner. They agree when the parser's map has every passed and
+    /// failed test of the report with its status, and no test that the report does not have. A
+    /// sandbox without a report cannot contradict.
     pub fn disagreement(&self) -> Option<String> {
         let map = match &self.parsed {
             Err(problem) => return Some(problem.clone()),
@@ -198,6 +202,20 @@ impl SuiteRun {
             invented.map(|id| format!("{id}: the parser reports a test that did not run"))
         })
     }
+
+    /// Why the suite as a whole does not count: the limit at which it was stopped, or a sign that
+    /// what it tests tampered with its judge.
+    pub(crate) fn breach(&self) -> Option<String> {
+        if let Some(sign) = self.report.as_ref().and_then(|report| report.tampering().first()) {
+            return Some(format!("the suite was tampered with: {sign}"));
+        }
+        match &self.exit {
+            Exit::Code(_) => None,
+            Exit::Timeout => Some("the suite ran out of time".to_owned()),
+            Exit::OutOfMemory => Some("the suite ran out of memory".to_owned()),
+            Exit::Trapped(why) => Some(format!("the suite was stopped: {why}")),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -224,6 +242,22 @@ mod tests {
         ] {
             assert!(run(&report, parsed).disagreement().is_some(), "{parsed:?}");
         }
+    }
+
+    #[test]
+    fn a_run_with_signs_of_tampering_does_not_count() {
+        let run = |report| SuiteRun {
+            exit: Exit::Code(0),
+            report: Some(report),
+            parsed: Ok([(TestId::new("a"), true)].into_iter().collect()),
+            log_tail: String::new(),
+        };
+        let mut report: TestReport = [("a".into(), Outcome::Passed)].into_iter().collect();
+        assert_eq!(run(report.clone()).breach(), None);
+        report.add_tampering("pytest was patched");
+        let run = run(report);
+        assert!(run.breach().is_some_and(|reason| reason.contains("pytest was patched")));
+        assert!(run.passed().is_empty());
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! Sets of token ids as ranges.
+
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -36,7 +38,7 @@ impl TokenSet {
     }
 
     /// The largest token. Compare it with the vocabulary before listing a set that was read from
-    /// a file: its ranges may be absurd.
+    /// a file: its ranges may be larger than any vocabulary.
     pub fn max(&self) -> Option<u32> {
         self.ranges.last().map(|&(_, last)| last)
     }

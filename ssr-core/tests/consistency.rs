@@ -5,8 +5,9 @@ mod toy;
 use std::collections::BTreeSet;
 
 use ssr_core::{
-    BugArtifact, BugInstance, Check, ConsistencyReport, File, Limits, Patch, Provenance, RepoPath,
-    Strategy, Suites, TestId, Thresholds, Tree, check_consistency, judge,
+    BugArtifact, BugInstance, Check, CheckedArtifact, ConsistencyReport, File, Limits, Patch,
+    Provenance, RepoPath, Strategy, Suites, TestId, Thresholds, Tree, check_applied,
+    check_consistency, judge, judge_patch,
 };
 use toy::Toy;
 
@@ -46,12 +47,12 @@ fn artifact() -> BugArtifact {
 }
 
 fn thresholds() -> Thresholds {
-    Thresholds { min_passing_tests: 3, ..Thresholds::default() }
+    Thresholds::default().with_min_passing_tests(3)
 }
 
 fn check(artifact: &BugArtifact, thresholds: &Thresholds) -> ConsistencyReport {
     let suites = Suites::new(Toy { reports: true }, Limits::default());
-    check_consistency(&suites, &original(), artifact, thresholds).unwrap()
+    check_consistency(&suites, &original(), artifact, thresholds).unwrap().report
 }
 
 /// The artifact fails `expected`, every earlier check holds and no later one is reached.
@@ -77,7 +78,7 @@ fn a_bug_passes_all_seven_checks_with_evidence() {
     assert_eq!(report.p2p.len(), 2);
     let without_reports = Suites::new(Toy { reports: false }, Limits::default());
     let from_text = check_consistency(&without_reports, &original(), &artifact(), &thresholds());
-    assert_eq!(from_text.unwrap().f2p, report.f2p);
+    assert_eq!(from_text.unwrap().report.f2p, report.f2p);
 }
 
 #[test]
@@ -98,7 +99,7 @@ fn a_parser_that_contradicts_the_runner_is_refused() {
 
 #[test]
 fn too_few_passing_tests_are_refused() {
-    let report = check(&artifact(), &Thresholds { min_passing_tests: 4, ..thresholds() });
+    let report = check(&artifact(), &thresholds().with_min_passing_tests(4));
     assert_eq!(report.failure().unwrap().check, Check::ScriptValidity);
     assert_eq!(report.failure().unwrap().evidence, "3 tests pass originally, 4 are needed");
 }
@@ -112,7 +113,7 @@ fn a_bug_stays_within_code_and_changes_enough_files() {
     let bug_inject = elsewhere.diff(&set(&elsewhere, "a.code", "q = 2\n"));
     fails_only(Check::BugScope, &BugArtifact { bug_inject, ..artifact() });
     fails_only(Check::BugScope, &BugArtifact { bug_inject: Patch::default(), ..artifact() });
-    let report = check(&artifact(), &Thresholds { min_changed_files: 2, ..thresholds() });
+    let report = check(&artifact(), &thresholds().with_min_changed_files(2));
     assert_eq!(report.failure().unwrap().check, Check::BugScope);
 }
 
@@ -154,22 +155,74 @@ fn every_file_of_a_bug_must_matter() {
     fails_only(Check::InverseMutation, &BugArtifact { bug_inject, ..artifact() });
 }
 
+fn provenance() -> Provenance {
+    Provenance { strategy: Strategy::Operators, detail: String::new() }
+}
+
+fn checked(artifact: &BugArtifact) -> CheckedArtifact {
+    let suites = Suites::new(Toy { reports: true }, Limits::default());
+    check_consistency(&suites, &original(), artifact, &thresholds()).unwrap()
+}
+
 fn bug() -> BugInstance {
-    let report = check(&artifact(), &thresholds());
-    let provenance = Provenance { strategy: Strategy::Operators, detail: String::new() };
-    BugInstance::first_order(&original(), artifact(), &report, provenance).unwrap()
+    let checked = checked(&artifact());
+    BugInstance::first_order(&original(), artifact(), &checked, provenance()).unwrap()
+}
+
+/// Where the bytes of a file lie: trees share those of a file that neither changed.
+fn address(tree: &Tree, name: &str) -> *const u8 {
+    tree.get(name).unwrap().bytes().as_ptr()
+}
+
+#[test]
+fn the_bug_is_applied_once_and_its_trees_are_handed_on() {
+    let suites = Suites::new(Toy { reports: true }, Limits::default());
+    let buggy = original().apply(&artifact().bug_inject).unwrap();
+    let checked = check_applied(&suites, &original(), &artifact(), &buggy, &thresholds()).unwrap();
+    assert!(checked.report.is_valid());
+    let bug = BugInstance::first_order(&original(), artifact(), &checked, provenance()).unwrap();
+    let weakened = checked.weakened.unwrap();
+    assert_eq!(weakened, buggy.apply(&artifact().test_weaken).unwrap());
+    for tree in [&checked.buggy.unwrap(), &weakened, &bug.tree] {
+        assert_eq!(address(tree, "a.code"), address(&buggy, "a.code"));
+    }
+    assert_eq!(address(&bug.tree, "t/a.t"), address(&weakened, "t/a.t"));
+}
+
+#[test]
+fn what_fails_a_check_is_no_bug_and_shows_how_far_it_came() {
+    let harmless = original().diff(&set(&original(), "a.code", "x = 1\ny = 2\nw = 0\n"));
+    let harmless = BugArtifact { bug_inject: harmless, ..artifact() };
+    let unlisted = BugArtifact { test_files: [path("t/c.t")].into(), ..artifact() };
+    for (artifact, applied) in [(harmless, true), (unlisted, false)] {
+        let checked = checked(&artifact);
+        assert_eq!((checked.buggy.is_some(), checked.weakened.is_some()), (applied, false));
+        assert_eq!(BugInstance::first_order(&original(), artifact, &checked, provenance()), None);
+    }
+}
+
+#[test]
+fn a_patch_is_judged_as_the_tree_that_it_makes() {
+    let suites = Suites::new(Toy { reports: true }, Limits::default());
+    let bug = bug();
+    for text in ["x = 1\ny = 2\n", "x = 7\ny = 3\n", "x = 7\ny = 2\n"] {
+        let repaired = set(&bug.tree, "a.code", text);
+        let by_patch = judge_patch(&suites, &bug, &bug.tree.diff(&repaired)).unwrap();
+        assert_eq!(judge(&suites, &bug, &repaired).unwrap(), by_patch, "{text}");
+        assert_eq!(by_patch.solved, text == "x = 1\ny = 2\n");
+    }
 }
 
 #[test]
 fn the_reversed_bug_solves_it_and_nothing_else_does() {
     let suites = Suites::new(Toy { reports: true }, Limits::default());
     let bug = bug();
-    let repaired = judge(&suites, &bug, &bug.artifact.bug_inject.reverse()).unwrap();
+    let repaired = judge_patch(&suites, &bug, &bug.artifact.bug_inject.reverse()).unwrap();
     assert!(repaired.solved, "{}", repaired.reason);
-    let idle = judge(&suites, &bug, &Patch::default()).unwrap();
+    let idle = judge_patch(&suites, &bug, &Patch::default()).unwrap();
     assert!(!idle.solved);
     assert_eq!(idle.reason, "2 of 3 tests pass");
-    let unrelated = judge(&suites, &bug, &artifact().bug_inject).unwrap();
+    let unrelated = judge_patch(&suites, &bug, &artifact().bug_inject).unwrap();
     assert!(!unrelated.solved && unrelated.tree.is_none());
 }
 
@@ -178,11 +231,11 @@ fn editing_or_deleting_oracle_tests_does_not_help() {
     let suites = Suites::new(Toy { reports: true }, Limits::default());
     let bug = bug();
     let edited = set(&bug.tree, "t/a.t", "test_x: x 7\ntest_y: y 2\n");
-    assert!(!judge(&suites, &bug, &bug.tree.diff(&edited)).unwrap().solved);
+    assert!(!judge(&suites, &bug, &edited).unwrap().solved);
     let deleted = bug.tree.without(&path("t/a.t")).without(&path("t/b.t"));
-    assert!(!judge(&suites, &bug, &bug.tree.diff(&deleted)).unwrap().solved);
+    assert!(!judge(&suites, &bug, &deleted).unwrap().solved);
     let shadowed = set(&deleted, "t/a.t/x", "");
-    let shadowed = judge(&suites, &bug, &bug.tree.diff(&shadowed)).unwrap();
+    let shadowed = judge(&suites, &bug, &shadowed).unwrap();
     assert!(!shadowed.solved && shadowed.tree.is_none(), "{}", shadowed.reason);
 }
 
@@ -191,7 +244,7 @@ fn configuring_the_tests_does_not_help() {
     let suites = Suites::new(Toy { reports: true }, Limits::default());
     let bug = bug();
     let hooked = set(&bug.tree, "conftest.py", "everything passes\n");
-    assert!(!judge(&suites, &bug, &bug.tree.diff(&hooked)).unwrap().solved);
+    assert!(!judge(&suites, &bug, &hooked).unwrap().solved);
     let replaced = set(&bug.tree, "src/_pytest/runner.py", "everything passes\n");
     let restored = bug.restore_oracle(&replaced).unwrap();
     assert!(!restored.contains("src/_pytest/runner.py"));
@@ -214,9 +267,9 @@ fn a_failed_repair_becomes_a_bug_of_the_next_order() {
     assert_eq!((second.order, second.parent.as_deref()), (2, Some(first.id().as_str())));
     assert_ne!(second.id(), first.id());
     let repaired = set(&failed, "a.code", "x = 1\ny = 2\n");
-    assert!(judge(&suites, &second, &failed.diff(&repaired)).unwrap().solved);
+    assert!(judge(&suites, &second, &repaired).unwrap().solved);
     let halfway = set(&failed, "a.code", "x = 1\ny = 5\n");
-    assert!(!judge(&suites, &second, &failed.diff(&halfway)).unwrap().solved);
+    assert!(!judge(&suites, &second, &halfway).unwrap().solved);
 }
 
 #[test]

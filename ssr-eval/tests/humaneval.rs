@@ -64,7 +64,7 @@ impl Workspace for Opened {
 }
 
 fn output(exit: Exit, stdout: impl Into<Vec<u8>>, stderr: impl Into<Vec<u8>>) -> Output {
-    Output { exit, stdout: stdout.into(), stderr: stderr.into(), truncated: false, report: None }
+    Output::new(exit).with_stdout(stdout).with_stderr(stderr)
 }
 
 /// Runs Python programs with the `python3` of the machine.
@@ -202,7 +202,7 @@ fn the_command_is_deterministic_and_carries_the_limits() {
         seen.lock().unwrap().push(command.clone());
         Ok(output(Exit::Timeout, "", ""))
     });
-    let limits = Limits { memory: 7, ..Limits::default() };
+    let limits = Limits::default().with_memory(7);
     for seed in [1, 1, 2] {
         let sample = completion("    return 1");
         let _ = grade(&recording, &problem(), &sample, limits, Seed::new(seed)).unwrap();

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use ssr_core::{Message, Policy, Request, Sampling, Seed, Segment};
+use ssr_core::{Message, Policy, Request, Seed, Segment};
 use ssr_policy::{LocalPolicy, Model, ModelConfig, ScoredSequence, Target, Tokenizer};
 
 const VOCABULARY: usize = 2048;
@@ -68,12 +68,11 @@ fn decode(
         let request = |row| {
             let letter = if shared { b'a' } else { b'a' + row as u8 };
             let text = String::from_utf8_lossy(&[letter]).repeat(prompt);
-            Request {
-                messages: vec![Message::user(text)],
-                answer: vec![Segment::Free { max_tokens, stop: vec![] }],
-                sampling: Sampling::default(),
-                seed: Seed::new(row),
-            }
+            Request::new(
+                vec![Message::user(text)],
+                vec![Segment::Free { max_tokens, stop: vec![] }],
+                Seed::new(row),
+            )
         };
         let requests: Vec<Request> = (0..rows).map(request).collect();
         let start = Instant::now();

@@ -1,5 +1,4 @@
 use candle_core::{Device, Var};
-use rand_chacha::rand_core::Rng;
 use ssr_core::Seed;
 
 use crate::config::ModelConfig;

@@ -365,7 +365,7 @@ proptest! {
                 mask.resize(mask.len() + tokens.len(), true);
                 seen = [rendered.tokens, tokens.clone()].concat();
                 let answer = Message::assistant(step.answer.clone());
-                messages.push(Message { tokens: Some(tokens), ..answer });
+                messages.push(answer.with_tokens(tokens));
             }
         }
     }

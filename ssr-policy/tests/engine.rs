@@ -1,6 +1,6 @@
 //! The scheduler: shared beginnings, scarce memory, streams, cancelled requests, long answers.
 
-use ssr_core::{Completion, Message, Policy, Request, Sampling, Seed, Segment};
+use ssr_core::{Completion, Message, Policy, Request, Seed, Segment};
 use ssr_policy::{
     Architecture, EngineConfig, Executor, LocalPolicy, Model, ModelConfig, Precision,
     ScoredSequence, Target, Tokenizer,
@@ -25,12 +25,11 @@ fn policy(config: ModelConfig, engine: EngineConfig) -> LocalPolicy {
 }
 
 fn request(prompt: &str, tokens: usize, seed: u64) -> Request {
-    Request {
-        messages: vec![Message::user(prompt)],
-        answer: vec![Segment::Free { max_tokens: tokens, stop: vec![] }],
-        sampling: Sampling::default(),
-        seed: Seed::new(seed),
-    }
+    Request::new(
+        vec![Message::user(prompt)],
+        vec![Segment::Free { max_tokens: tokens, stop: vec![] }],
+        Seed::new(seed),
+    )
 }
 
 /// A group with one prompt and some with others, of different lengths.

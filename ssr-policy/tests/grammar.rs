@@ -4,8 +4,7 @@
 use serde::Deserialize;
 use serde_json::json;
 use ssr_core::{
-    Completion, FinishReason, Grammar, Message, Policy, PolicyError, Request, Sampling, Seed,
-    Segment,
+    Completion, FinishReason, Grammar, Message, Policy, PolicyError, Request, Seed, Segment,
 };
 use ssr_policy::{
     CwmFormat, HermesFormat, LlamaFormat, LocalPolicy, Model, ModelConfig, ScoredSequence, Target,
@@ -29,12 +28,11 @@ fn policy() -> LocalPolicy {
 }
 
 fn request(grammar: Grammar, seed: u64) -> Request {
-    Request {
-        messages: vec![Message::user("Answer.")],
-        answer: vec![Segment::Grammar { grammar, max_tokens: 600 }],
-        sampling: Sampling::default(),
-        seed: Seed::new(seed),
-    }
+    Request::new(
+        vec![Message::user("Answer.")],
+        vec![Segment::Grammar { grammar, max_tokens: 600 }],
+        Seed::new(seed),
+    )
 }
 
 fn complete(policy: &LocalPolicy, grammar: &Grammar, count: u64) -> Vec<Completion> {

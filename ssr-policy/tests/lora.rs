@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use proptest::prelude::*;
-use ssr_core::{Message, Policy, Request, Sampling, Seed, Segment};
+use ssr_core::{Message, Policy, Request, Seed, Segment};
 use ssr_policy::{
     Architecture, LocalPolicy, LoraConfig, Model, ModelConfig, ScoredSequence, Target, Tokenizer,
 };
@@ -149,12 +149,11 @@ fn training_scores_what_generation_recorded_to_the_last_bit() {
                 Ok::<_, ssr_policy::Error>(())
             })
             .unwrap();
-        let request = Request {
-            messages: vec![Message::user("for x in seq:\n".repeat(9))],
-            answer: vec![Segment::Free { max_tokens: 40, stop: vec![] }],
-            sampling: Sampling::default(),
-            seed: Seed::new(4),
-        };
+        let request = Request::new(
+            vec![Message::user("for x in seq:\n".repeat(9))],
+            vec![Segment::Free { max_tokens: 40, stop: vec![] }],
+            Seed::new(4),
+        );
         let completion = policy.complete(&[request]).unwrap().remove(0);
         let trace = completion.trace.unwrap();
         let tokens = [&completion.prompt[..], &trace.ids].concat();

@@ -31,12 +31,7 @@ fn choice(texts: &[&str]) -> Segment {
 }
 
 fn request(prompt: &str, answer: Vec<Segment>, seed: u64) -> Request {
-    Request {
-        messages: vec![Message::user(prompt)],
-        answer,
-        sampling: Sampling::default(),
-        seed: Seed::new(seed),
-    }
+    Request::new(vec![Message::user(prompt)], answer, Seed::new(seed))
 }
 
 /// Requests of many shapes: shared and different prompts, longer than a block of keys.
@@ -46,8 +41,12 @@ fn mixed_requests() -> Vec<Request> {
         (0..5).map(|seed| request(&long, vec![free(40)], seed)).collect();
     requests.push(request("x", vec![free(7)], 5));
     let mut hot = request(TEXT, vec![free(30)], 6);
-    hot.sampling =
-        Sampling { temperature: 1.7, top_p: 0.8, top_k: 50, min_p: 0.01, repetition_penalty: 1.2 };
+    hot.sampling = Sampling::default()
+        .with_temperature(1.7)
+        .with_top_p(0.8)
+        .with_top_k(50)
+        .with_min_p(0.01)
+        .with_repetition_penalty(1.2);
     requests.push(hot);
     let shaped = vec![
         Segment::Forced("line ".into()),

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use proptest::prelude::*;
 use ssr_core::{
-    Completion, FinishReason, Message, Policy, PolicyError, Request, Sampling, Seed, Segment, Usage,
+    Completion, FinishReason, Message, Policy, PolicyError, Request, Seed, Segment, Usage,
 };
 use ssr_policy::{
     BestOfN, Environment, LocalPolicy, Majority, Model, ModelConfig, SequenceLogprob, Step,
@@ -38,12 +38,10 @@ impl Policy for Numbers {
     fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, PolicyError> {
         let answers: Vec<Completion> = requests
             .iter()
-            .map(|request| Completion {
-                parts: vec![request.seed.below(self.kinds).to_string()],
-                prompt: Vec::new(),
-                trace: None,
-                finish: FinishReason::Stop,
-                usage: Usage { prompt_tokens: 3, completion_tokens: 1 + request.seed.value() % 4 },
+            .map(|request| {
+                let parts = vec![request.seed.below(self.kinds).to_string()];
+                let usage = Usage::new(3, 1 + request.seed.value() % 4);
+                Completion::new(parts, FinishReason::Stop).with_usage(usage)
             })
             .collect();
         self.said.lock().unwrap().extend(answers.iter().cloned());
@@ -52,12 +50,11 @@ impl Policy for Numbers {
 }
 
 fn request(seed: u64) -> Request {
-    Request {
-        messages: vec![Message::user("Which?")],
-        answer: vec![Segment::Free { max_tokens: 4, stop: vec![] }],
-        sampling: Sampling::default(),
-        seed: Seed::new(seed),
-    }
+    Request::new(
+        vec![Message::user("Which?")],
+        vec![Segment::Free { max_tokens: 4, stop: vec![] }],
+        Seed::new(seed),
+    )
 }
 
 fn number(completion: &Completion) -> usize {

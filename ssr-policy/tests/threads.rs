@@ -19,11 +19,13 @@ fn answer() -> String {
     };
     let tokenizer = Tokenizer::train([""; 0], 259).unwrap();
     let policy = LocalPolicy::new(Model::new(config, Seed::new(1)).unwrap(), tokenizer).unwrap();
-    let request = |seed: u64| Request {
-        messages: vec![Message::user("a sentence ".repeat(3 * seed as usize + 1))],
-        answer: vec![Segment::Free { max_tokens: 40, stop: vec![] }],
-        sampling: Sampling { top_p: 0.95, ..Sampling::default() },
-        seed: Seed::new(seed),
+    let request = |seed: u64| {
+        Request::new(
+            vec![Message::user("a sentence ".repeat(3 * seed as usize + 1))],
+            vec![Segment::Free { max_tokens: 40, stop: vec![] }],
+            Seed::new(seed),
+        )
+        .with_sampling(Sampling::default().with_top_p(0.95))
     };
     let completions = policy.complete(&(0..12).map(request).collect::<Vec<_>>()).unwrap();
     let mut text = String::new();

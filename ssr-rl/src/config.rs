@@ -1,3 +1,7 @@
+//! The configuration of a run.
+
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use ssr_core::{InjectorReward, Sampling, Thresholds};
 
@@ -9,13 +13,15 @@ use crate::{Error, GrpoConfig, OptimizerConfig, Result};
 /// ```
 /// let config = ssr_rl::Config::from_toml("steps = 10\n[grpo]\nclip_high = 0.3\n")?;
 /// assert_eq!((config.steps, config.group), (10, 8));
+/// assert_eq!(config, ssr_rl::Config::default().with_steps(10).with_grpo(config.grpo));
 /// assert!(ssr_rl::Config::from_toml("stepz = 10").is_err());
 /// # Ok::<(), ssr_rl::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Config {
-    /// Where all randomness of the run comes from. Default: 0.
+    /// The seed of all randomness of the run. Default: 0.
     pub seed: u64,
     /// Steps of the whole run; one may be resumed with more. Default: 3.
     pub steps: u64,
@@ -94,9 +100,16 @@ impl SolverKind {
     }
 }
 
+impl fmt::Display for SolverKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// The settings of [`LineEdit`](crate::LineEdit).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct LineEditConfig {
     /// Tokens of the specification (the reversed weakening) that are shown. Default: 256.
     pub specification_tokens: usize,
@@ -112,6 +125,29 @@ impl Default for LineEditConfig {
     }
 }
 
+impl LineEditConfig {
+    /// Sets [`LineEditConfig::specification_tokens`].
+    #[must_use]
+    pub fn with_specification_tokens(mut self, specification_tokens: usize) -> Self {
+        self.specification_tokens = specification_tokens;
+        self
+    }
+
+    /// Sets [`LineEditConfig::source_tokens`].
+    #[must_use]
+    pub fn with_source_tokens(mut self, source_tokens: usize) -> Self {
+        self.source_tokens = source_tokens;
+        self
+    }
+
+    /// Sets [`LineEditConfig::answer_tokens`].
+    #[must_use]
+    pub fn with_answer_tokens(mut self, answer_tokens: usize) -> Self {
+        self.answer_tokens = answer_tokens;
+        self
+    }
+}
+
 impl Config {
     /// Reads and checks a configuration file.
     ///
@@ -119,7 +155,7 @@ impl Config {
     /// [`Error::ConfigSyntax`] names the line, [`Error::Config`] the setting.
     pub fn from_toml(text: &str) -> Result<Self> {
         let config: Self =
-            toml::from_str(text).map_err(|error| Error::ConfigSyntax(error.to_string()))?;
+            toml::from_str(text).map_err(|error| Error::config_syntax(error.to_string(), error))?;
         config.validate()?;
         Ok(config)
     }
@@ -157,6 +193,113 @@ impl Config {
         check("line_edit.answer_tokens", shown.answer_tokens >= 1, "must be 1 or more")?;
         self.grpo.validate()?;
         self.optimizer.validate()
+    }
+}
+
+impl Config {
+    /// Sets [`Config::seed`].
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sets [`Config::steps`].
+    #[must_use]
+    pub fn with_steps(mut self, steps: u64) -> Self {
+        self.steps = steps;
+        self
+    }
+
+    /// Sets [`Config::group`].
+    #[must_use]
+    pub fn with_group(mut self, group: usize) -> Self {
+        self.group = group;
+        self
+    }
+
+    /// Sets [`Config::proposals`].
+    #[must_use]
+    pub fn with_proposals(mut self, proposals: usize) -> Self {
+        self.proposals = proposals;
+        self
+    }
+
+    /// Sets [`Config::candidates`].
+    #[must_use]
+    pub fn with_candidates(mut self, candidates: usize) -> Self {
+        self.candidates = candidates;
+        self
+    }
+
+    /// Sets [`Config::higher_order`].
+    #[must_use]
+    pub fn with_higher_order(mut self, higher_order: usize) -> Self {
+        self.higher_order = higher_order;
+        self
+    }
+
+    /// Sets [`Config::max_order`].
+    #[must_use]
+    pub fn with_max_order(mut self, max_order: u32) -> Self {
+        self.max_order = max_order;
+        self
+    }
+
+    /// Sets [`Config::alpha`].
+    #[must_use]
+    pub fn with_alpha(mut self, alpha: f64) -> Self {
+        self.alpha = alpha;
+        self
+    }
+
+    /// Sets [`Config::solver`].
+    #[must_use]
+    pub fn with_solver(mut self, solver: SolverKind) -> Self {
+        self.solver = solver;
+        self
+    }
+
+    /// Sets [`Config::keep_checkpoints`].
+    #[must_use]
+    pub fn with_keep_checkpoints(mut self, keep_checkpoints: usize) -> Self {
+        self.keep_checkpoints = keep_checkpoints;
+        self
+    }
+
+    /// Sets [`Config::sampling`].
+    #[must_use]
+    pub fn with_sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = sampling;
+        self
+    }
+
+    /// Sets [`Config::thresholds`].
+    #[must_use]
+    pub fn with_thresholds(mut self, thresholds: Thresholds) -> Self {
+        self.thresholds = thresholds;
+        self
+    }
+
+    /// Sets [`Config::line_edit`].
+    #[must_use]
+    pub fn with_line_edit(mut self, line_edit: LineEditConfig) -> Self {
+        self.line_edit = line_edit;
+        self
+    }
+
+    /// Sets [`Config::grpo`].
+    #[must_use]
+    pub fn with_grpo(mut self, grpo: GrpoConfig) -> Self {
+        self.grpo = grpo;
+        self
+    }
+
+    /// Sets [`Config::optimizer`].
+    #[must_use]
+    pub fn with_optimizer(mut self, optimizer: OptimizerConfig) -> Self {
+        self.optimizer = optimizer;
+        self
     }
 }
 

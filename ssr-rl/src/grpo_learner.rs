@@ -1,3 +1,5 @@
+//! GRPO with a model in this process.
+
 use std::path::Path;
 
 use ssr_core::{Episode, Policy};
@@ -86,7 +88,7 @@ impl Learner for GrpoLearner {
     }
 
     fn restore(&mut self, folder: &Path, weight_version: u64) -> Result<()> {
-        let wrong = |error: ssr_policy::Error| Error::checkpoint(folder, error.to_string());
+        let wrong = |error: ssr_policy::Error| Error::damaged(folder, error.to_string(), error);
         let policy = LocalPolicy::load(folder).map_err(wrong)?;
         let mut optimizer = self.optimizer.clone();
         optimizer.load(&folder.join(OPTIMIZER))?;
@@ -116,5 +118,5 @@ pub fn score(model: &Model, sequences: &[TrainSequence]) -> Result<TargetScores>
         })
         .collect();
     let scores = model.score(&sequences)?;
-    Ok(TargetScores { logprobs: scores.logprobs, entropies: scores.entropies })
+    Ok(TargetScores::new(scores.logprobs, scores.entropies))
 }

@@ -1,3 +1,5 @@
+//! Policies that learn, and policies that do not.
+
 use std::path::Path;
 
 use ssr_core::{Episode, Policy};
@@ -30,7 +32,7 @@ pub trait Learner: Send + Sync {
     /// [`Error::Io`](crate::Error::Io).
     fn save(&self, folder: &Path) -> Result<()>;
 
-    /// Becomes the learner that was saved, at `weight_version`.
+    /// Restores the learner that [`Learner::save`] wrote, at `weight_version`.
     ///
     /// # Errors
     /// [`Error::Checkpoint`](crate::Error::Checkpoint) and [`Error::Io`](crate::Error::Io).

@@ -5,6 +5,11 @@
 //! The parts stand alone. [`advantages`], [`clipped_loss`] and [`policy_gradient`] need no
 //! repository, [`RunDir`] no model, and [`SelfPlay`] is generic over the sandbox, the injector, the
 //! learner and the way the solver is asked.
+//!
+//! ## Features
+//!
+//! They are those of [`ssr_policy`], which is built with none of them otherwise.
+#![doc = document_features::document_features!()]
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
@@ -18,8 +23,10 @@ mod optim;
 mod play;
 mod run;
 
+/// The tensors of [`TargetScores`], [`AdamW`] and [`Gradients`].
+pub use candle_core;
 pub use config::{Config, LineEditConfig, SolverKind};
-pub use error::{Error, Result};
+pub use error::{Error, LearningErrorKind, Result};
 pub use grpo::{
     Batch, Behaviour, Clip, ClippedLoss, GrpoConfig, LossToken, RewardBaseline, TargetScores,
     TrainSequence, TrainTarget, TrainUse, UpdateMetrics, advantages, clipped_loss, policy_gradient,
@@ -28,8 +35,8 @@ pub use grpo_learner::{GrpoLearner, score};
 pub use learner::{Frozen, Learner};
 pub use optim::{AdamW, Gradients, OptimizerConfig, StepOutcome};
 pub use play::{
-    Candidate, Event, Injector, LineEdit, NumberedLines, Progress, Question, Repository, SelfPlay,
-    SolverProtocol, Start,
+    Candidate, Event, Injector, LineEdit, NumberedLines, Progress, Question, Rejected, Repository,
+    SelfPlay, SolverProtocol, Start,
 };
 pub use run::{BugRecord, Checkpoint, Manifest, RunDir, StepMetrics, Summary, report_html};
 

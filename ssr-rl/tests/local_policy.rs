@@ -5,7 +5,7 @@ mod toy;
 use std::path::Path;
 
 use ssr_core::{
-    Completion, Episode, Message, Request, Role, Sampling, Seed, Segment, Suites, Trajectory, Turn,
+    Completion, Episode, Message, Request, Role, Seed, Segment, Suites, Thresholds, Turn,
 };
 use ssr_policy::{LocalPolicy, Model, ModelConfig, Tokenizer};
 use ssr_rl::{
@@ -30,9 +30,8 @@ fn policy() -> LocalPolicy {
 }
 
 fn learner() -> GrpoLearner {
-    let optimizer =
-        OptimizerConfig { learning_rate: 1e-2, warmup_steps: 0, ..OptimizerConfig::default() };
-    let grpo = GrpoConfig { loss_constant: 8.0, ..GrpoConfig::default() };
+    let optimizer = OptimizerConfig::default().with_learning_rate(1e-2).with_warmup_steps(0);
+    let grpo = GrpoConfig::default().with_loss_constant(8.0);
     GrpoLearner::new(policy(), grpo, optimizer).unwrap()
 }
 
@@ -43,28 +42,14 @@ fn request(seed: Seed, free: bool) -> Request {
         answer.push(Segment::Forced(": ".into()));
         answer.push(Segment::Free { max_tokens: 6, stop: vec!["\n".into()] });
     }
-    Request {
-        messages: vec![Message::user("Choose one.")],
-        answer,
-        sampling: Sampling::default(),
-        seed,
-    }
+    Request::new(vec![Message::user("Choose one.")], answer, seed)
 }
 
 fn episode(step: u64, index: usize, completion: &Completion, reward: f64) -> Episode {
-    let text = completion.text();
-    let answer = completion.trace.clone().unwrap();
-    let turns = vec![Turn { context: completion.prompt.clone(), answer, text }];
-    Episode {
-        role: Role::Solver,
-        step,
-        group: "group".into(),
-        index,
-        trajectory: Trajectory { turns },
-        reward,
-        verdict: String::new(),
-        bug: None,
-    }
+    let turns = [Turn::from(completion.clone())];
+    Episode::new(Role::Solver, step, "group", index)
+        .with_trajectory(turns.into_iter().collect())
+        .with_reward(reward, "")
 }
 
 /// A group of episodes that are rewarded for choosing 05.
@@ -79,7 +64,7 @@ fn group(learner: &GrpoLearner, step: u64, free: bool) -> Vec<Episode> {
 
 /// The probability of the answer of `episode` under the current weights.
 fn probability(learner: &GrpoLearner, episode: &Episode) -> f32 {
-    let pair = [episode.clone(), Episode { reward: episode.reward + 1.0, ..episode.clone() }];
+    let pair = [episode.clone(), episode.clone().with_reward(episode.reward + 1.0, "")];
     let batch = Batch::new(&pair, 0, &GrpoConfig::default()).unwrap();
     let scored = learner.local_policy().with_model(|model| score(model, &batch.sequences));
     let logprobs: Vec<f32> = scored.unwrap().logprobs.to_vec1().unwrap();
@@ -160,7 +145,7 @@ fn the_micro_batch_does_not_matter() {
     let learner = learner();
     let episodes = group(&learner, 1, true);
     let gradients = |micro_batch_tokens| {
-        let config = GrpoConfig { micro_batch_tokens, ..GrpoConfig::default() };
+        let config = GrpoConfig::default().with_micro_batch_tokens(micro_batch_tokens);
         let batch = Batch::new(&episodes, 0, &config).unwrap();
         learner.local_policy().with_model(|model| {
             let score = |some: &[_]| score(model, some);
@@ -183,13 +168,13 @@ fn the_micro_batch_does_not_matter() {
 
 #[test]
 fn the_whole_loop_runs_with_a_real_model_and_resumes_bit_for_bit() {
-    let config = |steps| Config {
-        steps,
-        group: 2,
-        proposals: 4,
-        thresholds: ssr_core::Thresholds { min_passing_tests: 1, ..Default::default() },
-        line_edit: LineEditConfig { answer_tokens: 6, ..LineEditConfig::default() },
-        ..Config::default()
+    let config = |steps| {
+        Config::default()
+            .with_steps(steps)
+            .with_group(2)
+            .with_proposals(4)
+            .with_thresholds(Thresholds::default().with_min_passing_tests(1))
+            .with_line_edit(LineEditConfig::default().with_answer_tokens(6))
     };
     let play = |path: &Path, steps, start| {
         let suites = Suites::new(ToySandbox, ssr_core::Limits::default());

@@ -13,15 +13,14 @@ fn flat(tensor: &Tensor) -> Vec<f32> {
 
 #[test]
 fn one_step_gives_the_weights_of_pytorch_for_every_architecture() {
-    let config = OptimizerConfig {
-        learning_rate: 1e-3,
-        warmup_steps: 0,
-        beta1: 0.9,
-        beta2: 0.95,
-        epsilon: 1e-8,
-        weight_decay: 0.1,
-        max_grad_norm: 0.0,
-    };
+    let config = OptimizerConfig::default()
+        .with_learning_rate(1e-3)
+        .with_warmup_steps(0)
+        .with_beta1(0.9)
+        .with_beta2(0.95)
+        .with_epsilon(1e-8)
+        .with_weight_decay(0.1)
+        .with_max_grad_norm(0.0);
     for name in ["llama2", "llama3", "llama-biases", "qwen2", "qwen3", "cwm"] {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ssr-policy/tests/fixtures");
         let folder = fixtures.join("models").join(name);

@@ -49,15 +49,14 @@ struct AdamStep {
 #[test]
 fn adamw_follows_pytorch_over_several_steps() {
     for case in fixture::<AdamCases>("adamw.json").cases {
-        let config = OptimizerConfig {
-            learning_rate: case.lr,
-            warmup_steps: 0,
-            beta1: case.betas.0,
-            beta2: case.betas.1,
-            epsilon: case.eps,
-            weight_decay: case.weight_decay,
-            max_grad_norm: case.max_norm.unwrap_or(0.0),
-        };
+        let config = OptimizerConfig::default()
+            .with_learning_rate(case.lr)
+            .with_warmup_steps(0)
+            .with_beta1(case.betas.0)
+            .with_beta2(case.betas.1)
+            .with_epsilon(case.eps)
+            .with_weight_decay(case.weight_decay)
+            .with_max_grad_norm(case.max_norm.unwrap_or(0.0));
         let var = |(values, shape): (&Vec<f32>, &Vec<usize>)| {
             Var::from_slice(values, shape.as_slice(), &Device::Cpu).unwrap()
         };
@@ -121,8 +120,7 @@ impl LossCase {
                 behaviour: vec![Some(Behaviour { logprob: self.behaviour[at], staleness: 1 })],
             }],
         };
-        let sequences: Vec<_> = (0..self.ids.len()).map(sequence).collect();
-        Batch { episodes: sequences.len(), tokens: sequences.len(), sequences, ..Batch::default() }
+        (0..self.ids.len()).map(sequence).collect()
     }
 
     fn score(&self, logits: &Tensor, sequences: &[TrainSequence]) -> TargetScores {
@@ -143,7 +141,7 @@ impl LossCase {
             })
             .collect();
         let logprobs = Tensor::cat(&rows, 0).unwrap();
-        TargetScores { entropies: vec![0.0; sequences.len()], logprobs }
+        TargetScores::new(logprobs, vec![0.0; sequences.len()])
     }
 }
 
@@ -162,13 +160,11 @@ fn the_clipped_loss_and_its_gradient_are_pytorchs_for_any_micro_batch() {
     let batch = case.batch();
     let mut passes = Vec::new();
     for micro_batch_tokens in [1, 40, 100_000] {
-        let config = GrpoConfig {
-            clip_low: case.low,
-            clip_high: case.high,
-            loss_constant: case.constant,
-            micro_batch_tokens,
-            ..GrpoConfig::default()
-        };
+        let config = GrpoConfig::default()
+            .with_clip_low(case.low)
+            .with_clip_high(case.high)
+            .with_loss_constant(case.constant)
+            .with_micro_batch_tokens(micro_batch_tokens);
         let mut calls = 0;
         let (gradients, metrics) = policy_gradient(&batch, &config, &vars, |sequences| {
             calls += 1;

@@ -5,9 +5,11 @@ mod toy;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use ssr_core::{BugArtifact, Episode, File, RepoPath, Role, Thresholds, Tree};
+use ssr_core::{
+    BugArtifact, Episode, File, Limits, RepoPath, Role, Sandbox, SandboxError, Suites, Tree,
+};
 use ssr_rl::{Config, Error, Event, Repository, RunDir, SelfPlay, SolverKind, Start, Summary};
-use toy::{ToyInjector, ToyLearner, config, contents, play, play_with};
+use toy::{ToyInjector, ToyLearner, ToySandbox, ToyWorkspace, config, contents, play, play_with};
 
 struct Ran {
     summary: Summary,
@@ -98,7 +100,7 @@ fn a_run_folder_holds_what_the_design_says() {
 
 #[test]
 fn failed_repairs_become_bugs_of_the_second_order_and_stay_out_of_the_solve_rate() {
-    let ran = run(Config { steps: 6, ..config() });
+    let ran = run(config().with_steps(6));
     let lines = ran.run.metrics().unwrap();
     let promoted: u64 = lines.iter().map(|line| line.higher_order_bugs).sum();
     assert!(promoted > 0 && lines.iter().all(|line| line.higher_order_bugs <= 1));
@@ -107,14 +109,14 @@ fn failed_repairs_become_bugs_of_the_second_order_and_stay_out_of_the_solve_rate
         assert_eq!(line.attempts, 4 * line.bugs_distinct);
         assert_eq!(line.solver_episodes, line.attempts + line.higher_order_attempts);
     }
-    let none = run(Config { higher_order: 0, ..config() });
+    let none = run(config().with_higher_order(0));
     assert_eq!(none.summary.higher_order_attempts, 0);
 }
 
 #[test]
 fn a_broken_machine_drops_episodes_and_never_scores_them() {
     let injector = ToyInjector { with_boom: true, only_boom: false };
-    let ran = run_with(injector, Config { steps: 6, higher_order: 0, ..config() });
+    let ran = run_with(injector, config().with_steps(6).with_higher_order(0));
     let lines = ran.run.metrics().unwrap();
     assert!(ran.summary.dropped_episodes > 0);
     for line in &lines {
@@ -132,7 +134,7 @@ fn a_broken_machine_drops_episodes_and_never_scores_them() {
 
 #[test]
 fn the_oracle_solves_everything_is_labelled_and_is_not_learned_from() {
-    let ran = run(Config { solver: SolverKind::Oracle, ..config() });
+    let ran = run(config().with_solver(SolverKind::Oracle));
     assert_eq!(ran.summary.solve_rate, Some(1.0));
     assert_eq!(ran.summary.solver, "oracle");
     let manifest = std::fs::read_to_string(ran.run.path().join("run.toml")).unwrap();
@@ -155,7 +157,7 @@ fn equal_seeds_give_equal_bytes_and_other_seeds_do_not() {
         ["bugs", "episodes", "checkpoints"].map(|name| contents(&ran.run.path().join(name)))
     };
     assert_eq!(bytes(config()), bytes(config()));
-    assert_ne!(bytes(config()), bytes(Config { seed: 4, ..config() }));
+    assert_ne!(bytes(config()), bytes(config().with_seed(4)));
 }
 
 #[test]
@@ -177,7 +179,7 @@ fn observers_hear_every_step_and_every_verdict() {
 fn refusal(repository: Repository, config: Config) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run");
-    let suites = ssr_core::Suites::new(toy::ToySandbox, ssr_core::Limits::default());
+    let suites = Suites::new(ToySandbox, Limits::default());
     let (injector, learner) = (ToyInjector::default(), ToyLearner::new());
     let play = SelfPlay::new(repository, suites, injector, learner, config);
     let error = play.unwrap().run(&path, Start::Fresh, &()).unwrap_err();
@@ -196,11 +198,54 @@ fn a_repository_that_cannot_be_played_with_is_refused_with_the_reason() {
 
 #[test]
 fn checks_that_would_fail_with_any_bug_are_no_fault_of_the_injector() {
-    let thresholds = Thresholds { min_passing_tests: 5, ..config().thresholds };
-    let text = refusal(toy::repository(), Config { thresholds, ..config() });
+    let thresholds = config().thresholds.with_min_passing_tests(5);
+    let text = refusal(toy::repository(), config().with_thresholds(thresholds));
     assert!(text.contains("script_validity: 4 tests pass originally, 5 are needed"), "{text}");
     let mut unlisted = toy::repository();
     unlisted.test_files.insert(toy::path("tests/test_gone.py"));
     let text = refusal(unlisted, config());
     assert!(text.contains("test_files: tests/test_gone.py"), "{text}");
+}
+
+#[test]
+fn a_repository_without_source_files_is_refused() {
+    let text = refusal(toy::repository().with_sources([]), config());
+    assert!(text.contains("no source file"), "{text}");
+}
+
+/// Keeps every tree that is opened.
+#[derive(Default)]
+struct Watched(Mutex<Vec<Tree>>);
+
+impl Sandbox for Watched {
+    type Workspace = ToyWorkspace;
+
+    fn open(&self, tree: &Tree) -> Result<ToyWorkspace, SandboxError> {
+        self.0.lock().unwrap().push(tree.clone());
+        ToySandbox.open(tree)
+    }
+}
+
+/// Applying a patch makes new bytes of the changed file. The tests run on the buggy tree and on the
+/// weakened one: when both share the bytes, the bug was applied once.
+#[test]
+fn the_bug_of_a_proposal_is_applied_once() {
+    let watched = Watched::default();
+    let suites = Suites::new(&watched, Limits::default());
+    let (injector, learner) = (ToyInjector::default(), ToyLearner::new());
+    let config = config().with_steps(1).with_higher_order(0);
+    let folder = tempfile::tempdir().unwrap();
+    let mut play = SelfPlay::new(toy::repository(), suites, injector, learner, config).unwrap();
+    let summary = play.run(&folder.path().join("run"), Start::Fresh, &()).unwrap();
+    assert!(summary.bugs_valid > 0);
+    let mut sources: BTreeMap<Vec<u8>, Vec<*const u8>> = BTreeMap::new();
+    let trees = watched.0.lock().unwrap();
+    for file in trees.iter().filter_map(|tree| tree.get("src/numbers.py")) {
+        sources.entry(file.bytes().to_vec()).or_default().push(file.bytes().as_ptr());
+    }
+    let ran_twice = sources.values().filter(|addresses| addresses.len() > 1).count();
+    assert!(ran_twice > 0, "no bug ran with and without its weakening");
+    for addresses in sources.values() {
+        assert!(addresses.iter().all(|address| *address == addresses[0]), "{sources:?}");
+    }
 }

@@ -39,7 +39,7 @@ fn ours(case: &Case, guest: &Guest, package: &Package) -> Result<f64> {
     let stays = File::new(*b"def test_stays():\n    while True: pass\n");
     let tree = package.tree.with(RepoPath::new(STAYS)?, stays)?;
     let files = vec![RepoPath::new(case.tests)?, RepoPath::new(STAYS)?];
-    let limits = Limits { wall: WATCHED, per_test: None, ..Limits::default() };
+    let limits = Limits::default().with_wall(WATCHED).with_per_test(None);
     let command = Command::tests(TestSelection::Files(files)).with_limits(limits);
     let before = proportional("self").unwrap_or_default();
     let most = thread::scope(|scope| {

@@ -48,8 +48,8 @@ pub fn write_bug(
     trial: &Trial,
 ) -> Result<Option<PathBuf>> {
     let Some(bug) = trial.bug(&package.tree, change.provenance()) else { return Ok(None) };
-    let verdict = trial.checked.as_ref().map(|(_, report)| report.clone());
-    let record = BugRecord { verdict, ..BugRecord::new(&bug, 0) };
+    let mut record = BugRecord::new(&bug, 0);
+    record.verdict = trial.checked.as_ref().map(|(_, checked)| checked.report.clone());
     let mut record = serde_json::json!(record);
     record["package"] = package.label.clone().into();
     write(out, &bug.id(), bug.artifact.to_tree(), record).map(Some)

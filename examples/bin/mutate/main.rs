@@ -1,6 +1,5 @@
 //! Writes bugs for a Python repository, and measures which operators yield any.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -219,12 +218,11 @@ fn tried(args: &Args, source: &Source, package: &Package) -> Result<Report> {
     let patches: Vec<Patch> = changes.iter().map(|change| change.patch.clone()).collect();
     let compiles = compile_all(&sandbox, &package.tree, &patches, Limits::default())?;
     let suites = Suites::new(sandbox, limits);
-    let thresholds = Thresholds { min_passing_tests: args.min_passing, ..Thresholds::default() };
+    let thresholds = Thresholds::default().with_min_passing_tests(args.min_passing);
     let trials = Trials::new(&suites, &repository, &baseline.passing, thresholds);
     let try_one = |(change, compiles): (&Change, &bool)| -> Result<Trial> {
         if !compiles {
-            let broken = BTreeSet::new();
-            return Ok(Trial { effect: Effect::Invalid, broken, checked: None });
+            return Ok(Trial::invalid());
         }
         let mut trial = trials.run(&change.patch)?;
         if args.validate && trials.belongs_together(&change.parts, &change.patch, &trial)? {
@@ -251,7 +249,7 @@ fn tried(args: &Args, source: &Source, package: &Package) -> Result<Report> {
         description: change.description.clone(),
         effect: trial.effect,
         broken: trial.broken.len(),
-        rejection: trial.checked.as_ref().and_then(|(_, report)| report.failure()).cloned(),
+        rejection: trial.checked.as_ref().and_then(|(_, checked)| checked.report.failure()).cloned(),
     };
     let outcomes = changes.iter().zip(&tried).map(outcome).collect();
     let (package, covered_lines) = (package.label.clone(), Some(covered_lines));

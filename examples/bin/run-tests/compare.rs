@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use serde::Serialize;
-use ssr_core::{
-    Command, Exit, Outcome, Output, Program, TestId, TestReport, TestRun, TestSelection,
-};
+use ssr_core::{Command, Exit, Outcome, Output, Program, TestId, TestReport, TestSelection};
 use ssr_examples::Result;
 
 use crate::list::Reason;
@@ -126,7 +124,7 @@ pub fn explain(
         return Ok(());
     }
     let Program::Tests(run) = &command.program else { return Ok(()) };
-    let run = TestRun { selection: TestSelection::Ids(ids), ..run.clone() };
+    let run = run.clone().with_selection(TestSelection::Ids(ids));
     let mut again = Command { program: Program::Tests(run), ..command.clone() };
     // With it pytest does not cut the lines of its summary to the width of a terminal.
     again.env.insert("CI".to_owned(), "true".to_owned());
@@ -174,7 +172,10 @@ mod tests {
         let mut run = |_: &Command| {
             let report = Some(report.clone());
             let (stdout, stderr) = (Vec::new(), Vec::new());
-            Ok(Output { exit: Exit::Code(0), stdout, stderr, truncated: false, report })
+            Ok(Output::new(Exit::Code(0))
+                .with_stdout(stdout)
+                .with_stderr(stderr)
+                .with_report(report))
         };
         Side::run("a", &command, &mut run).unwrap()
     }

@@ -165,7 +165,7 @@ impl Job {
     fn command(&self, args: &Args) -> Result<Command> {
         let run = TestRun::new(self.entry.runner.into(), selection(&self.entry.files)?);
         let wall = Duration::from_secs(args.timeout);
-        let limits = Limits { wall, per_test: Some(wall / 3), ..Limits::default() };
+        let limits = Limits::default().with_wall(wall).with_per_test(wall / 3);
         Ok(Command::tests(run.with_args(&self.entry.args)).with_limits(limits))
     }
 

@@ -60,31 +60,37 @@ impl Display {
 impl Progress for Display {
     fn event(&self, event: Event<'_>) {
         match event {
-            Event::Started { finished: 0, steps } => self.keep(&format!("{steps} steps")),
-            Event::Started { finished, steps } => {
+            Event::Started { finished: 0, steps, .. } => self.keep(&format!("{steps} steps")),
+            Event::Started { finished, steps, .. } => {
                 self.keep(&format!("{steps} steps, {finished} of them finished before"));
             }
             Event::Warning(what) => self.keep(&format!("warning: {what}")),
-            Event::StepStarted { step } => {
+            Event::StepStarted { step, .. } => {
                 if let Some(spinner) = &self.spinner {
                     spinner.set_prefix(format!("step {step}: "));
                 }
             }
-            Event::Proposing { proposals } => self.pass(format!("{proposals} proposals")),
-            Event::Checking { bugs } => self.pass(format!("checking {bugs} different bugs")),
-            Event::Checked { proposal, rejection: None } => {
+            Event::Proposing { proposals, .. } => self.pass(format!("{proposals} proposals")),
+            Event::Checking { bugs, .. } => self.pass(format!("checking {bugs} different bugs")),
+            Event::Checked { proposal, rejection: None, .. } => {
                 self.keep(&format!("  bug    {proposal}"))
             }
-            Event::Checked { proposal, rejection: Some((check, evidence)) } => {
-                self.keep(&format!("  no bug {proposal}\n         {check}: {evidence}"));
+            Event::Checked { proposal, rejection: Some(rejected), .. } => {
+                self.keep(&format!("  no bug {proposal}\n         {rejected}"));
             }
-            Event::Attempting { bugs, attempts, order } => {
+            Event::Attempting { bugs, attempts, order, .. } => {
                 self.pass(format!("{attempts} repairs of {bugs} bugs of order {order}"));
             }
-            Event::Judging { repairs } => self.pass(format!("judging {repairs} different repairs")),
-            Event::Judged { solved: true, reason } => self.keep(&format!("  solved {reason}")),
-            Event::Judged { solved: false, reason } => self.pass(format!("not solved: {reason}")),
-            Event::Learning { episodes } => self.pass(format!("learning from {episodes} episodes")),
+            Event::Judging { repairs, .. } => {
+                self.pass(format!("judging {repairs} different repairs"))
+            }
+            Event::Judged { solved: true, reason, .. } => self.keep(&format!("  solved {reason}")),
+            Event::Judged { solved: false, reason, .. } => {
+                self.pass(format!("not solved: {reason}"))
+            }
+            Event::Learning { episodes, .. } => {
+                self.pass(format!("learning from {episodes} episodes"))
+            }
             Event::StepFinished(metrics) => self.keep(&line(metrics)),
             Event::Finished(_) => {
                 if let Some(spinner) = &self.spinner {

@@ -11,7 +11,7 @@ use ssr_examples::{
     prepare_guest, screen, test_modules,
 };
 use ssr_policy::{LocalPolicy, Model, ModelConfig, Tokenizer};
-use ssr_rl::{GrpoLearner, SelfPlay, SolverKind, Summary};
+use ssr_rl::{GrpoLearner, LearningErrorKind, SelfPlay, SolverKind, Summary};
 
 mod display;
 mod plan;
@@ -151,11 +151,10 @@ fn texts(tree: &Tree) -> impl Iterator<Item = &str> {
 
 /// What the user can mend is a wrong input; everything else broke around the run.
 fn from_rl(error: ssr_rl::Error) -> Failure {
-    use ssr_rl::Error::{Checkpoint, Config, ConfigSyntax, Repository, RunDir};
-    match error {
-        Config { .. } | ConfigSyntax(_) | RunDir { .. } | Checkpoint { .. } | Repository { .. } => {
+    match error.kind() {
+        LearningErrorKind::Config | LearningErrorKind::Run | LearningErrorKind::Repository => {
             Failure::Input(error.to_string())
         }
-        error => Failure::Infrastructure(error.to_string()),
+        _ => Failure::Infrastructure(error.to_string()),
     }
 }

@@ -196,17 +196,18 @@ impl ChatMessage {
                 })
                 .collect::<Result<String, Refusal>>()?,
         };
-        let message = match self.role.as_str() {
+        let mut message = match self.role.as_str() {
             "system" | "developer" => Message::system(text),
             "user" => Message::user(text),
             "assistant" => match self.tool_calls.filter(|calls| !calls.is_empty()) {
                 Some(calls) => Message::assistant(said(format, text, calls)),
                 None => Message::assistant(text),
             },
-            "tool" => Message { role: ChatRole::Tool, ..Message::user(text) },
+            "tool" => Message::new(ChatRole::Tool, text),
             role => return Err(Refusal::wrong(format!("a message of the role {role:?}"))),
         };
-        Ok(Message { name: self.name, ..message })
+        message.name = self.name;
+        Ok(message)
     }
 }
 

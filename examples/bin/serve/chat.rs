@@ -48,7 +48,7 @@ pub async fn answer(
         .iter()
         .map(|&seed| {
             let (messages, answer) = (messages.clone(), answer.clone());
-            let request = Request { messages, answer, sampling: plan.sampling, seed };
+            let request = Request::new(messages, answer, seed).with_sampling(plan.sampling);
             Job { prompt: prompt.clone(), request, given }
         })
         .collect();

@@ -41,12 +41,8 @@ pub async fn answer(
     let mut jobs = Vec::new();
     for prompt in &prompts {
         for &seed in &plan.seeds {
-            let request = Request {
-                messages: Vec::new(),
-                answer: answer.clone(),
-                sampling: plan.sampling,
-                seed,
-            };
+            let request =
+                Request::new(Vec::new(), answer.clone(), seed).with_sampling(plan.sampling);
             jobs.push(Job { prompt: Some(prompt.clone()), request, given: Given::default() });
         }
     }

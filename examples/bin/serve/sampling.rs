@@ -29,13 +29,13 @@ impl Plan {
             return Err(Refusal::wrong(format!("n is {n}; it must lie between 1 and {MOST}")));
         }
         let plain = Sampling::default();
-        let sampling = Sampling {
-            temperature: common.temperature.unwrap_or(plain.temperature),
-            top_p: common.top_p.unwrap_or(plain.top_p),
-            top_k: common.top_k.map_or(0, |k| usize::try_from(k).unwrap_or(0)),
-            min_p: common.min_p.unwrap_or(plain.min_p),
-            repetition_penalty: common.repetition_penalty.unwrap_or(plain.repetition_penalty),
-        };
+        let penalty = common.repetition_penalty.unwrap_or(plain.repetition_penalty);
+        let sampling = plain
+            .with_temperature(common.temperature.unwrap_or(plain.temperature))
+            .with_top_p(common.top_p.unwrap_or(plain.top_p))
+            .with_top_k(common.top_k.map_or(0, |k| usize::try_from(k).unwrap_or(0)))
+            .with_min_p(common.min_p.unwrap_or(plain.min_p))
+            .with_repetition_penalty(penalty);
         let seed = common.seed.unwrap_or_else(|| RandomState::new().hash_one(0));
         let first = Seed::new(seed);
         let further = (1..n).map(|index| first.derive("answer").index(index as u64));

@@ -2,11 +2,18 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ssr_core::{File, FileChange, Patch, RepoPath, Tree};
+use ssr_core::{File, FileChange, Hunk, HunkSyntax, Patch, RepoPath, Tree};
 
 fuzz_target!(|input: &[u8]| {
     let split = input.iter().position(|byte| *byte == 0).unwrap_or(input.len());
     let (content, text) = input.split_at(split);
+    for syntax in [HunkSyntax::Git, HunkSyntax::Gnu] {
+        if let Ok((hunk, length)) = Hunk::parse(content, syntax) {
+            assert!(length <= content.len());
+            let printed = hunk.to_bytes();
+            assert_eq!(Hunk::parse(&printed, syntax), Ok((hunk, printed.len())));
+        }
+    }
     let Ok(patch) = Patch::parse(text.get(1..).unwrap_or_default()) else { return };
 
     let printed = patch.to_bytes();

@@ -1,3 +1,5 @@
+//! The test script and the test parser of suites that pytest runs.
+
 use std::collections::BTreeSet;
 
 use crate::RepoPath;

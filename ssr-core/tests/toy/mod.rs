@@ -58,11 +58,9 @@ impl Workspace for ToyWorkspace {
                     let passed = |(id, _): (&ssr_core::TestId, _)| (id.clone(), Outcome::Passed);
                     let report: TestReport = run_tests(&self.tree).iter().map(passed).collect();
                     let lines = report.iter().map(|(id, outcome)| format!("{id} {outcome:?}\n"));
-                    let stdout = lines.collect::<String>().into_bytes();
+                    let stdout = lines.collect::<String>();
                     let report = self.toy.reports.then_some(report);
-                    let exit = Exit::Code(0);
-                    let stderr = Vec::new();
-                    return Ok(Output { exit, stdout, stderr, truncated: false, report });
+                    return Ok(Output::new(Exit::Code(0)).with_stdout(stdout).with_report(report));
                 }
                 let report = run_tests(&self.tree);
                 let line = |(id, outcome): (_, Outcome)| format!("{id} {outcome:?}\n");
@@ -76,8 +74,7 @@ impl Workspace for ToyWorkspace {
         };
         let forever = self.tree.files().any(|(_, file)| file.bytes().ends_with(b"= forever\n"));
         let exit = if forever { Exit::Timeout } else { Exit::Code(0) };
-        let stdout = stdout.into_bytes();
-        Ok(Output { exit, stdout, stderr: Vec::new(), truncated: false, report })
+        Ok(Output::new(exit).with_stdout(stdout).with_report(report))
     }
 
     fn base(&self) -> &Tree {

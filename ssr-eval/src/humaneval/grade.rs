@@ -148,7 +148,7 @@ mod tests {
 
     fn output(exit: Exit, stdout: &str, stderr: &str) -> Output {
         let (stdout, stderr) = (stdout.as_bytes().to_vec(), stderr.as_bytes().to_vec());
-        Output { exit, stdout, stderr, truncated: false, report: None }
+        Output::new(exit).with_stdout(stdout).with_stderr(stderr)
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::io::BufRead;
 use std::time::Instant;
 
-use ssr_core::{Message, Policy, Request, Sampling, Seed, Segment};
+use ssr_core::{Message, Policy, Request, Seed, Segment};
 use ssr_policy::{Device, EngineConfig, InferencePolicy, Model, Precision, Tokenizer};
 
 use crate::Result;
@@ -83,7 +83,7 @@ impl Ours {
         let requests = self.requests(rows, prompt, tokens + 1, false);
         // With the prompts known already, all rows decode together for most of the time.
         let first = vec![Segment::Free { max_tokens: 1, stop: vec![] }];
-        let read = |request: &Request| Request { answer: first.clone(), ..request.clone() };
+        let read = |request: &Request| request.clone().with_answer(first.clone());
         self.policy.complete(&requests.iter().map(read).collect::<Vec<_>>())?;
         let mut streams = Vec::with_capacity(rows);
         for request in &requests {
@@ -125,12 +125,11 @@ impl Ours {
         let request = |row: usize| {
             let number = if same { self.asked } else { self.asked + row };
             let text = format!("{number:08}{}", "a".repeat(prompt.saturating_sub(FRAME + 8)));
-            Request {
-                messages: vec![Message::user(text)],
-                answer: answer.clone(),
-                sampling: Sampling::default(),
-                seed: Seed::new((self.asked + row) as u64),
-            }
+            Request::new(
+                vec![Message::user(text)],
+                answer.clone(),
+                Seed::new((self.asked + row) as u64),
+            )
         };
         let requests = (0..rows).map(request).collect();
         self.asked += rows;

@@ -1,4 +1,4 @@
-use ssr_core::{Completion, Message, Policy, Request, Sampling, Seed, Segment};
+use ssr_core::{Completion, Message, Policy, Request, Seed, Segment};
 use ssr_policy::{
     Architecture, Device, EngineConfig, LocalPolicy, Model, ModelConfig, ScoredSequence, Target,
     Tokenizer,
@@ -64,12 +64,11 @@ fn larger(a: f32, b: f32) -> f32 {
 }
 
 fn request(seed: u64) -> Request {
-    Request {
-        messages: vec![Message::user("to and fro ".repeat(1 + 2 * (seed as usize % 8)))],
-        answer: vec![Segment::Free { max_tokens: 40, stop: vec![] }],
-        sampling: Sampling::default(),
-        seed: Seed::new(seed),
-    }
+    Request::new(
+        vec![Message::user("to and fro ".repeat(1 + 2 * (seed as usize % 8)))],
+        vec![Segment::Free { max_tokens: 40, stop: vec![] }],
+        Seed::new(seed),
+    )
 }
 
 /// The largest differences of scores and, relative to the largest of each variable, of gradients.

@@ -146,16 +146,11 @@ impl Row {
     }
 
     pub(super) fn complete(self) -> Completion {
-        let usage = Usage {
-            prompt_tokens: self.prompt.len() as u64,
-            completion_tokens: self.answer.trace.len() as u64,
-        };
-        Completion {
-            parts: self.answer.parts,
-            prompt: self.prompt,
-            trace: Some(self.answer.trace),
-            finish: self.answer.finish.unwrap_or(FinishReason::Stop),
-            usage,
-        }
+        let usage = Usage::new(self.prompt.len() as u64, self.answer.trace.len() as u64);
+        let finish = self.answer.finish.unwrap_or(FinishReason::Stop);
+        Completion::new(self.answer.parts, finish)
+            .with_prompt(self.prompt)
+            .with_trace(self.answer.trace)
+            .with_usage(usage)
     }
 }

@@ -187,12 +187,12 @@ mod tests {
     fn frequencies_are_the_recorded_probabilities() {
         let plain = Sampling::default();
         assert_matches_logprobs(None, plain, 5);
-        assert_matches_logprobs(None, Sampling { temperature: 2.0, ..plain }, 5);
-        assert_matches_logprobs(None, Sampling { top_k: 3, ..plain }, 3);
-        assert_matches_logprobs(None, Sampling { top_p: 0.5, ..plain }, 2);
-        assert_matches_logprobs(None, Sampling { min_p: 0.3, ..plain }, 3);
+        assert_matches_logprobs(None, plain.with_temperature(2.0), 5);
+        assert_matches_logprobs(None, plain.with_top_k(3), 3);
+        assert_matches_logprobs(None, plain.with_top_p(0.5), 2);
+        assert_matches_logprobs(None, plain.with_min_p(0.3), 3);
         assert_matches_logprobs(Some(&[0, 2, 3]), plain, 3);
-        assert_matches_logprobs(Some(&[0, 2, 3]), Sampling { top_p: 0.5, top_k: 2, ..plain }, 1);
+        assert_matches_logprobs(Some(&[0, 2, 3]), plain.with_top_p(0.5).with_top_k(2), 1);
     }
 
     #[test]
@@ -203,7 +203,7 @@ mod tests {
         sorted.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b)));
         let all: f64 = logits.iter().map(|&logit| f64::from(logit.exp())).sum();
         for top_p in [0.001, 0.1, 0.5, 0.95, 0.9999] {
-            let kept = kept(&logits, &Sampling { top_p, ..Sampling::default() }).unwrap();
+            let kept = kept(&logits, &Sampling::default().with_top_p(top_p)).unwrap();
             assert_eq!(kept, sorted[..kept.len()]);
             let mass = |count: usize| -> f64 {
                 sorted[..count].iter().map(|&i| f64::from(logits[i].exp()) / all).sum()
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn temperature_zero_takes_the_first_of_the_most_likely() {
-        let greedy = Sampling { temperature: 0.0, ..Sampling::default() };
+        let greedy = Sampling::default().with_temperature(0.0);
         let drawn = draw(&LOGITS, None, &greedy, &HashSet::new(), 0.99).unwrap();
         assert_eq!((drawn.token, drawn.logprob), (1, 0.0));
         let among = draw(&LOGITS, Some(&[0, 4]), &greedy, &HashSet::new(), 0.0).unwrap();
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn model_logprobs_ignore_temperature_and_truncation() {
-        let cold = Sampling { temperature: 0.3, top_k: 1, top_p: 0.9, ..Sampling::default() };
+        let cold = Sampling::default().with_temperature(0.3).with_top_k(1).with_top_p(0.9);
         let drawn = draw(&LOGITS, Some(&[0, 1]), &cold, &HashSet::new(), 0.5).unwrap();
         let expected = -(1.0 + (-2f32).exp()).ln();
         assert_eq!((drawn.token, drawn.logprob), (1, 0.0));
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_repetition_penalty_falls_on_what_was_seen() {
-        let greedy = Sampling { temperature: 0.0, repetition_penalty: 2.0, ..Sampling::default() };
+        let greedy = Sampling::default().with_temperature(0.0).with_repetition_penalty(2.0);
         let seen = HashSet::from([1, 4]);
         assert_eq!(draw(&LOGITS, None, &greedy, &seen, 0.5).unwrap().token, 2);
         let negative = [-1.0, -1.5];
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn the_smallest_temperatures_give_log_probabilities() {
-        let frozen = Sampling { temperature: 1e-45, ..Sampling::default() };
+        let frozen = Sampling::default().with_temperature(1e-45);
         let drawn = draw(&[0.0, 5.0], None, &frozen, &HashSet::new(), 0.5).unwrap();
         assert_eq!((drawn.token, drawn.logprob), (1, 0.0));
     }
@@ -251,16 +251,16 @@ mod tests {
     fn bad_settings_and_logits_are_refused() {
         let plain = Sampling::default();
         for temperature in [-1.0, f32::NAN, f32::INFINITY] {
-            assert!(check(&Sampling { temperature, ..plain }).is_err());
+            assert!(check(&plain.with_temperature(temperature)).is_err());
         }
         for top_p in [0.0, 1.1, f32::NAN] {
-            assert!(check(&Sampling { top_p, ..plain }).is_err());
+            assert!(check(&plain.with_top_p(top_p)).is_err());
         }
         for min_p in [-0.1, 1.1, f32::NAN] {
-            assert!(check(&Sampling { min_p, ..plain }).is_err());
+            assert!(check(&plain.with_min_p(min_p)).is_err());
         }
         for repetition_penalty in [0.0, -1.0, f32::NAN] {
-            assert!(check(&Sampling { repetition_penalty, ..plain }).is_err());
+            assert!(check(&plain.with_repetition_penalty(repetition_penalty)).is_err());
         }
         assert!(draw(&[f32::NAN, 0.0], None, &plain, &HashSet::new(), 0.5).is_err());
     }

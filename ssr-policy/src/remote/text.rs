@@ -75,7 +75,7 @@ impl RemotePolicy {
                 break;
             }
         }
-        Ok(Completion { parts, prompt: Vec::new(), trace: None, finish, usage })
+        Ok(Completion::new(parts, finish).with_usage(usage))
     }
 
     /// Refuses shapes that the chat endpoint of the dialect cannot give.

@@ -64,17 +64,11 @@ impl RemotePolicy {
                 }
             }
         }
-        let usage = Usage {
-            prompt_tokens: prompt.len() as u64,
-            completion_tokens: answer.trace.len() as u64,
-        };
-        Ok(Completion {
-            parts: answer.parts,
-            prompt,
-            trace: (record == Record::Complete).then_some(answer.trace),
-            finish: answer.finish.unwrap_or(FinishReason::Stop),
-            usage,
-        })
+        let usage = Usage::new(prompt.len() as u64, answer.trace.len() as u64);
+        let finish = answer.finish.unwrap_or(FinishReason::Stop);
+        let trace = (record == Record::Complete).then_some(answer.trace);
+        let completion = Completion::new(answer.parts, finish).with_prompt(prompt);
+        Ok(completion.with_trace(trace).with_usage(usage))
     }
 
     /// Feeds the tokens of free text to the answer, until its segment or they end.
@@ -184,7 +178,7 @@ impl RemotePolicy {
         let mut parts = answer.parts;
         parts.push(reply.text);
         let finish = if reply.length { FinishReason::Length } else { FinishReason::Stop };
-        Ok(Completion { parts, prompt, trace: None, finish, usage: reply.usage })
+        Ok(Completion::new(parts, finish).with_prompt(prompt).with_usage(reply.usage))
     }
 
     fn broken(&self, doing: &'static str, error: crate::Error) -> Failure {

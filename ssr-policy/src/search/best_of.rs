@@ -63,7 +63,7 @@ impl<P: Policy, V: Verifier> Policy for BestOfN<P, V> {
             let mut answers: Vec<Completion> =
                 answers.into_iter().map(|(_, answer)| answer).collect();
             let usage = total(&answers);
-            Completion { usage, ..answers.swap_remove(0) }
+            answers.swap_remove(0).with_usage(usage)
         };
         Ok(self.rank(requests)?.into_iter().map(best).collect())
     }

@@ -62,7 +62,7 @@ where
         let most = keys.values().max_by_key(|(first, votes)| (*votes, std::cmp::Reverse(*first)));
         let (first, votes) = most.copied().unwrap_or((0, 0));
         let usage = total(&answers);
-        Vote { answer: Completion { usage, ..answers.swap_remove(first) }, votes, voters }
+        Vote { answer: answers.swap_remove(first).with_usage(usage), votes, voters }
     }
 }
 

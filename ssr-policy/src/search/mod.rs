@@ -23,7 +23,7 @@ fn candidates(
         .flat_map(|request| {
             (0..n).map(|index| {
                 let seed = request.seed.derive("candidate").index(index as u64);
-                Request { seed, ..request.clone() }
+                request.clone().with_seed(seed)
             })
         })
         .collect();

@@ -184,10 +184,8 @@ impl TreeSearch {
         let seed = |&(parent, way): &(usize, usize)| beam[parent].seed.index(way as u64);
         let requests: Vec<Request> = places
             .iter()
-            .map(|place| Request {
-                messages: beam[place.0].messages.clone(),
-                seed: seed(place),
-                ..request.clone()
+            .map(|place| {
+                request.clone().with_messages(beam[place.0].messages.clone()).with_seed(seed(place))
             })
             .collect();
         let turns = policy.complete(&requests).map_err(|error| match error {

@@ -27,12 +27,7 @@ fn free(max_tokens: usize, stop: &[&str]) -> Segment {
 }
 
 fn request(answer: Vec<Segment>) -> Request {
-    Request {
-        messages: vec![Message::system("Be brief."), Message::user("Which?")],
-        answer,
-        sampling: Sampling::default(),
-        seed: Seed::new(1),
-    }
+    Request::new(vec![Message::system("Be brief."), Message::user("Which?")], answer, Seed::new(1))
 }
 
 fn one(policy: &RemotePolicy, answer: Vec<Segment>) -> Result<Completion, PolicyError> {
@@ -251,17 +246,16 @@ fn a_trace_that_does_not_determine_the_distribution_is_left_out() {
     let server = Server::start(|_, _| tokens(&[10, 11], "length"));
     let policy = chat(&server, Dialect::Vllm).with_tokenizer(tokenizer());
     let with = |sampling: Sampling| {
-        let request = Request { sampling, ..request(vec![free(2, &[])]) };
+        let request = request(vec![free(2, &[])]).with_sampling(sampling);
         policy.complete(&[request]).unwrap().remove(0).trace
     };
     let plain = Sampling::default();
-    assert!(with(Sampling { temperature: 0.7, ..plain }).is_none());
-    assert!(with(Sampling { top_p: 0.9, ..plain }).is_none());
-    let greedy = with(Sampling { temperature: 0.0, ..plain }).unwrap();
+    assert!(with(plain.with_temperature(0.7)).is_none());
+    assert!(with(plain.with_top_p(0.9)).is_none());
+    let greedy = with(plain.with_temperature(0.0)).unwrap();
     assert_eq!((&greedy.logprobs[..], &greedy.model_logprobs[..]), (&[0.0; 2][..], &[-0.5; 2][..]));
     let openai = chat(&server, Dialect::OpenAi);
-    let request =
-        Request { sampling: Sampling { top_k: 5, ..plain }, ..request(vec![free(2, &[])]) };
+    let request = request(vec![free(2, &[])]).with_sampling(plain.with_top_k(5));
     assert!(matches!(openai.complete(&[request]), Err(PolicyError::Request { .. })));
 }
 
@@ -285,9 +279,8 @@ fn choices_are_drawn_from_the_scores_of_the_server() {
     });
     let policy = chat(&server, Dialect::Vllm).with_tokenizer(tokenizer);
     let choice = Segment::Choice(vec!["x\n".into(), "y\n".into()]);
-    let requests: Vec<Request> = (0..200)
-        .map(|seed| Request { seed: Seed::new(seed), ..request(vec![choice.clone()]) })
-        .collect();
+    let requests: Vec<Request> =
+        (0..200).map(|seed| request(vec![choice.clone()]).with_seed(Seed::new(seed))).collect();
     let mut xs = 0;
     for completion in policy.complete(&requests).unwrap() {
         let trace = completion.trace.unwrap();

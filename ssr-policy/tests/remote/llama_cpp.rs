@@ -74,12 +74,12 @@ fn healthy(address: &str) -> bool {
 }
 
 fn request(prompt: &str, answer: Vec<Segment>, temperature: f32, seed: u64) -> Request {
-    Request {
-        messages: vec![Message::system("Write Python."), Message::user(prompt)],
+    Request::new(
+        vec![Message::system("Write Python."), Message::user(prompt)],
         answer,
-        sampling: Sampling { temperature, ..Sampling::default() },
-        seed: Seed::new(seed),
-    }
+        Seed::new(seed),
+    )
+    .with_sampling(Sampling::default().with_temperature(temperature))
 }
 
 fn free(max_tokens: usize, stop: &[&str]) -> Segment {

@@ -1,3 +1,5 @@
+//! Advantages of the episodes of a group.
+
 use serde::{Deserialize, Serialize};
 
 /// What a reward is compared with inside its group.
@@ -15,14 +17,15 @@ pub enum RewardBaseline {
     LeaveOneOut,
 }
 
-/// Keeps a group with nearly equal rewards from being blown up by its own tiny spread.
+/// The smallest standard deviation that advantages are divided by: without it, rewards that are
+/// nearly equal would give huge advantages.
 const STD_FLOOR: f64 = 1e-6;
 
 /// The advantage of every episode of one group: `Aᵢ = Rᵢ − μ`, divided by the standard deviation of
 /// the rewards when `normalise` is set.
 ///
 /// `rewards[i]` belongs to an episode with `lengths[i]` sampled tokens; a missing length counts as 0.
-/// A group whose rewards are all equal teaches nothing: its advantages are exactly 0, as are those
+/// A group whose rewards are all equal has no contrast: its advantages are exactly 0, as are those
 /// of a group without sampled tokens under [`RewardBaseline::LengthWeighted`] and of a group of one.
 ///
 /// ```

@@ -1,3 +1,5 @@
+//! Lays out episodes as the sequences that the trainer scores.
+
 use std::collections::{BTreeMap, HashMap};
 
 use ssr_core::{Episode, Role, TokenSet};
@@ -43,15 +45,16 @@ pub struct Behaviour {
     pub staleness: u64,
 }
 
-/// The episodes of one update as the trainer needs them: flat, distinct, and only those that teach
-/// something.
+/// The episodes of one update as the trainer needs them: as token sequences, equal ones once, without
+/// those whose advantage is 0.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct Batch {
     /// What to score, in the order of the episodes.
     pub sequences: Vec<TrainSequence>,
     /// Episodes that are trained on.
     pub episodes: usize,
-    /// Episodes that are not, because their group has nothing to tell apart or they have no tokens.
+    /// Episodes that are not, because all rewards of their group are equal or they have no tokens.
     pub skipped_episodes: usize,
     /// Tokens to train on.
     pub tokens: usize,
@@ -118,6 +121,16 @@ impl Batch {
             runs.push(&self.sequences[start..]);
         }
         runs
+    }
+}
+
+/// A batch of sequences that were laid out by hand.
+impl FromIterator<TrainSequence> for Batch {
+    fn from_iter<I: IntoIterator<Item = TrainSequence>>(sequences: I) -> Self {
+        let sequences: Vec<_> = sequences.into_iter().collect();
+        let uses = || sequences.iter().flat_map(|sequence| &sequence.uses);
+        let tokens = uses().flat_map(|one| &one.behaviour).flatten().count();
+        Self { episodes: uses().count(), tokens, sequences, ..Self::default() }
     }
 }
 
@@ -199,31 +212,19 @@ fn wrong(episode: &Episode, problem: impl Into<String>) -> Error {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use ssr_core::{TokenTrace, Trajectory, Turn};
+    use ssr_core::{TokenTrace, Turn};
 
     use super::*;
 
     /// An episode with one turn: two tokens of context, then `ids`, of which `sampled` were drawn.
     fn episode(reward: f64, ids: &[u32], sampled: &[bool], version: u64) -> Episode {
-        let answer = TokenTrace {
-            ids: ids.to_vec(),
-            logprobs: vec![-0.5; ids.len()],
-            model_logprobs: vec![-0.5; ids.len()],
-            loss_mask: sampled.to_vec(),
-            versions: vec![version; ids.len()],
-            allowed: [(0, [7, 8, 9].into_iter().collect())].into(),
-        };
-        let turns = vec![Turn { context: vec![1, 2], answer, text: String::new() }];
-        Episode {
-            role: Role::Solver,
-            step: 1,
-            group: "g".into(),
-            index: 0,
-            trajectory: Trajectory { turns },
-            reward,
-            verdict: String::new(),
-            bug: None,
-        }
+        let mut answer = TokenTrace::drawn(ids.to_vec(), vec![-0.5; ids.len()], version);
+        answer.loss_mask = sampled.to_vec();
+        answer.allowed = [(0, [7, 8, 9].into_iter().collect())].into();
+        let turn = Turn::new(vec![1, 2], answer, "");
+        Episode::new(Role::Solver, 1, "g", 0)
+            .with_trajectory([turn].into_iter().collect())
+            .with_reward(reward, "")
     }
 
     fn batch(episodes: &[Episode]) -> Result<Batch> {
@@ -263,7 +264,8 @@ mod tests {
         let old = batch(&[drawn(1.0, 1), drawn(-1.0, 2)]).unwrap();
         assert_eq!((old.stale_tokens, old.tokens, old.skipped_episodes), (1, 1, 1));
         assert_eq!(old.sequences[0].uses[0].behaviour[0].map(|drawn| drawn.staleness), Some(8));
-        let other_role = Episode { role: Role::Injector, ..drawn(-1.0, 10) };
+        let mut other_role = drawn(-1.0, 10);
+        other_role.role = Role::Injector;
         assert!(batch(&[drawn(1.0, 10), other_role]).unwrap().is_empty());
     }
 

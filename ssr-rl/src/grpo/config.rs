@@ -1,3 +1,5 @@
+//! The settings of the policy update.
+
 use serde::{Deserialize, Serialize};
 
 use super::{Clip, RewardBaseline};
@@ -7,6 +9,7 @@ use crate::{Error, Result};
 /// paper (App. C).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct GrpoConfig {
     /// What rewards are compared with. Default: `length-weighted`.
     pub baseline: RewardBaseline,
@@ -60,5 +63,56 @@ impl GrpoConfig {
         let constant = self.loss_constant.is_finite() && self.loss_constant > 0.0;
         check("grpo.loss_constant", constant, "must be more than 0")?;
         check("grpo.micro_batch_tokens", self.micro_batch_tokens > 0, "must be 1 or more")
+    }
+}
+
+impl GrpoConfig {
+    /// Sets [`GrpoConfig::baseline`].
+    #[must_use]
+    pub fn with_baseline(mut self, baseline: RewardBaseline) -> Self {
+        self.baseline = baseline;
+        self
+    }
+
+    /// Sets [`GrpoConfig::normalise_std`].
+    #[must_use]
+    pub fn with_normalise_std(mut self, normalise_std: bool) -> Self {
+        self.normalise_std = normalise_std;
+        self
+    }
+
+    /// Sets [`GrpoConfig::clip_low`].
+    #[must_use]
+    pub fn with_clip_low(mut self, clip_low: f64) -> Self {
+        self.clip_low = clip_low;
+        self
+    }
+
+    /// Sets [`GrpoConfig::clip_high`].
+    #[must_use]
+    pub fn with_clip_high(mut self, clip_high: f64) -> Self {
+        self.clip_high = clip_high;
+        self
+    }
+
+    /// Sets [`GrpoConfig::loss_constant`].
+    #[must_use]
+    pub fn with_loss_constant(mut self, loss_constant: f64) -> Self {
+        self.loss_constant = loss_constant;
+        self
+    }
+
+    /// Sets [`GrpoConfig::max_staleness`].
+    #[must_use]
+    pub fn with_max_staleness(mut self, max_staleness: u64) -> Self {
+        self.max_staleness = max_staleness;
+        self
+    }
+
+    /// Sets [`GrpoConfig::micro_batch_tokens`].
+    #[must_use]
+    pub fn with_micro_batch_tokens(mut self, micro_batch_tokens: usize) -> Self {
+        self.micro_batch_tokens = micro_batch_tokens;
+        self
     }
 }

@@ -1,3 +1,5 @@
+//! The clipped policy loss and its derivative.
+
 /// How far a token's probability may move before it stops being pushed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Clip {
@@ -20,6 +22,7 @@ pub struct LossToken {
 
 /// The loss of a set of tokens and its derivative by every log-probability.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct ClippedLoss {
     /// `−(1/C) Σ min(ρA, clip(ρ, 1−ε_low, 1+ε_high) A)`.
     pub loss: f64,
@@ -33,7 +36,8 @@ pub struct ClippedLoss {
     pub kl_sum: f64,
 }
 
-/// Beyond this log-ratio the exponential says nothing more and would only overflow.
+/// Log-ratios are cut at this bound, far outside of the clip range, so that the exponential cannot
+/// overflow.
 const MAX_LOG_RATIO: f64 = 30.0;
 
 /// The clipped policy loss of CWM §5 over the tokens that the model drew itself:

@@ -1,3 +1,5 @@
+//! GRPO: advantages, the clipped loss and its gradient.
+
 mod advantage;
 mod batch;
 mod config;

@@ -1,3 +1,5 @@
+//! The gradient of the loss over a batch, and what is measured on the way.
+
 use candle_core::{Tensor, Var};
 use serde::{Deserialize, Serialize};
 
@@ -6,6 +8,7 @@ use crate::{Gradients, Result};
 
 /// What a model says about the targets of some sequences, in order (sequence, target).
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct TargetScores {
     /// Natural-log probabilities, `[N]` f32, differentiable by the weights.
     pub logprobs: Tensor,
@@ -13,8 +16,16 @@ pub struct TargetScores {
     pub entropies: Vec<f32>,
 }
 
+impl TargetScores {
+    /// The scores of `N` targets: log-probabilities as an `[N]` tensor of f32, and entropies.
+    pub fn new(logprobs: Tensor, entropies: Vec<f32>) -> Self {
+        Self { logprobs, entropies }
+    }
+}
+
 /// What one update saw. Means are over the trained tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct UpdateMetrics {
     /// The clipped policy loss.
     pub policy_loss: f64,

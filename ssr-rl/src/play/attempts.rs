@@ -1,16 +1,26 @@
 //! The solver's half of a step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use ssr_core::{
-    BugInstance, Completion, Episode, Judgement, PolicyError, Request, Role, Sandbox, Trajectory,
+    Completion, Episode, Judgement, PolicyError, RepoPath, Request, Role, Sandbox, Trajectory,
     Tree, TreeHash, judge, solver_reward,
 };
+use tracing::Span;
 
-use super::step::{Step, trajectory};
-use super::{Event, Injector, SolverProtocol};
+use super::context::{FoundBug, StepContext, trajectory};
+use super::{Event, Question, SolverProtocol};
 use crate::{BugRecord, Result, SolverKind};
+
+/// What the solver's half needs.
+pub(super) struct SolverHalf<'a, S, P> {
+    pub(super) step: &'a StepContext<'a, S>,
+    pub(super) protocol: &'a P,
+    /// The repository's source files.
+    pub(super) sources: &'a BTreeSet<RepoPath>,
+    pub(super) count_tokens: &'a (dyn Fn(&str) -> usize + Sync),
+}
 
 /// One attempt at a bug.
 pub(super) struct Attempt {
@@ -34,17 +44,17 @@ struct Answer {
 /// Judgements of the different repairs, by bug and tree.
 type Judged = BTreeMap<(usize, TreeHash), Result<Judgement>>;
 
-impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
+impl<S: Sandbox, P: SolverProtocol> SolverHalf<'_, S, P> {
     /// Attempts every bug by a group of its own and judges the different repairs. Attempts that
     /// fell to the infrastructure are left out.
-    pub(super) fn attempt(&self, bugs: &[BugInstance]) -> Result<Vec<Vec<Attempt>>> {
+    pub(super) fn attempt(&self, bugs: &[FoundBug]) -> Result<Vec<Vec<Attempt>>> {
         let Some(first) = bugs.first() else { return Ok(Vec::new()) };
-        let attempts = bugs.len() * self.config.group;
-        let order = first.order;
-        self.progress.event(Event::Attempting { bugs: bugs.len(), attempts, order });
-        let answers = match self.config.solver {
+        let attempts = bugs.len() * self.step.config.group;
+        let order = first.bug.order;
+        self.step.progress.event(Event::Attempting { bugs: bugs.len(), attempts, order });
+        let answers = match self.step.config.solver {
             SolverKind::Policy => self.ask(bugs)?,
-            SolverKind::Oracle => bugs.iter().map(|bug| self.reversed_bug(bug)).collect(),
+            SolverKind::Oracle => bugs.iter().map(|found| self.reversed_bug(found)).collect(),
         };
         let judged = self.judge(bugs, &answers);
         let groups: Vec<Vec<Attempt>> = answers
@@ -53,37 +63,29 @@ impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
             .map(|(bug, group)| group.into_iter().filter_map(|a| finish(a, bug, &judged)).collect())
             .collect();
         for error in judged.into_values().filter_map(Result::err) {
-            self.note("attempts are dropped", error);
+            self.step.note("attempts are dropped", error);
         }
         Ok(groups)
     }
 
     /// The policy's answers, one group a bug; the group of a prompt that cannot be served is empty.
-    fn ask(&self, bugs: &[BugInstance]) -> Result<Vec<Vec<Answer>>> {
-        let questions: Vec<_> =
-            bugs.iter().map(|bug| self.protocol.ask(bug, self.count_tokens)).collect();
-        let seed = self.seed.derive("solver");
-        let groups: Vec<Vec<Request>> = bugs
-            .iter()
-            .zip(&questions)
-            .map(|(bug, question)| {
-                let seed = seed.derive(&bug.id());
-                let request = |index| Request {
-                    messages: question.messages.clone(),
-                    answer: question.answer.clone(),
-                    sampling: self.config.sampling,
-                    seed: seed.index(index as u64),
-                };
-                (0..self.config.group).map(request).collect()
-            })
-            .collect();
-        let completions = self.generate(|| self.complete(groups))?;
-        let read = |((bug, question), completions): (
-            (&BugInstance, &super::Question<P::Context>),
+    fn ask(&self, bugs: &[FoundBug]) -> Result<Vec<Vec<Answer>>> {
+        let ask = |found: &FoundBug| self.protocol.ask(&found.bug, self.sources, self.count_tokens);
+        let questions: Vec<_> = bugs.iter().map(ask).collect();
+        let seed = self.step.seed.derive("solver");
+        let requests = |(found, question): (&FoundBug, &Question<P::Context>)| {
+            let seed = seed.derive(&found.record.id);
+            let group = self.step.config.group;
+            self.step.requests(group, &question.messages, &question.answer, seed)
+        };
+        let groups: Vec<Vec<Request>> = bugs.iter().zip(&questions).map(requests).collect();
+        let completions = self.step.clock.generate(|| self.complete(groups))?;
+        let read = |((found, question), completions): (
+            (&FoundBug, &Question<P::Context>),
             Vec<Completion>,
         )| {
             let answers = completions.into_iter().enumerate().map(|(index, completion)| {
-                let repair = self.protocol.repair(bug, &question.context, &completion);
+                let repair = self.protocol.repair(&found.bug, &question.context, &completion);
                 Answer { index, completion: Some(completion), repair }
             });
             answers.collect()
@@ -96,7 +98,7 @@ impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
     fn complete(&self, groups: Vec<Vec<Request>>) -> Result<Vec<Vec<Completion>>, PolicyError> {
         let sizes: Vec<usize> = groups.iter().map(Vec::len).collect();
         let all: Vec<Request> = groups.iter().flatten().cloned().collect();
-        match self.policy.complete(&all) {
+        match self.step.policy.complete(&all) {
             Ok(completions) => {
                 let mut completions = completions.into_iter();
                 Ok(sizes
@@ -112,9 +114,9 @@ impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
     }
 
     fn complete_alone(&self, group: &[Request]) -> Result<Vec<Completion>, PolicyError> {
-        match self.policy.complete(group) {
+        match self.step.policy.complete(group) {
             Err(error @ PolicyError::Request { .. }) => {
-                self.note("a group of attempts is dropped", error.into());
+                self.step.note("a group of attempts is dropped", error.into());
                 Ok(Vec::new())
             }
             completions => completions,
@@ -122,26 +124,27 @@ impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
     }
 
     /// What the oracle answers: it takes the bug back.
-    fn reversed_bug(&self, bug: &BugInstance) -> Vec<Answer> {
+    fn reversed_bug(&self, FoundBug { bug, .. }: &FoundBug) -> Vec<Answer> {
         let reversed = bug.artifact.bug_inject.reverse();
         let repair = bug.tree.apply(&reversed).map_err(|error| error.to_string());
         let answer = |index| Answer { index, completion: None, repair: repair.clone() };
-        (0..self.config.group).map(answer).collect()
+        (0..self.step.config.group).map(answer).collect()
     }
 
-    fn judge(&self, bugs: &[BugInstance], answers: &[Vec<Answer>]) -> Judged {
+    /// Equal repairs of a bug are judged once: a sandbox is deterministic.
+    fn judge(&self, bugs: &[FoundBug], answers: &[Vec<Answer>]) -> Judged {
         let mut distinct: BTreeMap<(usize, TreeHash), &Tree> = BTreeMap::new();
         for (bug, group) in answers.iter().enumerate() {
             let trees = group.iter().filter_map(|answer| answer.repair.as_ref().ok());
             distinct.extend(trees.map(|tree| ((bug, tree.hash()), tree)));
         }
-        self.progress.event(Event::Judging { repairs: distinct.len() });
-        self.test(|| {
+        self.step.progress.event(Event::Judging { repairs: distinct.len() });
+        let span = Span::current();
+        self.step.clock.test(|| {
             let each = distinct.into_par_iter().map(|(key, tree)| {
-                let bug = &bugs[key.0];
-                let judged = judge(self.suites, bug, &bug.tree.diff(tree));
+                let judged = span.in_scope(|| judge(self.step.suites, &bugs[key.0].bug, tree));
                 if let Ok(Judgement { solved, reason, .. }) = &judged {
-                    self.progress.event(Event::Judged { solved: *solved, reason });
+                    self.step.progress.event(Event::Judged { solved: *solved, reason });
                 }
                 (key, judged.map_err(Into::into))
             });
@@ -150,45 +153,43 @@ impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
     }
 
     /// Failed attempts that make bugs of the next order: they changed something and left something
-    /// that runs. At most one of each bug, and no more than the configuration allows; which ones is
-    /// decided by the seed.
-    pub(super) fn next_order(
-        &self,
-        bugs: &[BugInstance],
-        groups: &[Vec<Attempt>],
-    ) -> Vec<(BugInstance, BugRecord)> {
-        let seed = self.seed.derive("next order");
-        let fresh = |bug: &BugInstance, tree: &Tree| *tree != bug.tree;
-        let of_group = |(bug, group): (&BugInstance, &Vec<Attempt>)| {
+    /// that runs. At most one of each bug, and no more than the configuration allows. Which ones is
+    /// decided by the seed, not by the order of the attempts, so that it does not favour the first.
+    pub(super) fn next_order(&self, bugs: &[FoundBug], groups: &[Vec<Attempt>]) -> Vec<FoundBug> {
+        let StepContext { number, config, .. } = self.step;
+        let seed = self.step.seed.derive("next order");
+        let of_group = |(FoundBug { bug, record }, group): (&FoundBug, &Vec<Attempt>)| {
             let failed = group.iter().filter(|attempt| !attempt.solved && attempt.runs);
             let trees = failed.filter_map(|attempt| attempt.tree.clone());
             let keyed = trees
-                .filter(|tree| bug.order < self.config.max_order && fresh(bug, tree))
-                .map(|tree| (seed.derive(&bug.id()).derive(&tree.hash().to_string()), tree));
+                .filter(|tree| bug.order < config.max_order && *tree != bug.tree)
+                .map(|tree| (seed.derive(&record.id).derive(&tree.hash().to_string()), tree));
             let (key, tree) = keyed.min_by_key(|(key, _)| *key)?;
             let next = bug.next_order(tree);
             let repair = bug.tree.diff(&next.tree).to_string();
             let record =
-                BugRecord { failed_repair: Some(repair), ..BugRecord::new(&next, self.number) };
-            Some((key, (next, record)))
+                BugRecord { failed_repair: Some(repair), ..BugRecord::new(&next, *number) };
+            Some((key, FoundBug { bug: next, record }))
         };
         let mut next: Vec<_> = bugs.iter().zip(groups).filter_map(of_group).collect();
         next.sort_by_key(|(key, _)| *key);
-        next.into_iter().take(self.config.higher_order).map(|(_, bug)| bug).collect()
+        next.into_iter().take(config.higher_order).map(|(_, found)| found).collect()
     }
 
     /// The solver's episodes at one bug.
-    pub(super) fn solver_episodes(&self, bug: &BugInstance, group: &[Attempt]) -> Vec<Episode> {
-        let id = bug.id();
-        let episode = |attempt: &Attempt| Episode {
-            role: Role::Solver,
-            step: self.number,
-            group: format!("{}/solver/{id}", self.number),
-            index: attempt.index,
-            trajectory: attempt.trajectory.clone(),
-            reward: solver_reward(attempt.solved),
-            verdict: format!("{}: {}", self.config.solver.name(), attempt.reason),
-            bug: Some(id.clone()),
+    pub(super) fn episodes(
+        &self,
+        FoundBug { record, .. }: &FoundBug,
+        group: &[Attempt],
+    ) -> Vec<Episode> {
+        let StepContext { number, config, .. } = self.step;
+        let (id, solver) = (&record.id, config.solver);
+        let episode = |attempt: &Attempt| {
+            let verdict = format!("{solver}: {}", attempt.reason);
+            Episode::new(Role::Solver, *number, format!("{number}/solver/{id}"), attempt.index)
+                .with_trajectory(attempt.trajectory.clone())
+                .with_reward(solver_reward(attempt.solved), verdict)
+                .with_bug(id)
         };
         group.iter().map(episode).collect()
     }

@@ -1,3 +1,5 @@
+//! Where bugs come from, and how the policy is asked to choose one.
+
 use std::collections::BTreeSet;
 
 use ssr_core::{Message, Patch, Seed, Segment, Strategy, TestId, Tree};
@@ -19,8 +21,8 @@ pub trait Injector: Send + Sync {
     fn candidates(&self, tree: &Tree, count: usize, seed: Seed) -> Result<Vec<Candidate>>;
 
     /// The change of test files that hides `broken`, tests that pass on the original and fail on
-    /// the buggy `tree`. An empty patch says that there is no way: the weakening check rejects the
-    /// bug. `failing` runs the tests on `tree` under such a change and says which of them fail.
+    /// the buggy `tree`; `None` when there is no way, so that the weakening check rejects the bug.
+    /// `failing` runs the tests on `tree` under such a change and says which of them fail.
     ///
     /// # Errors
     /// Only when the infrastructure fails; the proposal is dropped and not scored.
@@ -30,11 +32,12 @@ pub trait Injector: Send + Sync {
         broken: &BTreeSet<TestId>,
         seed: Seed,
         failing: &mut dyn FnMut(&Patch) -> Result<BTreeSet<TestId>>,
-    ) -> Result<Patch>;
+    ) -> Result<Option<Patch>>;
 }
 
 /// One change that an [`Injector`] offers.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Candidate {
     /// The change in one line, as the policy reads it.
     pub description: String,
@@ -42,6 +45,13 @@ pub struct Candidate {
     pub patch: Patch,
     /// What exactly is done, for `bug.json`.
     pub detail: String,
+}
+
+impl Candidate {
+    /// A change, described in one line for the policy and exactly for `bug.json`.
+    pub fn new(description: impl Into<String>, patch: Patch, detail: impl Into<String>) -> Self {
+        Self { description: description.into(), patch, detail: detail.into() }
+    }
 }
 
 /// The labels of `count` things: numbers of the same width, so that no label starts another.

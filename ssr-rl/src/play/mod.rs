@@ -1,8 +1,12 @@
+//! The loop of self-play: proposals, checks, attempts, judgements.
+
 mod attempts;
+mod context;
 mod injector;
 mod progress;
 mod proposals;
 mod protocol;
+mod rejected;
 mod repository;
 mod retrieval;
 mod self_play;
@@ -12,5 +16,6 @@ mod step;
 pub use injector::{Candidate, Injector};
 pub use progress::{Event, Progress};
 pub use protocol::{LineEdit, NumberedLines, Question, SolverProtocol};
+pub use rejected::Rejected;
 pub use repository::Repository;
 pub use self_play::{SelfPlay, Start};

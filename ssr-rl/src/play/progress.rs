@@ -1,7 +1,10 @@
+//! What a run tells its observers.
+
+use super::Rejected;
 use crate::{StepMetrics, Summary};
 
-/// Hears what a run is doing, for bars and logs. Closures over [`Event`] are observers, and `()` is
-/// one that does not listen.
+/// Observes a run, for progress bars and logs. Closures over [`Event`] are observers, and `()` is
+/// one that ignores them.
 pub trait Progress: Sync {
     /// Something happened. May be called from several threads at once.
     fn event(&self, event: Event<'_>);
@@ -22,6 +25,7 @@ impl Progress for () {
 #[non_exhaustive]
 pub enum Event<'a> {
     /// The run starts, or goes on after `finished` steps of an earlier process.
+    #[non_exhaustive]
     Started {
         /// Steps that are finished already.
         finished: u64,
@@ -31,28 +35,33 @@ pub enum Event<'a> {
     /// Something is not as it should be, and the run goes on.
     Warning(&'a str),
     /// A step starts.
+    #[non_exhaustive]
     StepStarted {
         /// The step, from 1.
         step: u64,
     },
     /// The injector is asked for bugs.
+    #[non_exhaustive]
     Proposing {
         /// How many proposals are drawn.
         proposals: usize,
     },
     /// The different proposals are being checked.
+    #[non_exhaustive]
     Checking {
         /// How many there are.
         bugs: usize,
     },
     /// One of them was checked.
+    #[non_exhaustive]
     Checked {
         /// What was proposed.
         proposal: &'a str,
-        /// The check that failed and its evidence; `None` for a valid bug.
-        rejection: Option<(&'a str, &'a str)>,
+        /// Why it is no bug; `None` for a valid one.
+        rejection: Option<&'a Rejected>,
     },
     /// The solver is asked for repairs.
+    #[non_exhaustive]
     Attempting {
         /// How many bugs.
         bugs: usize,
@@ -62,11 +71,13 @@ pub enum Event<'a> {
         order: u32,
     },
     /// The different repairs are being judged.
+    #[non_exhaustive]
     Judging {
         /// How many there are.
         repairs: usize,
     },
     /// One of them was judged.
+    #[non_exhaustive]
     Judged {
         /// Whether it holds.
         solved: bool,
@@ -74,6 +85,7 @@ pub enum Event<'a> {
         reason: &'a str,
     },
     /// The policy learns.
+    #[non_exhaustive]
     Learning {
         /// From how many episodes.
         episodes: usize,

@@ -4,26 +4,39 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use ssr_core::{
-    BugInstance, Completion, Patch, Provenance, Request, Role, Sandbox, check_consistency,
+    BugInstance, CheckedArtifact, Completion, Episode, Patch, Provenance, Role, Sandbox, Seed,
+    TestId, Tree, check_applied, check_consistency,
 };
+use tracing::Span;
 
-use super::injector::{Candidate, labels, question};
-use super::step::{Step, trajectory};
-use super::{Event, Injector, SolverProtocol};
+use super::context::{FoundBug, StepContext, trajectory};
+use super::injector::{labels, question};
+use super::{Candidate, Event, Injector, Rejected, Repository};
 use crate::{BugRecord, Error, Result};
+
+/// What the injector's half needs.
+pub(super) struct InjectorHalf<'a, S, I> {
+    pub(super) step: &'a StepContext<'a, S>,
+    pub(super) repository: &'a Repository,
+    /// Tests that pass on the original.
+    pub(super) passing: &'a BTreeSet<TestId>,
+    pub(super) injector: &'a I,
+    /// The seed of the whole run: the same bug is weakened in the same way in whichever step it is
+    /// found, so that it has the same id.
+    pub(super) run_seed: Seed,
+}
 
 /// A proposal that was drawn and what became of it.
 pub(super) struct Proposal {
-    pub(super) index: usize,
-    pub(super) completion: Completion,
-    pub(super) verdict: Verdict,
+    index: usize,
+    completion: Completion,
+    pub(super) decision: Decision,
 }
 
-pub(super) enum Verdict {
+pub(super) enum Decision {
     /// The position of the bug in [`Proposals::bugs`].
     Valid(usize),
-    /// The check that failed and its evidence.
-    Rejected { check: String, evidence: String },
+    Rejected(Rejected),
     /// The infrastructure failed.
     Dropped,
 }
@@ -31,51 +44,44 @@ pub(super) enum Verdict {
 pub(super) struct Proposals {
     pub(super) drawn: Vec<Proposal>,
     /// The different valid bugs, in the order in which they were first drawn.
-    pub(super) bugs: Vec<(BugInstance, BugRecord)>,
+    pub(super) bugs: Vec<FoundBug>,
 }
 
-/// The check that an answer fails which names no candidate.
-const MALFORMED: &str = "malformed";
+/// A bug or why there is none; the outer error is a failure of the infrastructure.
+type Found = Result<Result<FoundBug, Rejected>>;
 
-enum Checked {
-    Bug(Box<(BugInstance, BugRecord)>),
-    Rejected { check: String, evidence: String },
-}
-
-impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
+impl<S: Sandbox, I: Injector> InjectorHalf<'_, S, I> {
     /// Draws proposals from one prompt and checks the different ones.
     pub(super) fn propose(&self) -> Result<Proposals> {
         let candidates = self.candidates()?;
-        let count = self.config.proposals;
-        self.progress.event(Event::Proposing { proposals: count });
+        let count = self.step.config.proposals;
+        self.step.progress.event(Event::Proposing { proposals: count });
         let (messages, answer) = question(&self.repository.name, &candidates);
-        let seed = self.seed.derive("injector");
-        let request = |index| Request {
-            messages: messages.clone(),
-            answer: answer.clone(),
-            sampling: self.config.sampling,
-            seed: seed.index(index as u64),
-        };
-        let requests: Vec<Request> = (0..count).map(request).collect();
-        let completions = self.generate(|| self.policy.complete(&requests))?;
+        let seed = self.step.seed.derive("injector");
+        let requests = self.step.requests(count, &messages, &answer, seed);
+        let completions = self.step.clock.generate(|| self.step.policy.complete(&requests))?;
         let known = labels(candidates.len());
         let chosen: Vec<Option<usize>> = completions
             .iter()
             .map(|completion| known.iter().position(|label| *label == completion.text().trim()))
             .collect();
+        // A small model draws the same candidate again and again. It is checked once.
         let distinct: BTreeSet<usize> = chosen.iter().flatten().copied().collect();
-        self.progress.event(Event::Checking { bugs: distinct.len() });
-        let checked = self.test(|| -> BTreeMap<usize, Result<Checked>> {
+        self.step.progress.event(Event::Checking { bugs: distinct.len() });
+        // The threads of the pool have no span of their own.
+        let span = Span::current();
+        let checked = self.step.clock.test(|| -> BTreeMap<usize, Found> {
             let each = distinct.into_par_iter();
-            each.map(|choice| (choice, self.check(&candidates[choice]))).collect()
+            let check = |choice: usize| span.in_scope(|| self.check(&candidates[choice]));
+            each.map(|choice| (choice, check(choice))).collect()
         });
         Ok(self.sort_out(completions, chosen, checked))
     }
 
     fn candidates(&self) -> Result<Vec<Candidate>> {
-        let seed = self.seed.derive("candidates");
+        let seed = self.step.seed.derive("candidates");
         let tree = &self.repository.tree;
-        let candidates = self.injector.candidates(tree, self.config.candidates, seed)?;
+        let candidates = self.injector.candidates(tree, self.step.config.candidates, seed)?;
         if candidates.len() >= 2 {
             return Ok(candidates);
         }
@@ -88,133 +94,120 @@ impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
     }
 
     /// Turns a candidate into an artifact and checks it.
-    fn check(&self, candidate: &Candidate) -> Result<Checked> {
-        let checked = self.check_artifact(candidate);
-        if let Ok(checked) = &checked {
-            let rejection = match checked {
-                Checked::Bug(_) => None,
-                Checked::Rejected { check, evidence } => Some((check.as_str(), evidence.as_str())),
-            };
-            let proposal = candidate.description.as_str();
-            self.progress.event(Event::Checked { proposal, rejection });
-        }
-        checked
+    fn check(&self, candidate: &Candidate) -> Found {
+        let found = self.check_candidate(candidate)?;
+        let proposal = candidate.description.as_str();
+        let rejection = found.as_ref().err();
+        self.step.progress.event(Event::Checked { proposal, rejection });
+        Ok(found)
     }
 
-    fn check_artifact(&self, candidate: &Candidate) -> Result<Checked> {
+    /// The candidate's patch is applied here and nowhere else: weakening, checks and the bug itself
+    /// go on with the tree.
+    fn check_candidate(&self, candidate: &Candidate) -> Found {
         let original = &self.repository.tree;
-        let weaken = match original.apply(&candidate.patch) {
-            // The check of its scope says why.
-            Err(_) => Patch::default(),
-            Ok(buggy) => {
-                let artifact = self.repository.artifact(Patch::default(), Patch::default());
-                let passed = self.suites.run(&artifact, &buggy)?.passed();
-                let broken: BTreeSet<_> = self.passing.difference(&passed).cloned().collect();
-                // The same bug is weakened in the same way whenever it is found.
-                let seed = self.run_seed.derive("weaken").derive(&buggy.hash().to_string());
-                if broken.is_empty() {
-                    Patch::default()
-                } else {
-                    let mut failing = |weaken: &Patch| {
-                        // One that does not apply changes nothing.
-                        let tree = buggy.apply(weaken).unwrap_or_else(|_| buggy.clone());
-                        let run = self.suites.run(&artifact, &tree)?;
-                        // A suite in which nothing passes was cut short and hides no bug.
-                        let whole = !run.passed().is_empty();
-                        Ok(if whole { run.failed() } else { broken.clone() })
-                    };
-                    self.injector.weaken(&buggy, &broken, seed, &mut failing)?
-                }
-            }
+        let StepContext { suites, number, config, .. } = self.step;
+        let buggy = original.apply(&candidate.patch).ok();
+        let weaken = match &buggy {
+            Some(buggy) => self.weaken(buggy)?,
+            None => None,
         };
+        // A bug without a weakening fails the check that asks for one.
+        let weaken = weaken.unwrap_or_default();
         let artifact = self.repository.artifact(candidate.patch.clone(), weaken);
-        let thresholds = &self.config.thresholds;
-        let report = check_consistency(self.suites, original, &artifact, thresholds)?;
-        if let Some(verdict) = report.failure() {
-            let check = verdict.check.name().to_owned();
-            return Ok(Checked::Rejected { check, evidence: verdict.evidence.clone() });
-        }
-        let detail = candidate.detail.clone();
-        let provenance = Provenance { strategy: self.injector.strategy(), detail };
-        let bug = match BugInstance::first_order(original, artifact, &report, provenance) {
-            Ok(bug) => bug,
-            Err(error) => {
-                let (check, evidence) = (MALFORMED.to_owned(), error.to_string());
-                return Ok(Checked::Rejected { check, evidence });
-            }
+        let checked = match &buggy {
+            Some(tree) => check_applied(suites, original, &artifact, tree, &config.thresholds)?,
+            // The check of the scope says why it does not apply.
+            None => check_consistency(suites, original, &artifact, &config.thresholds)?,
         };
-        let record = BugRecord { verdict: Some(report), ..BugRecord::new(&bug, self.number) };
-        Ok(Checked::Bug(Box::new((bug, record))))
+        let (strategy, detail) = (self.injector.strategy(), candidate.detail.clone());
+        let provenance = Provenance { strategy, detail };
+        let bug = BugInstance::first_order(original, artifact, &checked, provenance);
+        let CheckedArtifact { report, .. } = checked;
+        let Some(bug) = bug else { return Ok(Err(Rejected::by(&report))) };
+        let record = BugRecord { verdict: Some(report), ..BugRecord::new(&bug, *number) };
+        Ok(Ok(FoundBug { bug, record }))
     }
 
-    /// Gives every drawn proposal its verdict. Different choices may still be the same bug.
+    /// How the injector hides the bug; `None` when no test breaks or there is no way.
+    fn weaken(&self, buggy: &Tree) -> Result<Option<Patch>> {
+        let suites = self.step.suites;
+        let artifact = self.repository.artifact(Patch::default(), Patch::default());
+        let passed = suites.run(&artifact, buggy)?.passed();
+        let broken: BTreeSet<_> = self.passing.difference(&passed).cloned().collect();
+        if broken.is_empty() {
+            return Ok(None);
+        }
+        let seed = self.run_seed.derive("weaken").derive(&buggy.hash().to_string());
+        let mut failing = |weaken: &Patch| {
+            // One that does not apply changes nothing.
+            let tree = buggy.apply(weaken).unwrap_or_else(|_| buggy.clone());
+            let run = suites.run(&artifact, &tree)?;
+            // A suite in which nothing passes was cut short and hides no bug.
+            let whole = !run.passed().is_empty();
+            Ok(if whole { run.failed() } else { broken.clone() })
+        };
+        self.injector.weaken(buggy, &broken, seed, &mut failing)
+    }
+
+    /// Says of every drawn proposal what became of it. Different choices may still be the same bug.
     fn sort_out(
         &self,
         completions: Vec<Completion>,
         chosen: Vec<Option<usize>>,
-        checked: BTreeMap<usize, Result<Checked>>,
+        checked: BTreeMap<usize, Found>,
     ) -> Proposals {
         let mut proposals = Proposals { drawn: Vec::new(), bugs: Vec::new() };
-        for (index, (completion, choice)) in completions.into_iter().zip(&chosen).enumerate() {
-            let verdict = match choice.map(|choice| &checked[&choice]) {
-                None => Verdict::Rejected {
-                    check: MALFORMED.to_owned(),
-                    evidence: "the answer names no candidate".to_owned(),
-                },
-                Some(Err(_)) => Verdict::Dropped,
-                Some(Ok(Checked::Rejected { check, evidence })) => {
-                    Verdict::Rejected { check: check.clone(), evidence: evidence.clone() }
-                }
-                Some(Ok(Checked::Bug(bug))) => {
-                    let known = proposals.bugs.iter().position(|(_, known)| known.id == bug.1.id);
-                    Verdict::Valid(known.unwrap_or_else(|| {
-                        proposals.bugs.push((**bug).clone());
+        for (index, (completion, choice)) in completions.into_iter().zip(chosen).enumerate() {
+            let decision = match choice.map(|choice| &checked[&choice]) {
+                None => Decision::Rejected(Rejected::Malformed),
+                Some(Err(_)) => Decision::Dropped,
+                Some(Ok(Err(rejected))) => Decision::Rejected(rejected.clone()),
+                Some(Ok(Ok(found))) => {
+                    let mut known = proposals.bugs.iter();
+                    let known = known.position(|known| known.record.id == found.record.id);
+                    Decision::Valid(known.unwrap_or_else(|| {
+                        proposals.bugs.push(found.clone());
                         proposals.bugs.len() - 1
                     }))
                 }
             };
-            proposals.drawn.push(Proposal { index, completion, verdict });
+            proposals.drawn.push(Proposal { index, completion, decision });
         }
         for error in checked.into_values().filter_map(Result::err) {
-            self.note("a proposal is dropped", error);
+            self.step.note("a proposal is dropped", error);
         }
         proposals
     }
 
     /// The injector's episodes. `solved` tells of each bug how many attempts repaired it, and how
     /// many there were.
-    pub(super) fn injector_episodes(
+    pub(super) fn episodes(
         &self,
         proposals: &Proposals,
         solved: &[(usize, usize)],
-    ) -> Vec<ssr_core::Episode> {
-        let reward = self.config.injector_reward();
+    ) -> Vec<Episode> {
+        let StepContext { number, config, .. } = self.step;
+        let reward = config.injector_reward();
         let episode = |proposal: &Proposal| {
-            let (reward, verdict, bug) = match &proposal.verdict {
-                Verdict::Dropped => return None,
-                Verdict::Rejected { check, evidence } => {
-                    (reward.invalid(), format!("{check}: {evidence}"), None)
+            let episode =
+                Episode::new(Role::Injector, *number, format!("{number}/injector"), proposal.index)
+                    .with_trajectory(trajectory(&proposal.completion));
+            match &proposal.decision {
+                Decision::Dropped => None,
+                Decision::Rejected(rejected) => {
+                    Some(episode.with_reward(reward.invalid(), rejected.to_string()))
                 }
-                Verdict::Valid(at) => match solved[*at] {
+                Decision::Valid(at) => match solved[*at] {
                     // All attempts fell to the infrastructure: nothing is known of the bug.
-                    (_, 0) => return None,
-                    (solved, attempts) => (
-                        reward.valid(solved, attempts),
-                        format!("solved by {solved} of {attempts}"),
-                        Some(proposals.bugs[*at].1.id.clone()),
-                    ),
+                    (_, 0) => None,
+                    (solved, attempts) => {
+                        let verdict = format!("solved by {solved} of {attempts}");
+                        let episode = episode.with_reward(reward.valid(solved, attempts), verdict);
+                        Some(episode.with_bug(&proposals.bugs[*at].record.id))
+                    }
                 },
-            };
-            Some(ssr_core::Episode {
-                role: Role::Injector,
-                step: self.number,
-                group: format!("{}/injector", self.number),
-                index: proposal.index,
-                trajectory: trajectory(&proposal.completion),
-                reward,
-                verdict,
-                bug,
-            })
+            }
         };
         proposals.drawn.iter().filter_map(episode).collect()
     }

@@ -1,3 +1,7 @@
+//! How the solver is asked, and how its answer becomes a tree.
+
+use std::collections::BTreeSet;
+
 use ssr_core::{BugInstance, Completion, FinishReason, Message, RepoPath, Segment, Tree};
 
 use super::injector::labels;
@@ -10,8 +14,14 @@ pub trait SolverProtocol: Send + Sync {
     type Context: Send + Sync;
 
     /// The conversation, the shape of the answer, and what the answer is to be read with. Only the
-    /// buggy tree and the specification may flow into it. `tokens` counts the tokens of a text.
-    fn ask(&self, bug: &BugInstance, tokens: &dyn Fn(&str) -> usize) -> Question<Self::Context>;
+    /// buggy tree and the specification may flow into it. `sources` are the paths of the
+    /// repository's source files; `tokens` counts the tokens of a text.
+    fn ask(
+        &self,
+        bug: &BugInstance,
+        sources: &BTreeSet<RepoPath>,
+        tokens: &dyn Fn(&str) -> usize,
+    ) -> Question<Self::Context>;
 
     /// The repaired tree.
     ///
@@ -27,6 +37,7 @@ pub trait SolverProtocol: Send + Sync {
 
 /// A question to the solver.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Question<C> {
     /// The conversation.
     pub messages: Vec<Message>,
@@ -34,6 +45,13 @@ pub struct Question<C> {
     pub answer: Vec<Segment>,
     /// What the answer is to be read with.
     pub context: C,
+}
+
+impl<C> Question<C> {
+    /// A question whose answer is read with `context`.
+    pub fn new(messages: Vec<Message>, answer: Vec<Segment>, context: C) -> Self {
+        Self { messages, answer, context }
+    }
 }
 
 /// A repair in a single line: the model chooses one of the numbered lines that it is shown and
@@ -65,9 +83,15 @@ pub struct NumberedLines {
 impl SolverProtocol for LineEdit {
     type Context = NumberedLines;
 
-    fn ask(&self, bug: &BugInstance, tokens: &dyn Fn(&str) -> usize) -> Question<NumberedLines> {
+    fn ask(
+        &self,
+        bug: &BugInstance,
+        sources: &BTreeSet<RepoPath>,
+        tokens: &dyn Fn(&str) -> usize,
+    ) -> Question<NumberedLines> {
         let specification = bug.artifact.specification().to_string();
-        let shown = relevant_lines(bug, &specification, self.config.source_tokens, tokens);
+        let limit = self.config.source_tokens;
+        let shown = relevant_lines(bug, sources, &specification, limit, tokens);
         let labels = labels(shown.iter().map(|block| block.lines.len()).sum());
         let mut places = Vec::with_capacity(labels.len());
         let mut source = String::new();
@@ -143,9 +167,7 @@ fn cut(text: &str, limit: usize, tokens: &dyn Fn(&str) -> usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
-    use ssr_core::{BugArtifact, File, Patch, Provenance, Strategy, Usage};
+    use ssr_core::{BugArtifact, File, Patch, Provenance, Strategy};
 
     use super::*;
 
@@ -175,18 +197,17 @@ mod tests {
     }
 
     fn answer(text: &str, finish: FinishReason) -> Completion {
-        Completion {
-            parts: vec![text.to_owned()],
-            prompt: Vec::new(),
-            trace: None,
-            finish,
-            usage: Usage::default(),
-        }
+        Completion::new(vec![text.to_owned()], finish)
+    }
+
+    fn ask(bug: &BugInstance) -> Question<NumberedLines> {
+        let sources = [RepoPath::new("src.py").unwrap()].into();
+        LineEdit::default().ask(bug, &sources, &str::len)
     }
 
     fn repair(text: &str) -> Result<String, String> {
         let (protocol, bug) = (LineEdit::default(), bug(b""));
-        let question = protocol.ask(&bug, &str::len);
+        let question = ask(&bug);
         let tree = protocol.repair(&bug, &question.context, &answer(text, FinishReason::Stop))?;
         assert!(tree.get("src.py").unwrap().executable());
         Ok(tree.get("src.py").unwrap().text().unwrap().to_owned())
@@ -194,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_prompt_shows_the_reversed_weakening_and_the_source() {
-        let question = LineEdit::default().ask(&bug(b""), &str::len);
+        let question = ask(&bug(b""));
         let text = &question.messages[1].text;
         assert!(text.contains("+assert one() == 1\n"), "{text}");
         assert!(text.contains("# src.py\n00: def one():\n01:     return 2\n"), "{text}");
@@ -205,8 +226,7 @@ mod tests {
     #[test]
     fn the_prompt_knows_nothing_of_the_bug() {
         let diff = b"--- a/src.py\n+++ b/src.py\n@@ -2 +2 @@\n-    return 1\n+    return 2\n";
-        let protocol = LineEdit::default();
-        assert_eq!(protocol.ask(&bug(b""), &str::len), protocol.ask(&bug(diff), &str::len));
+        assert_eq!(ask(&bug(b"")), ask(&bug(diff)));
     }
 
     #[test]
@@ -223,7 +243,7 @@ mod tests {
             assert!(repair(text).is_err(), "{text:?}");
         }
         let (protocol, bug) = (LineEdit::default(), bug(b""));
-        let question = protocol.ask(&bug, &str::len);
+        let question = ask(&bug);
         let cut_off = answer("01: retur", FinishReason::Length);
         assert!(protocol.repair(&bug, &question.context, &cut_off).is_err());
     }

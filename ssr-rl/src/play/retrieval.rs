@@ -1,6 +1,6 @@
-//! Which source a specification is about, told from names alone.
+//! Finds the source that a specification is about, by the names that both use.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ssr_core::{BugInstance, RepoPath};
 
@@ -15,21 +15,25 @@ pub(super) struct Shown {
 
 /// A name that a block defines says more than one that it mentions.
 const DEFINITION_WEIGHT: f64 = 8.0;
-/// How many of the best blocks are looked at: what comes later says nothing of the bug.
+/// How many of the best blocks are considered; those after them share hardly a name with the
+/// specification.
 const MAX_BLOCKS: usize = 64;
 
 /// The lines of the buggy tree that `specification` is most likely about, within `limit` tokens.
 ///
 /// A block of code counts for the names that it shares with the specification, rare ones for more.
 /// The best blocks are taken as long as they fit, and shown in the order of the repository.
-/// `bug_inject` plays no part in it.
+/// `bug_inject` plays no part in it. Oracle test files are never shown: they are restored before the
+/// judgement, so that a repair in them is lost.
 pub(super) fn relevant_lines(
     bug: &BugInstance,
+    sources: &BTreeSet<RepoPath>,
     specification: &str,
     limit: usize,
     tokens: &dyn Fn(&str) -> usize,
 ) -> Vec<Shown> {
-    let blocks = blocks(&bug.tree, &bug.artifact.test_files);
+    let tests = &bug.artifact.test_files;
+    let blocks = blocks(&bug.tree, |path| sources.contains(path) && !tests.contains(path));
     let mut left = limit;
     let mut chosen: BTreeMap<usize, usize> = BTreeMap::new();
     for at in ranked(&blocks, specification).into_iter().take(MAX_BLOCKS) {
@@ -82,8 +86,6 @@ fn ranked(blocks: &[Block<'_>], specification: &str) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use ssr_core::{BugArtifact, File, Patch, Provenance, Strategy, Tree};
 
     use super::*;
@@ -111,7 +113,9 @@ mod tests {
 
     fn shown(bug: &BugInstance, specification: &str, limit: usize) -> Vec<String> {
         let words = |text: &str| text.split_whitespace().count();
-        let shown = relevant_lines(bug, specification, limit, &words);
+        // The test file is named as a source, and not shown for all that.
+        let sources = ["a.py", "tests/test_a.py"].map(|text| RepoPath::new(text).unwrap());
+        let shown = relevant_lines(bug, &sources.into(), specification, limit, &words);
         let lines = shown.into_iter().flat_map(|block| block.lines);
         lines.map(|(_, line)| line).collect()
     }

@@ -1,11 +1,18 @@
+//! The loop over steps, from the run folder to the summary.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::Instant;
 
-use ssr_core::{Check, Episode, Patch, Role, Sandbox, Seed, Suites, TestId, check_consistency};
+use ssr_core::{
+    Check, CheckedArtifact, Episode, Patch, Role, Sandbox, Seed, Suites, TestId, check_consistency,
+};
+use tracing::info_span;
 
-use super::step::{Clock, Played, Step};
+use super::attempts::SolverHalf;
+use super::context::{Clock, FirstFailure, StepContext};
+use super::proposals::InjectorHalf;
+use super::step::{self, Played};
 use super::{Event, Injector, LineEdit, Progress, Repository, SolverProtocol};
 use crate::{
     Config, Error, Learner, Manifest, Result, RunDir, SolverKind, StepMetrics, Summary, report_html,
@@ -15,7 +22,7 @@ use crate::{
 /// consistency checks and some of its own failed repairs, and learns from both roles.
 ///
 /// Equal seeds, repositories and learners give equal `bugs/`, byte for byte, whether or not the run
-/// was killed and resumed in between. It prints nothing: [`Progress`] hears what happens.
+/// was killed and resumed in between. It prints nothing: a [`Progress`] is told what happens.
 pub struct SelfPlay<S, I, L, P = LineEdit> {
     repository: Repository,
     suites: Suites<S>,
@@ -28,6 +35,7 @@ pub struct SelfPlay<S, I, L, P = LineEdit> {
 
 /// How a run folder is entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Start {
     /// A new run; the folder must not hold one.
     Fresh,
@@ -56,12 +64,14 @@ impl<S: Sandbox, I: Injector, L: Learner> SelfPlay<S, I, L> {
 
 impl<S: Sandbox, I: Injector, L: Learner, P: SolverProtocol> SelfPlay<S, I, L, P> {
     /// Asks the solver in another way.
+    #[must_use]
     pub fn with_protocol<Q: SolverProtocol>(self, protocol: Q) -> SelfPlay<S, I, L, Q> {
         let Self { repository, suites, injector, learner, config, versions, .. } = self;
         SelfPlay { repository, suites, injector, learner, protocol, config, versions }
     }
 
     /// Notes in `run.toml` the version of something that the results depend on.
+    #[must_use]
     pub fn version(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
         self.versions.insert(name.into(), version.into());
         self
@@ -106,19 +116,23 @@ impl<S: Sandbox, I: Injector, L: Learner, P: SolverProtocol> SelfPlay<S, I, L, P
     /// Checks that fail without any bug would fail with each: no proposal is to be blamed for them,
     /// so the repository is refused.
     fn passing(&self) -> Result<BTreeSet<TestId>> {
-        let Repository { name, tree, .. } = &self.repository;
+        let Repository { name, tree, sources, .. } = &self.repository;
+        let refuse = |problem| Err(Error::Repository { package: name.clone(), problem });
+        if !sources.iter().any(|path| tree.contains(path.as_str())) {
+            return refuse("it has no source file that the solver could be shown".to_owned());
+        }
         let artifact = self.repository.artifact(Patch::default(), Patch::default());
         let run = self.suites.run(&artifact, tree)?;
-        let report = check_consistency(&self.suites, tree, &artifact, &self.config.thresholds)?;
+        let thresholds = &self.config.thresholds;
+        let CheckedArtifact { report, .. } =
+            check_consistency(&self.suites, tree, &artifact, thresholds)?;
         let refused = report.failure().filter(|verdict| verdict.check < Check::BugScope);
         let reason = match refused {
             Some(verdict) => format!("{}: {}", verdict.check, verdict.evidence),
             None if run.passed().is_empty() => "no test passes".to_owned(),
             None => return Ok(run.passed()),
         };
-        let problem =
-            format!("{reason}; the suite of the original code ends with\n{}", run.log_tail);
-        Err(Error::Repository { package: name.clone(), problem })
+        refuse(format!("{reason}; the suite of the original code ends with\n{}", run.log_tail))
     }
 
     /// Opens the run folder; returns how many steps are finished.
@@ -128,12 +142,10 @@ impl<S: Sandbox, I: Injector, L: Learner, P: SolverProtocol> SelfPlay<S, I, L, P
         start: Start,
         progress: &dyn Progress,
     ) -> Result<(RunDir, u64)> {
+        let Repository { name, tree, .. } = &self.repository;
         let manifest = Manifest {
-            package: self.repository.name.clone(),
-            tree: self.repository.tree.hash().to_string(),
-            solver: self.config.solver.name().to_owned(),
             versions: self.versions.clone(),
-            config: self.config.clone(),
+            ..Manifest::new(name, tree, self.config.clone())
         };
         if start == Start::Fresh {
             return Ok((RunDir::create(path, &manifest)?, 0));
@@ -141,6 +153,8 @@ impl<S: Sandbox, I: Injector, L: Learner, P: SolverProtocol> SelfPlay<S, I, L, P
         let (run, known) = RunDir::open(path)?;
         known.check_resume(&manifest)?;
         let (checkpoint, damaged) = run.newest_checkpoint()?;
+        // The checkpoint of a step is written last: an older one means that the steps after it are
+        // played again, with the same result.
         for error in &damaged {
             let text = format!("{error}; going on from the one before it");
             progress.event(Event::Warning(&text));
@@ -164,12 +178,14 @@ impl<S: Sandbox, I: Injector, L: Learner, P: SolverProtocol> SelfPlay<S, I, L, P
         run: &RunDir,
         progress: &dyn Progress,
     ) -> Result<StepMetrics> {
+        let _span = info_span!("step", step = number).entered();
         let start = Instant::now();
         let Played { episodes, bugs, mut metrics } = self.play(number, passing, progress)?;
         progress.event(Event::Learning { episodes: episodes.len() });
         let learning = Instant::now();
         let taught = self.teaching(&episodes);
-        metrics.update = self.learner.learn(&taught)?;
+        metrics.update = info_span!("update", episodes = taught.len())
+            .in_scope(|| self.learner.learn(&taught))?;
         metrics.update_seconds = learning.elapsed().as_secs_f64();
         metrics.weight_version = self.learner.weight_version();
 
@@ -182,7 +198,9 @@ impl<S: Sandbox, I: Injector, L: Learner, P: SolverProtocol> SelfPlay<S, I, L, P
         run.append_metrics(&metrics)?;
         // The step counts from here on.
         let (version, keep) = (metrics.weight_version, self.config.keep_checkpoints);
-        run.save_checkpoint(number, version, keep, |folder| self.learner.save(folder))?;
+        info_span!("checkpoint").in_scope(|| {
+            run.save_checkpoint(number, version, keep, |folder| self.learner.save(folder))
+        })?;
         Ok(metrics)
     }
 
@@ -193,26 +211,33 @@ impl<S: Sandbox, I: Injector, L: Learner, P: SolverProtocol> SelfPlay<S, I, L, P
         progress: &dyn Progress,
     ) -> Result<Played> {
         let run_seed = Seed::new(self.config.seed);
-        let step = Step {
+        let context = StepContext {
             number,
-            run_seed,
             seed: run_seed.derive("step").index(number),
             config: &self.config,
-            repository: &self.repository,
-            passing,
             suites: &self.suites,
-            injector: &self.injector,
-            protocol: &self.protocol,
             policy: self.learner.policy(),
-            count_tokens: &|text| self.learner.count_tokens(text),
             progress,
             clock: Clock::default(),
-            failure: Mutex::default(),
+            dropped: FirstFailure::default(),
         };
-        step.play()
+        let injector = InjectorHalf {
+            step: &context,
+            repository: &self.repository,
+            passing,
+            injector: &self.injector,
+            run_seed,
+        };
+        let solver = SolverHalf {
+            step: &context,
+            protocol: &self.protocol,
+            sources: &self.repository.sources,
+            count_tokens: &|text| self.learner.count_tokens(text),
+        };
+        step::play(&context, &injector, &solver)
     }
 
-    /// The episodes to learn from: what the oracle did says nothing about the policy.
+    /// The episodes to learn from, without those of the oracle: the policy did not draw their tokens.
     fn teaching(&self, episodes: &[Episode]) -> Vec<Episode> {
         let oracle = self.config.solver == SolverKind::Oracle;
         let teaches = |episode: &&Episode| !(oracle && episode.role == Role::Solver);

@@ -1,4 +1,4 @@
-//! Source files as blocks of code, told from their shape alone.
+//! Splits source files into blocks of code by their layout, without a parser.
 
 use std::collections::BTreeSet;
 
@@ -19,19 +19,11 @@ pub(super) struct Block<'a> {
 /// A block with more lines is cut at the definitions inside it: a class into its methods.
 const LONG: usize = 40;
 
-/// Directories of built and installed copies. The original code in them would give a bug away.
-const COPIES: [&str; 5] = ["build", "dist", "node_modules", "site-packages", "venv"];
-
-/// The blocks of all source files: those that are no tests and no copies, and end like a test.
-pub(super) fn blocks<'a>(tree: &'a Tree, tests: &BTreeSet<RepoPath>) -> Vec<Block<'a>> {
-    let endings: BTreeSet<_> = tests.iter().filter_map(|path| path.extension()).collect();
+/// The blocks of the files whose paths `is_source` accepts.
+pub(super) fn blocks(tree: &Tree, is_source: impl Fn(&RepoPath) -> bool) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
-    for (path, file) in tree.files() {
-        let source = path.extension().is_some_and(|ending| endings.contains(ending));
-        let Some(text) = file.text().filter(|_| source && !is_test(path, tests) && !is_copy(path))
-        else {
-            continue;
-        };
+    for (path, file) in tree.files().filter(|(path, _)| is_source(path)) {
+        let Some(text) = file.text() else { continue };
         let code = code_lines(text);
         for part in cut(&code, |line| line) {
             if part.len() > LONG {
@@ -42,19 +34,6 @@ pub(super) fn blocks<'a>(tree: &'a Tree, tests: &BTreeSet<RepoPath>) -> Vec<Bloc
         }
     }
     blocks
-}
-
-/// Oracle tests are reset before judging, and what lies beside them helps them.
-fn is_test(path: &RepoPath, tests: &BTreeSet<RepoPath>) -> bool {
-    let name = path.file_name();
-    tests.contains(path)
-        || name.starts_with("test_")
-        || name.starts_with("conftest.")
-        || path.components().any(|part| part == "tests" || part == "test")
-}
-
-fn is_copy(path: &RepoPath) -> bool {
-    path.components().rev().skip(1).any(|part| part.starts_with('.') || COPIES.contains(&part))
 }
 
 /// The lines that are neither blank nor part of a documentation string.
@@ -153,20 +132,20 @@ mod tests {
     fn blocks_of(text: &str) -> Vec<(Option<String>, Vec<usize>)> {
         let path = |text: &str| RepoPath::new(text).unwrap();
         let tree = Tree::from_files([(path("a.py"), File::new(text.as_bytes()))]).unwrap();
-        let blocks = blocks(&tree, &[path("tests/t.py")].into());
+        let blocks = blocks(&tree, |_| true);
         let numbers = |block: &Block<'_>| block.lines.iter().map(|(number, _)| *number).collect();
         blocks.iter().map(|block| (block.defines.map(str::to_owned), numbers(block))).collect()
     }
 
     #[test]
-    fn a_built_copy_of_the_original_does_not_give_the_bug_away() {
-        let names = ["src/a.py", "build/lib/a.py", ".venv/lib/site-packages/a.py", "build.py"];
+    fn only_source_files_are_cut_into_blocks() {
         let path = |text: &str| RepoPath::new(text).unwrap();
+        let names = ["src/a.py", "build/lib/a.py", "tests/t.py"];
         let file = |name: &&str| (path(name), File::new(*b"x = 1\n"));
         let tree = Tree::from_files(names.iter().map(file)).unwrap();
-        let blocks = blocks(&tree, &[path("tests/t.py")].into());
+        let blocks = blocks(&tree, |path| path.parent() == Some("src"));
         let shown: Vec<_> = blocks.iter().map(|block| block.path.as_str()).collect();
-        assert_eq!(shown, ["build.py", "src/a.py"]);
+        assert_eq!(shown, ["src/a.py"]);
     }
 
     #[test]

@@ -1,163 +1,96 @@
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+//! One step of self-play, from the proposals to the episodes.
 
-use ssr_core::{
-    BugInstance, Completion, Episode, Policy, Sandbox, Seed, Suites, TestId, Trajectory, Turn,
-};
+use ssr_core::{Episode, Sandbox};
 
-use super::attempts::Attempt;
-use super::proposals::{Proposals, Verdict};
-use super::{Event, Injector, Progress, Repository, SolverProtocol};
+use super::attempts::{Attempt, SolverHalf};
+use super::context::StepContext;
+use super::proposals::{Decision, InjectorHalf, Proposal};
+use super::{Injector, SolverProtocol};
 use crate::run::{rate, ratio};
-use crate::{BugRecord, Config, Error, Result, StepMetrics};
+use crate::{BugRecord, Result, StepMetrics};
 
-/// One step of self-play, up to the update: a function of the weights and the seed.
-pub(super) struct Step<'a, S, I, P> {
-    pub(super) number: u64,
-    pub(super) run_seed: Seed,
-    pub(super) seed: Seed,
-    pub(super) config: &'a Config,
-    pub(super) repository: &'a Repository,
-    /// Tests that pass on the original.
-    pub(super) passing: &'a BTreeSet<TestId>,
-    pub(super) suites: &'a Suites<S>,
-    pub(super) injector: &'a I,
-    pub(super) protocol: &'a P,
-    pub(super) policy: &'a dyn Policy,
-    pub(super) count_tokens: &'a (dyn Fn(&str) -> usize + Sync),
-    pub(super) progress: &'a dyn Progress,
-    pub(super) clock: Clock,
-    /// The first failure of the infrastructure that dropped an episode.
-    pub(super) failure: Mutex<Option<Error>>,
-}
-
-/// Where the time of a step goes.
-#[derive(Default)]
-pub(super) struct Clock {
-    generation: AtomicU64,
-    tests: AtomicU64,
-}
-
-/// What a step came to.
+/// The result of a step.
 pub(super) struct Played {
     pub(super) episodes: Vec<Episode>,
     pub(super) bugs: Vec<BugRecord>,
     pub(super) metrics: StepMetrics,
 }
 
-impl<S: Sandbox, I: Injector, P: SolverProtocol> Step<'_, S, I, P> {
-    /// Plays both roles: proposals, attempts at the valid ones, attempts at failed repairs.
-    ///
-    /// Fails when the infrastructure leaves not a single episode.
-    pub(super) fn play(&self) -> Result<Played> {
-        let cycles = self.suites.cycles();
-        let proposals = self.propose()?;
-        let first: Vec<BugInstance> = proposals.bugs.iter().map(|(bug, _)| bug.clone()).collect();
-        let groups = self.attempt(&first)?;
-        let promoted = self.next_order(&first, &groups);
-        let second: Vec<BugInstance> = promoted.iter().map(|(bug, _)| bug.clone()).collect();
-        let second_groups = self.attempt(&second)?;
+/// Plays both roles: proposals, attempts at the valid ones, attempts at failed repairs. A function
+/// of the weights and the seed.
+///
+/// Fails when the infrastructure leaves not a single episode.
+pub(super) fn play<S: Sandbox, I: Injector, P: SolverProtocol>(
+    step: &StepContext<'_, S>,
+    injector: &InjectorHalf<'_, S, I>,
+    solver: &SolverHalf<'_, S, P>,
+) -> Result<Played> {
+    let cycles = step.suites.cycles();
+    let proposals = injector.propose()?;
+    let first = &proposals.bugs;
+    let groups = solver.attempt(first)?;
+    let second = solver.next_order(first, &groups);
+    let second_groups = solver.attempt(&second)?;
 
-        let solved: Vec<(usize, usize)> = groups.iter().map(|group| score(group)).collect();
-        let mut episodes = self.injector_episodes(&proposals, &solved);
-        let injected = episodes.len();
-        for (bug, group) in first.iter().zip(&groups).chain(second.iter().zip(&second_groups)) {
-            episodes.extend(self.solver_episodes(bug, group));
-        }
-        if let Some(failure) = self.failure().take().filter(|_| episodes.is_empty()) {
-            return Err(failure);
-        }
-        let mut metrics = self.metrics(&proposals, &groups, &second_groups);
-        metrics.test_cycles = self.suites.cycles() - cycles;
-        metrics.test_cycles_per_second = rate(metrics.test_cycles, metrics.test_seconds);
-        count_episodes(&mut metrics, &episodes, injected);
-        let drawn = proposals.drawn.len() + self.config.group * (first.len() + second.len());
-        metrics.dropped_episodes = drawn.saturating_sub(episodes.len()) as u64;
-        let bugs = proposals.bugs.into_iter().chain(promoted).map(|(_, record)| record).collect();
-        Ok(Played { episodes, bugs, metrics })
+    let solved: Vec<(usize, usize)> = groups.iter().map(|group| score(group)).collect();
+    let mut episodes = injector.episodes(&proposals, &solved);
+    let injected = episodes.len();
+    for (found, group) in first.iter().zip(&groups).chain(second.iter().zip(&second_groups)) {
+        episodes.extend(solver.episodes(found, group));
     }
-
-    fn metrics(
-        &self,
-        proposals: &Proposals,
-        groups: &[Vec<Attempt>],
-        second: &[Vec<Attempt>],
-    ) -> StepMetrics {
-        let mut metrics = StepMetrics {
-            step: self.number,
-            solver: self.config.solver.name().to_owned(),
-            bugs_distinct: proposals.bugs.len() as u64,
-            higher_order_bugs: second.len() as u64,
-            generation_seconds: Clock::seconds(&self.clock.generation),
-            test_seconds: Clock::seconds(&self.clock.tests),
-            ..StepMetrics::default()
-        };
-        for proposal in &proposals.drawn {
-            match &proposal.verdict {
-                Verdict::Dropped => continue,
-                Verdict::Valid(_) => metrics.bugs_valid += 1,
-                Verdict::Rejected { check, .. } => {
-                    *metrics.rejections.entry(check.clone()).or_default() += 1;
-                }
-            }
-            metrics.bugs_proposed += 1;
-        }
-        let total = |groups: &[Vec<Attempt>]| {
-            groups
-                .iter()
-                .map(|group| score(group))
-                .fold((0, 0), |(solved, attempts), (s, a)| (solved + s as u64, attempts + a as u64))
-        };
-        (metrics.solved, metrics.attempts) = total(groups);
-        (metrics.higher_order_solved, metrics.higher_order_attempts) = total(second);
-        metrics.solve_rate = ratio(metrics.solved, metrics.attempts);
-        metrics
+    if let Some(failure) = step.dropped.take().filter(|_| episodes.is_empty()) {
+        return Err(failure);
     }
-
-    /// Warns of a failure that drops episodes.
-    pub(super) fn note(&self, consequence: &str, failure: Error) {
-        self.progress.event(Event::Warning(&format!("{consequence}: {failure}")));
-        self.failure().get_or_insert(failure);
-    }
-
-    fn failure(&self) -> MutexGuard<'_, Option<Error>> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Runs `work` and counts its time as generation.
-    pub(super) fn generate<T>(&self, work: impl FnOnce() -> T) -> T {
-        Clock::measure(&self.clock.generation, work)
-    }
-
-    /// Runs `work` and counts its time as testing.
-    pub(super) fn test<T>(&self, work: impl FnOnce() -> T) -> T {
-        Clock::measure(&self.clock.tests, work)
-    }
-}
-
-impl Clock {
-    fn measure<T>(sum: &AtomicU64, work: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
-        let result = work();
-        sum.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        result
-    }
-
-    fn seconds(sum: &AtomicU64) -> f64 {
-        Duration::from_nanos(sum.load(Ordering::Relaxed)).as_secs_f64()
-    }
-
-    /// Seconds since 1970.
-    pub(super) fn now() -> f64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
-    }
+    let mut metrics = StepMetrics {
+        step: step.number,
+        solver: step.config.solver.name().to_owned(),
+        bugs_distinct: first.len() as u64,
+        higher_order_bugs: second.len() as u64,
+        generation_seconds: step.clock.generation_seconds(),
+        test_seconds: step.clock.test_seconds(),
+        test_cycles: step.suites.cycles() - cycles,
+        ..StepMetrics::default()
+    };
+    metrics.test_cycles_per_second = rate(metrics.test_cycles, metrics.test_seconds);
+    count_proposals(&mut metrics, &proposals.drawn);
+    count_attempts(&mut metrics, &groups, &second_groups);
+    count_episodes(&mut metrics, &episodes, injected);
+    let drawn = proposals.drawn.len() + step.config.group * (first.len() + second.len());
+    metrics.dropped_episodes = drawn.saturating_sub(episodes.len()) as u64;
+    let bugs = proposals.bugs.into_iter().chain(second).map(|found| found.record).collect();
+    Ok(Played { episodes, bugs, metrics })
 }
 
 /// How many attempts of a group solved, of how many.
 fn score(group: &[Attempt]) -> (usize, usize) {
     (group.iter().filter(|attempt| attempt.solved).count(), group.len())
+}
+
+fn count_proposals(metrics: &mut StepMetrics, drawn: &[Proposal]) {
+    for proposal in drawn {
+        match &proposal.decision {
+            Decision::Dropped => continue,
+            Decision::Valid(_) => metrics.bugs_valid += 1,
+            Decision::Rejected(rejected) => {
+                *metrics.rejections.entry(rejected.name().to_owned()).or_default() += 1;
+            }
+        }
+        metrics.bugs_proposed += 1;
+    }
+}
+
+/// The solve rate is that of first-order bugs alone: those of the second order exist because an
+/// attempt has failed already.
+fn count_attempts(metrics: &mut StepMetrics, first: &[Vec<Attempt>], second: &[Vec<Attempt>]) {
+    let total = |groups: &[Vec<Attempt>]| {
+        groups
+            .iter()
+            .map(|group| score(group))
+            .fold((0, 0), |(solved, attempts), (s, a)| (solved + s as u64, attempts + a as u64))
+    };
+    (metrics.solved, metrics.attempts) = total(first);
+    (metrics.higher_order_solved, metrics.higher_order_attempts) = total(second);
+    metrics.solve_rate = ratio(metrics.solved, metrics.attempts);
 }
 
 fn count_episodes(metrics: &mut StepMetrics, episodes: &[Episode], injected: usize) {
@@ -170,19 +103,6 @@ fn count_episodes(metrics: &mut StepMetrics, episodes: &[Episode], injected: usi
     metrics.solver_episodes = solver.len() as u64;
     metrics.mean_reward_injector = mean(injector);
     metrics.mean_reward_solver = mean(solver);
-    let answers = episodes.iter().flat_map(|episode| &episode.trajectory.turns);
-    metrics.tokens_generated = answers
-        .map(|turn| turn.answer.loss_mask.iter().filter(|drawn| **drawn).count() as u64)
-        .sum();
-}
-
-/// A trajectory of a single turn.
-pub(super) fn trajectory(completion: &Completion) -> Trajectory {
-    Trajectory {
-        turns: vec![Turn {
-            context: completion.prompt.clone(),
-            answer: completion.trace.clone().unwrap_or_default(),
-            text: completion.text(),
-        }],
-    }
+    let drawn = |episode: &Episode| episode.trajectory.sampled_tokens() as u64;
+    metrics.tokens_generated = episodes.iter().map(drawn).sum();
 }

@@ -1,3 +1,5 @@
+//! What is kept of a bug.
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -6,6 +8,7 @@ use ssr_core::{BugArtifact, BugInstance, ConsistencyReport, Provenance, TestId};
 
 /// A bug as it is kept in `bugs/<id>/`: the five files beside this record, `bug.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct BugRecord {
     /// [`BugInstance::id`].
     pub id: String,

@@ -1,3 +1,5 @@
+//! Checkpoints: written in one go, verified by their hashes.
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,7 @@ const STATE: &str = "state.json";
 
 /// A complete checkpoint: the learner's files and what they belong to.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Checkpoint {
     /// Its folder.
     pub path: PathBuf,
@@ -45,7 +48,7 @@ pub(super) fn save(
         let ssr_rl = env!("CARGO_PKG_VERSION").to_owned();
         let state = State { step, weight_version, ssr_rl, files: hashes };
         let state = serde_json::to_string_pretty(&state)
-            .map_err(|error| Error::checkpoint(unfinished, error.to_string()))?;
+            .map_err(|error| Error::damaged(unfinished, error.to_string(), error))?;
         files::write(&unfinished.join(STATE), format!("{state}\n").as_bytes())
     })
 }
@@ -63,10 +66,11 @@ pub(super) fn steps(folder: &Path) -> Result<Vec<u64>> {
 pub(super) fn verify(folder: &Path, step: u64) -> Result<Checkpoint> {
     let path = folder.join(step.to_string());
     let wrong = |problem: String| Error::checkpoint(&path, problem);
-    let state = std::fs::read_to_string(path.join(STATE))
-        .map_err(|error| wrong(format!("{STATE} cannot be read: {error}")))?;
-    let state: State =
-        serde_json::from_str(&state).map_err(|error| wrong(format!("{STATE}: {error}")))?;
+    let state = std::fs::read_to_string(path.join(STATE)).map_err(|error| {
+        Error::damaged(&path, format!("{STATE} cannot be read: {error}"), error)
+    })?;
+    let state: State = serde_json::from_str(&state)
+        .map_err(|error| Error::damaged(&path, format!("{STATE}: {error}"), error))?;
     if state.step != step {
         return Err(wrong(format!("{STATE} says that it is of step {}", state.step)));
     }
@@ -74,8 +78,9 @@ pub(super) fn verify(folder: &Path, step: u64) -> Result<Checkpoint> {
         if Path::new(name).file_name().and_then(|plain| plain.to_str()) != Some(name) {
             return Err(wrong(format!("{STATE} names a file outside of it, {name:?}")));
         }
-        let data = std::fs::read(path.join(name))
-            .map_err(|error| wrong(format!("{name} cannot be read: {error}")))?;
+        let data = std::fs::read(path.join(name)).map_err(|error| {
+            Error::damaged(&path, format!("{name} cannot be read: {error}"), error)
+        })?;
         if hash(&data) != *expected {
             return Err(wrong(format!("{name} is damaged: its hash is not the recorded one")));
         }

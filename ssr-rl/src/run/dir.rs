@@ -1,3 +1,5 @@
+//! The folder of a run.
+
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -67,7 +69,7 @@ impl RunDir {
             return Err(Error::run_dir(path, problem));
         }
         let manifest = toml::from_str(&files::read_text(&file)?)
-            .map_err(|error| Error::ConfigSyntax(format!("{}: {error}", file.display())))?;
+            .map_err(|error| Error::config_syntax(format!("{}: {error}", file.display()), error))?;
         Ok((Self { path: path.to_owned() }, manifest))
     }
 
@@ -81,8 +83,9 @@ impl RunDir {
     /// # Errors
     /// [`Error::Io`].
     pub fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
-        let text = toml::to_string(manifest)
-            .map_err(|error| Error::run_dir(&self.path, format!("{MANIFEST}: {error}")))?;
+        let text = toml::to_string(manifest).map_err(|error| {
+            Error::unreadable(&self.path, format!("{MANIFEST}: {error}"), error)
+        })?;
         files::replace(&self.path.join(MANIFEST), text.as_bytes())
     }
 
@@ -138,7 +141,7 @@ impl RunDir {
             return Ok(());
         }
         let mut record = serde_json::to_string_pretty(bug)
-            .map_err(|error| Error::run_dir(&path, error.to_string()))?;
+            .map_err(|error| Error::unreadable(&path, error.to_string(), error))?;
         record.push('\n');
         files::replace_folder(&path, |folder| {
             for (name, file) in bug.artifact.to_tree().files() {
@@ -264,7 +267,7 @@ fn append(path: &Path, data: &[u8]) -> Result<()> {
 }
 
 fn json(path: &Path, value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| Error::run_dir(path, error.to_string()))
+    serde_json::to_string(value).map_err(|error| Error::unreadable(path, error.to_string(), error))
 }
 
 fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
@@ -274,7 +277,8 @@ fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     lines
         .map(|(at, line)| {
             serde_json::from_str(line).map_err(|error| {
-                Error::run_dir(path, format!("line {} is damaged, remove it: {error}", at + 1))
+                let problem = format!("line {} is damaged, remove it: {error}", at + 1);
+                Error::unreadable(path, problem, error)
             })
         })
         .collect()

@@ -1,11 +1,15 @@
+//! `run.toml`: what a run is.
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use ssr_core::Tree;
 
 use crate::{Config, Error, Result};
 
 /// `run.toml`: what a run is, so that it can be resumed or repeated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Manifest {
     /// What is played with, for example `toolz==0.12.1`.
     pub package: String,
@@ -20,6 +24,24 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// A run on the repository `package` with this original tree.
+    pub fn new(package: impl Into<String>, tree: &Tree, config: Config) -> Self {
+        Self {
+            package: package.into(),
+            tree: tree.hash().to_string(),
+            solver: config.solver.name().to_owned(),
+            versions: BTreeMap::new(),
+            config,
+        }
+    }
+
+    /// Notes the version of something that the results depend on.
+    #[must_use]
+    pub fn with_version(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
+        self.versions.insert(name.into(), version.into());
+        self
+    }
+
     /// Whether a run with `wanted` can go on where one with `self` stopped: only the number of
     /// steps and of kept checkpoints may differ, since anything else changes the bytes of its bugs.
     ///

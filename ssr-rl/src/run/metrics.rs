@@ -1,3 +1,5 @@
+//! The numbers of a step and of a run.
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -6,6 +8,7 @@ use crate::UpdateMetrics;
 
 /// One line of `metrics.jsonl`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct StepMetrics {
     /// The step, from 1.
     pub step: u64,
@@ -64,8 +67,9 @@ pub struct StepMetrics {
     pub time: f64,
 }
 
-/// What a whole run came to.
+/// Totals and means of a whole run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Summary {
     /// What was played with.
     pub package: String,

@@ -1,3 +1,5 @@
+//! The folder of a run and what is in it.
+
 mod bug;
 mod checkpoint;
 mod dir;

@@ -1,3 +1,5 @@
+//! `report.html`.
+
 use std::fmt::Write;
 
 use super::{StepMetrics, Summary};

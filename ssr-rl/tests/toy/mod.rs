@@ -8,12 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ssr_core::{
     Command, Completion, Edit, Episode, Exit, File, FinishReason, Outcome, Output, Patch, Policy,
     PolicyError, Program, RepoPath, Request, Sandbox, SandboxError, Seed, Segment, Strategy,
-    Suites, TestId, TestReport, Thresholds, TokenTrace, Tree, Usage, Workspace,
+    Suites, TestId, TestReport, Thresholds, TokenTrace, Tree, Workspace,
 };
-use ssr_rl::{
-    Candidate, Config, Error, Injector, Learner, LineEditConfig, Repository, SelfPlay,
-    UpdateMetrics,
-};
+use ssr_rl::{Candidate, Config, Error, Injector, Learner, Repository, SelfPlay, UpdateMetrics};
 
 pub fn path(text: &str) -> RepoPath {
     RepoPath::new(text).unwrap()
@@ -24,14 +21,10 @@ pub fn repository() -> Repository {
     let source = "alpha = 1\nbeta = 2\ngamma = 3\ndelta = 4\nunseen = 5\n";
     let tests = "expect alpha 1\nexpect beta 2\nexpect gamma 3\nexpect delta 4\n";
     let files = [("src/numbers.py", source), ("tests/test_numbers.py", tests)];
-    Repository {
-        name: "toy==1".into(),
-        tree: Tree::from_files(files.map(|(p, text)| (path(p), File::new(text.as_bytes()))))
-            .unwrap(),
-        test_script: "run-toy-tests\n".into(),
-        test_files: [path("tests/test_numbers.py")].into(),
-        test_parser: "parse-toy-log\n".into(),
-    }
+    let files = files.map(|(name, text)| (path(name), File::new(text.as_bytes())));
+    Repository::new("toy==1", Tree::from_files(files).unwrap())
+        .with_sources([path("src/numbers.py")])
+        .with_tests("run-toy-tests\n", [path("tests/test_numbers.py")], "parse-toy-log\n")
 }
 
 /// What a tree's tests say. An assignment to `boom` means that the machine breaks.
@@ -109,8 +102,7 @@ impl Workspace for ToyWorkspace {
                 (report.iter().map(line).collect::<String>(), Some(report))
             }
         };
-        let stdout = stdout.into_bytes();
-        Ok(Output { exit: Exit::Code(0), stdout, stderr: Vec::new(), truncated: false, report })
+        Ok(Output::new(Exit::Code(0)).with_stdout(stdout).with_report(report))
     }
 
     fn base(&self) -> &Tree {
@@ -156,7 +148,8 @@ impl Injector for ToyInjector {
         let candidate = |(range, text, description): (_, String, String)| {
             let patch = Patch::from_edits(tree, &[Edit::new(file.clone(), range, text)])
                 .map_err(|error| Error::injector("editing", error))?;
-            Ok(Candidate { detail: format!("RAISE {description}"), description, patch })
+            let detail = format!("RAISE {description}");
+            Ok(Candidate::new(description, patch, detail))
         };
         candidates.into_iter().take(count).map(candidate).collect()
     }
@@ -167,7 +160,7 @@ impl Injector for ToyInjector {
         broken: &BTreeSet<TestId>,
         _: Seed,
         failing: &mut dyn FnMut(&Patch) -> ssr_rl::Result<BTreeSet<TestId>>,
-    ) -> ssr_rl::Result<Patch> {
+    ) -> ssr_rl::Result<Option<Patch>> {
         let before = failing(&Patch::default())?;
         assert!(
             broken.is_subset(&before),
@@ -180,7 +173,7 @@ impl Injector for ToyInjector {
             !broken.contains(&TestId::new(&format!("tests/test_numbers.py::test_{name}")))
         };
         let kept: String = text.split_inclusive('\n').filter(hidden).collect();
-        Ok(tree.diff(&tree.with(file, File::new(kept.into_bytes())).unwrap()))
+        Ok(Some(tree.diff(&tree.with(file, File::new(kept.into_bytes())).unwrap())))
     }
 }
 
@@ -220,20 +213,10 @@ impl ToyLearner {
             });
         }
         let text = parts.concat();
-        Completion {
-            parts,
-            prompt: prompt.bytes().map(u32::from).collect(),
-            trace: Some(TokenTrace {
-                ids: text.bytes().map(u32::from).collect(),
-                logprobs: vec![-1.0; text.len()],
-                model_logprobs: vec![-1.0; text.len()],
-                loss_mask: vec![true; text.len()],
-                versions: vec![self.skill(); text.len()],
-                allowed: Default::default(),
-            }),
-            finish: FinishReason::Stop,
-            usage: Usage::default(),
-        }
+        let ids = text.bytes().map(u32::from).collect();
+        let trace = TokenTrace::drawn(ids, vec![-1.0; text.len()], self.skill());
+        let prompt = prompt.bytes().map(u32::from).collect();
+        Completion::new(parts, FinishReason::Stop).with_prompt(prompt).with_trace(trace)
     }
 }
 
@@ -273,7 +256,9 @@ impl Learner for ToyLearner {
             return Err(Error::injector("learning", "killed"));
         }
         self.skill.fetch_add(1, Ordering::Relaxed);
-        Ok(UpdateMetrics { train_episodes: episodes.len(), updated: true, ..Default::default() })
+        let mut metrics = UpdateMetrics::default();
+        (metrics.train_episodes, metrics.updated) = (episodes.len(), true);
+        Ok(metrics)
     }
 
     fn save(&self, folder: &Path) -> ssr_rl::Result<()> {
@@ -293,15 +278,12 @@ impl Learner for ToyLearner {
 }
 
 pub fn config() -> Config {
-    Config {
-        seed: 3,
-        steps: 4,
-        group: 4,
-        proposals: 6,
-        thresholds: Thresholds { min_passing_tests: 1, ..Thresholds::default() },
-        line_edit: LineEditConfig::default(),
-        ..Config::default()
-    }
+    Config::default()
+        .with_seed(3)
+        .with_steps(4)
+        .with_group(4)
+        .with_proposals(6)
+        .with_thresholds(Thresholds::default().with_min_passing_tests(1))
 }
 
 pub type ToyPlay = SelfPlay<ToySandbox, ToyInjector, ToyLearner>;

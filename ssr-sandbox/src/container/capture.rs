@@ -29,7 +29,11 @@ impl Capture {
 
     pub(super) fn into_output(self, exit: Exit, report: Option<TestReport>) -> Output {
         let Self { stdout, stderr, truncated, .. } = self;
-        Output { exit, stdout, stderr, truncated, report }
+        Output::new(exit)
+            .with_stdout(stdout)
+            .with_stderr(stderr)
+            .with_truncated(truncated)
+            .with_report(report)
     }
 }
 

@@ -61,7 +61,7 @@ impl Gate {
 
     fn new(tool: Tool, args: &[&str], wall: Duration) -> Self {
         let args = args.iter().map(|&arg| arg.to_owned()).collect();
-        Self { tool, args, limits: Limits { wall, ..Limits::default() } }
+        Self { tool, args, limits: Limits::default().with_wall(wall) }
     }
 
     /// Errors and warnings of pylint, which must be among the installed packages. It has 90 s a run.

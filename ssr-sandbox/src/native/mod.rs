@@ -190,7 +190,7 @@ impl Run {
             report.add_problem(format!("there is no test file {file}"));
         }
         let (stdout, stderr) = (read("stdout")?, read("stderr")?);
-        Ok(Output { exit, stdout, stderr, truncated: false, report: Some(report) })
+        Ok(Output::new(exit).with_stdout(stdout).with_stderr(stderr).with_report(report))
     }
 
     /// That of the sandbox, with folders of this run.

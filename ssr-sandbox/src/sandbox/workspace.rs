@@ -190,12 +190,10 @@ fn at(path: &str) -> String {
 }
 
 fn split(finished: Finished) -> (Output, Vfs) {
-    let output = Output {
-        exit: finished.exit,
-        truncated: finished.stdout.truncated || finished.stderr.truncated,
-        stdout: finished.stdout.bytes,
-        stderr: finished.stderr.bytes,
-        report: finished.report,
-    };
+    let output = Output::new(finished.exit)
+        .with_stdout(finished.stdout.bytes)
+        .with_stderr(finished.stderr.bytes)
+        .with_truncated(finished.stdout.truncated || finished.stderr.truncated)
+        .with_report(finished.report);
     (output, finished.vfs)
 }

@@ -118,7 +118,11 @@ fn interpret(
         }
     };
     let (stdout, stderr, cut) = sinks.finish();
-    Ok(Output { exit, stdout, stderr, truncated: state.truncated || cut, report: state.report })
+    Ok(Output::new(exit)
+        .with_stdout(stdout)
+        .with_stderr(stderr)
+        .with_truncated(state.truncated || cut)
+        .with_report(state.report))
 }
 
 fn bash(session: &Arc<Session>, command: &Command) -> Bash {

@@ -59,7 +59,7 @@ fn all() -> Command {
 }
 
 fn seconds(wall: u64) -> Limits {
-    Limits { wall: Duration::from_secs(wall), ..Limits::default() }
+    Limits::default().with_wall(Duration::from_secs(wall))
 }
 
 fn passed(report: &TestReport) -> Vec<&str> {
@@ -281,7 +281,7 @@ pub fn an_endless_program_keeps_what_it_printed(sandbox: &impl Sandbox) {
 pub fn an_endless_test_times_out_and_the_others_run(sandbox: &impl Sandbox) {
     let body = "def test_1(): pass\ndef test_2():\n  while True: pass\ndef test_3(): pass\n";
     let mut workspace = sandbox.open(&tree(&[("test_a.py", body)])).unwrap();
-    let limits = Limits { per_test: Some(Duration::from_secs(2)), ..seconds(90) };
+    let limits = seconds(90).with_per_test(Duration::from_secs(2));
     let output = workspace.run(&all().with_limits(limits)).unwrap();
     assert_eq!(output.exit, Exit::Code(1));
     let report = output.report.unwrap();
@@ -290,7 +290,7 @@ pub fn an_endless_test_times_out_and_the_others_run(sandbox: &impl Sandbox) {
 }
 
 pub fn output_is_limited_and_says_so(sandbox: &impl Sandbox) {
-    let limits = Limits { output: 1000, ..seconds(60) };
+    let limits = seconds(60).with_output(1000);
     let mut workspace = sandbox.open(&tree(&[])).unwrap();
     for command in [
         Command::python("for _ in range(10000): print('x' * 99)"),
@@ -305,7 +305,7 @@ pub fn output_is_limited_and_says_so(sandbox: &impl Sandbox) {
 }
 
 pub fn memory_is_limited(sandbox: &impl Sandbox) {
-    let limits = Limits { memory: 100 << 20, ..seconds(60) };
+    let limits = seconds(60).with_memory(100 << 20);
     let mut workspace = sandbox.open(&tree(&[("a", "1")])).unwrap();
     workspace.run(&Command::shell("echo 2 > a")).unwrap();
     let hog = "print('first', flush=True)\nhog = []\nwhile True: hog.append(bytearray(1 << 20))";

@@ -5,7 +5,7 @@ use ssr_core::{Command, Exit, Limits, Outcome, TestRun, TestRunner, TestSelectio
 use crate::support::open;
 
 fn seconds(wall: u64) -> Limits {
-    Limits { wall: Duration::from_secs(wall), ..Limits::default() }
+    Limits::default().with_wall(Duration::from_secs(wall))
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn a_program_that_kills_everything_ends_nothing_but_itself() {
 fn a_test_that_runs_out_of_memory_is_an_error_and_the_others_run() {
     let body = "def test_1(): pass\ndef test_2():\n  hog = []\n  while True: hog.append(bytearray(1 << 20))\ndef test_3(): pass\n";
     let Some(mut workspace) = open(&[("test_a.py", body)]) else { return };
-    let limits = Limits { memory: 200 << 20, ..seconds(90) };
+    let limits = seconds(90).with_memory(200 << 20);
     let output = workspace.run(&Command::tests(TestSelection::All).with_limits(limits)).unwrap();
     let report = output.report.unwrap();
     let outcomes: Vec<_> = report.iter().map(|(_, outcome)| outcome).collect();

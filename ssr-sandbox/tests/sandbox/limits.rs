@@ -5,12 +5,12 @@ use ssr_core::{Command, Exit, Limits, Outcome, Program, TestSelection, Workspace
 use crate::support::open;
 
 fn seconds(wall: f64) -> Limits {
-    Limits { wall: Duration::from_secs_f64(wall), ..Limits::default() }
+    Limits::default().with_wall(Duration::from_secs_f64(wall))
 }
 
 /// Limits for one test and for all of them.
 fn per_test(one: f64, all: f64) -> Limits {
-    Limits { per_test: Some(Duration::from_secs_f64(one)), ..seconds(all) }
+    seconds(all).with_per_test(Duration::from_secs_f64(one))
 }
 
 const ENDLESS: &str = "def test_1(): pass\ndef test_2():\n  print('here')\n  while True: pass\ndef test_3(): pass\ndef test_4():\n  sum(iter(int, 1))\ndef test_5(): assert 0\n";
@@ -96,7 +96,7 @@ fn an_endless_script_keeps_what_it_printed() {
 
 #[test]
 fn memory_is_limited() {
-    let limits = Limits { memory: 100 << 20, ..Limits::default() };
+    let limits = Limits::default().with_memory(100 << 20);
     let hog = "print('first')\nhog = []\nwhile True: hog.append(bytearray(1 << 20))";
     let output = open(&[]).run(&Command::python(hog).with_limits(limits)).unwrap();
     assert_eq!((&output.exit, output.stdout_text().as_ref()), (&Exit::OutOfMemory, "first\n"));
@@ -109,7 +109,7 @@ fn memory_is_limited() {
 
 #[test]
 fn output_is_limited_and_says_so() {
-    let limits = Limits { output: 1000, ..seconds(60.0) };
+    let limits = seconds(60.0).with_output(1000);
     let loops = Command::shell("for i in $(seq 1000); do printf '%099d\\n' 0; done").program;
     for command in [
         Command::python("for _ in range(10000): print('x' * 99)"),

@@ -76,13 +76,13 @@ fn output_is_heard_while_a_command_runs() {
 #[test]
 fn every_command_has_limits_of_its_own() {
     let mut shell = shell();
-    let limits = Limits { wall: Duration::from_millis(300), ..Limits::default() };
+    let limits = Limits::default().with_wall(Duration::from_millis(300));
     let endless = Command::shell("x=kept; echo said; while :; do :; done").with_limits(limits);
     let output = shell.run_command(&endless, &mut |_, _| {}).unwrap();
     assert_eq!((output.exit, output.stdout.as_slice()), (Exit::Timeout, b"said\n".as_slice()));
     check(&mut shell, "echo $x", "kept\n");
-    let flood = Command::shell("yes | head -c 5000")
-        .with_limits(Limits { output: 100, ..Limits::default() });
+    let flood =
+        Command::shell("yes | head -c 5000").with_limits(Limits::default().with_output(100));
     let output = shell.run_command(&flood, &mut |_, _| {}).unwrap();
     assert!(output.truncated);
     assert!(output.stdout.ends_with(b"\n[output truncated: 4900 bytes dropped]\n"));

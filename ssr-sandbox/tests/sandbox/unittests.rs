@@ -98,7 +98,7 @@ class C(unittest.TestCase):
   def test_5(self): pass
 ";
     let per_test = Some(Duration::from_secs(1));
-    let limits = Limits { per_test, ..Limits::default() };
+    let limits = Limits::default().with_per_test(per_test);
     for command in [unittest(TestSelection::All), Command::shell("python -m unittest -v test_a")] {
         let output = open(&[("test_a.py", body)]).run(&command.with_limits(limits)).unwrap();
         assert_eq!(output.exit, Exit::Code(1));

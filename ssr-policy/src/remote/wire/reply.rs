@@ -91,10 +91,7 @@ pub(crate) fn length(reason: &Value) -> Result<bool, String> {
 }
 
 pub(crate) fn usage(prompt: &Value, completion: &Value) -> ssr_core::Usage {
-    ssr_core::Usage {
-        prompt_tokens: prompt.as_u64().unwrap_or(0),
-        completion_tokens: completion.as_u64().unwrap_or(0),
-    }
+    ssr_core::Usage::new(prompt.as_u64().unwrap_or(0), completion.as_u64().unwrap_or(0))
 }
 
 fn openai_reply(body: &Value) -> Result<Reply, String> {

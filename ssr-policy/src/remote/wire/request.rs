@@ -24,7 +24,7 @@ impl Dialect {
 
     /// The settings that all endpoints of OpenAI's protocol share.
     pub(crate) fn openai_body(self, ask: &Ask<'_>) -> Map<String, Value> {
-        let Sampling { temperature, top_p, top_k, min_p, repetition_penalty } = *ask.sampling;
+        let Sampling { temperature, top_p, top_k, min_p, repetition_penalty, .. } = *ask.sampling;
         let mut body = Map::new();
         let mut set = |name: &str, value: Value| body.insert(name.to_owned(), value);
         set("model", json!(ask.model));
@@ -52,7 +52,7 @@ impl Dialect {
 
     /// Asks to continue tokens. The answer shall end at one of the tokens `ends` too.
     pub(crate) fn tokens_body(self, ask: &Ask<'_>, prompt: &[u32], ends: &[u32]) -> Value {
-        let Sampling { temperature, top_p, top_k, min_p, repetition_penalty } = *ask.sampling;
+        let Sampling { temperature, top_p, top_k, min_p, repetition_penalty, .. } = *ask.sampling;
         match self {
             Self::OpenAi | Self::Vllm => {
                 let mut body = self.openai_body(ask);

@@ -1,77 +1,18 @@
+//! AdamW with a state that is saved and restored exactly.
+
 use std::collections::HashMap;
 use std::path::Path;
 
+use crate::{Error, Result};
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Tensor, Var};
 use rayon::prelude::*;
+use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+mod config;
 
-/// The settings of [`AdamW`]. The paper states the learning rate and the warm-up only (App. C: 3e-6
-/// after 30 steps, for a pre-trained model of 32B parameters); the rest follows CWM's pre-training.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct OptimizerConfig {
-    /// The learning rate after the warm-up. Default: 3e-4, for a small model from scratch.
-    pub learning_rate: f64,
-    /// Updates over which the learning rate grows linearly; it is constant afterwards. Default: 2.
-    pub warmup_steps: u64,
-    /// Decay of the first moment. Default: 0.9.
-    pub beta1: f64,
-    /// Decay of the second moment. Default: 0.95.
-    pub beta2: f64,
-    /// Added to the root of the second moment. Default: 1e-8.
-    pub epsilon: f64,
-    /// Decoupled weight decay, times the learning rate. Default: 0.1.
-    pub weight_decay: f64,
-    /// The largest norm of all gradients together; longer ones are shortened to it. 0 leaves them
-    /// as they are. Default: 1.
-    pub max_grad_norm: f64,
-}
-
-impl Default for OptimizerConfig {
-    fn default() -> Self {
-        Self {
-            learning_rate: 3e-4,
-            warmup_steps: 2,
-            beta1: 0.9,
-            beta2: 0.95,
-            epsilon: 1e-8,
-            weight_decay: 0.1,
-            max_grad_norm: 1.0,
-        }
-    }
-}
-
-impl OptimizerConfig {
-    /// The learning rate of the `update`-th update, counted from 1.
-    pub fn rate(&self, update: u64) -> f64 {
-        if update >= self.warmup_steps {
-            return self.learning_rate;
-        }
-        self.learning_rate * update as f64 / self.warmup_steps as f64
-    }
-
-    /// Checks every setting.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for the first setting that is out of its range.
-    pub fn validate(&self) -> Result<()> {
-        let range = |key, ok: bool, expected: &str| {
-            if ok { Ok(()) } else { Err(Error::Config { key, problem: expected.to_owned() }) }
-        };
-        let fraction = |x: f64| (0.0..1.0).contains(&x);
-        let positive = |x: f64| x.is_finite() && x >= 0.0;
-        range("optimizer.learning_rate", positive(self.learning_rate), "must be 0 or more")?;
-        range("optimizer.beta1", fraction(self.beta1), "must be in 0..1")?;
-        range("optimizer.beta2", fraction(self.beta2), "must be in 0..1")?;
-        range("optimizer.epsilon", positive(self.epsilon), "must be 0 or more")?;
-        range("optimizer.weight_decay", positive(self.weight_decay), "must be 0 or more")?;
-        range("optimizer.max_grad_norm", positive(self.max_grad_norm), "must be 0 or more")
-    }
-}
+pub use config::OptimizerConfig;
 
 /// Sums of gradients, one flat vector for each named variable, in f32.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,6 +68,7 @@ impl Gradients {
 
 /// What one call of [`AdamW::step`] did.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct StepOutcome {
     /// The norm of the gradients before they were shortened.
     pub grad_norm: f64,
@@ -222,10 +164,13 @@ impl AdamW {
         let tensors: Vec<(&str, TensorView<'_>)> = views
             .iter()
             .map(|(name, bytes)| Ok((name.as_str(), bytes.view()?)))
-            .collect::<Result<_, safetensors::SafeTensorError>>()
-            .map_err(|error| Error::Optimiser(error.to_string()))?;
-        let data = safetensors::serialize(tensors, Some(metadata))
-            .map_err(|error| Error::Optimiser(error.to_string()))?;
+            .collect::<Result<_, SafeTensorError>>()
+            .map_err(|error| {
+                Error::io("writing the optimiser", path, std::io::Error::other(error))
+            })?;
+        let data = safetensors::serialize(tensors, Some(metadata)).map_err(|error| {
+            Error::io("writing the optimiser", path, std::io::Error::other(error))
+        })?;
         crate::files::write(path, &data)
     }
 
@@ -237,8 +182,9 @@ impl AdamW {
     pub fn load(&mut self, path: &Path) -> Result<()> {
         let data = std::fs::read(path).map_err(|e| Error::io("reading the optimiser", path, e))?;
         let wrong = |problem: String| Error::checkpoint(path, problem);
-        let (_, metadata) = SafeTensors::read_metadata(&data).map_err(|e| wrong(e.to_string()))?;
-        let tensors = SafeTensors::deserialize(&data).map_err(|e| wrong(e.to_string()))?;
+        let damaged = |error: SafeTensorError| Error::damaged(path, error.to_string(), error);
+        let (_, metadata) = SafeTensors::read_metadata(&data).map_err(damaged)?;
+        let tensors = SafeTensors::deserialize(&data).map_err(damaged)?;
         let updates = metadata.metadata().as_ref().and_then(|map| map.get("updates"));
         let updates = updates
             .and_then(|text| text.parse::<u32>().ok())
@@ -248,7 +194,7 @@ impl AdamW {
             let each = self.names.iter().zip(sizes);
             each.map(|(name, size)| {
                 let name = format!("{kind}/{name}");
-                let tensor = tensors.tensor(&name).map_err(|e| wrong(e.to_string()))?;
+                let tensor = tensors.tensor(&name).map_err(damaged)?;
                 if tensor.dtype() != Dtype::F32 || tensor.data().len() != 4 * size.len() {
                     return Err(wrong(format!("{name} is not {} numbers in f32", size.len())));
                 }
@@ -310,7 +256,7 @@ impl Bytes {
         Self { bytes, shape: [values.len()] }
     }
 
-    fn view(&self) -> Result<TensorView<'_>, safetensors::SafeTensorError> {
+    fn view(&self) -> Result<TensorView<'_>, SafeTensorError> {
         TensorView::new(Dtype::F32, self.shape.to_vec(), &self.bytes)
     }
 }

@@ -1,0 +1,168 @@
+//! What to run in a workspace.
+
+use std::collections::BTreeMap;
+
+use super::Limits;
+use crate::RepoPath;
+
+/// What to run in a [`Workspace`], always from the top of the repository.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ssr_core::{Command, Limits};
+///
+/// let command = Command::shell("make test")
+///     .with_env("CI", "1")
+///     .with_limits(Limits::default().with_wall(Duration::from_secs(5)));
+/// assert_eq!(command.env["CI"], "1");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Command {
+    /// The program.
+    pub program: Program,
+    /// What the program reads on standard input.
+    pub stdin: Vec<u8>,
+    /// Environment variables beside the sandbox's own.
+    pub env: BTreeMap<String, String>,
+    /// What the program may use.
+    pub limits: Limits,
+}
+
+impl Command {
+    fn new(program: Program) -> Self {
+        Self { program, stdin: Vec::new(), env: BTreeMap::new(), limits: Limits::default() }
+    }
+
+    /// A bash script, given by its text: it need not be a file of the repository.
+    pub fn shell(script: impl Into<String>) -> Self {
+        Self::new(Program::Shell { script: script.into() })
+    }
+
+    /// A Python program, given by its text.
+    pub fn python(source: impl Into<String>) -> Self {
+        Self::new(Program::Python { source: source.into(), args: Vec::new() })
+    }
+
+    /// The repository's tests: a [`TestRun`], or a [`TestSelection`] of pytest's tests.
+    pub fn tests(run: impl Into<TestRun>) -> Self {
+        Self::new(Program::Tests(run.into()))
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn with_env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets standard input.
+    #[must_use]
+    pub fn with_stdin(mut self, stdin: impl Into<Vec<u8>>) -> Self {
+        self.stdin = stdin.into();
+        self
+    }
+
+    /// Sets the limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+/// The programs that every sandbox has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Program {
+    /// `bash -c script`.
+    Shell {
+        /// The text of the script.
+        script: String,
+    },
+    /// `python -c source args…`.
+    Python {
+        /// The text of the program.
+        source: String,
+        /// What follows in `sys.argv`.
+        args: Vec<String>,
+    },
+    /// A test runner, reporting through a channel beside the repository and its output.
+    Tests(TestRun),
+}
+
+/// Which tests to run, and by which runner.
+///
+/// ```
+/// use ssr_core::{Command, TestRun, TestRunner, TestSelection};
+///
+/// let label = TestSelection::Ids(vec!["test_add (basic.tests.Sums)".to_owned()]);
+/// let run = TestRun::new(TestRunner::Django, label).with_args(["--settings=test_sqlite"]);
+/// let command = Command::tests(run);
+/// # let _ = command;
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct TestRun {
+    /// The runner.
+    pub runner: TestRunner,
+    /// The tests.
+    pub selection: TestSelection,
+    /// Further arguments for the runner, as its command line takes them.
+    pub args: Vec<String>,
+}
+
+impl TestRun {
+    /// The tests of `selection`, run by `runner`.
+    pub fn new(runner: TestRunner, selection: TestSelection) -> Self {
+        Self { runner, selection, args: Vec::new() }
+    }
+
+    /// Sets the tests.
+    #[must_use]
+    pub fn with_selection(mut self, selection: TestSelection) -> Self {
+        self.selection = selection;
+        self
+    }
+
+    /// Sets the further arguments for the runner.
+    #[must_use]
+    pub fn with_args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args = args.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+impl From<TestSelection> for TestRun {
+    fn from(selection: TestSelection) -> Self {
+        Self::new(TestRunner::default(), selection)
+    }
+}
+
+/// A test runner, which also decides how its tests are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
+pub enum TestRunner {
+    /// `python -m pytest`. Ids are node ids: `tests/test_a.py::Case::test_x[1]`.
+    #[default]
+    Pytest,
+    /// `python -m unittest`. Ids are dotted: `tests.test_a.Case.test_x`.
+    Unittest,
+    /// Django's runner: `tests/runtests.py` in Django's own repository, `manage.py test` in a
+    /// project. Ids are those of SWE-bench: `test_x (app.tests.Case)`.
+    Django,
+}
+
+/// Which tests to run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum TestSelection {
+    /// All that the runner discovers.
+    #[default]
+    All,
+    /// Those in the given files.
+    Files(Vec<RepoPath>),
+    /// The given ids, as the runner names them.
+    Ids(Vec<String>),
+}
