@@ -1,3 +1,5 @@
+//! Random initial weights.
+
 use candle_core::{Device, Var};
 use rand_chacha::rand_core::Rng;
 use ssr_core::Seed;
