@@ -1,9 +1,9 @@
 //! The scheduler: the prefix cache, scarce memory, streams, cancelled requests, long answers.
 
-use ssr_core::{Completion, Message, Policy, Request, Sampling, Seed, Segment};
+use ssr_core::{Completion, Message, Policy, PolicyError, Request, Sampling, Seed, Segment};
 use ssr_policy::{
-    Architecture, EngineConfig, Executor, LocalPolicy, Model, ModelConfig, Precision,
-    ScoredSequence, Target, Tokenizer,
+    Architecture, EngineConfig, Executor, LocalPolicy, Model, ModelConfig, ModelErrorKind,
+    Precision, ScoredSequence, Target, Tokenizer,
 };
 
 fn config(architecture: Architecture) -> ModelConfig {
@@ -245,8 +245,11 @@ fn a_device_without_room_fails_the_request_and_goes_on() {
     let engine = EngineConfig::default().with_executor(Executor::Tensors).with_kv_bytes(70_000);
     let policy = policy(config(Architecture::Qwen2), engine);
     let long = "a".repeat(400);
-    let error = policy.complete(&[request(&long, 3, 1)]).unwrap_err().to_string();
-    assert!(error.contains("generating"), "{error}");
+    let error = policy.complete(&[request(&long, 3, 1)]).unwrap_err();
+    assert!(error.to_string().contains("generating"), "{error}");
+    let PolicyError::Infrastructure { source, .. } = error else { panic!("{error}") };
+    let cause = source.downcast_ref::<ssr_policy::Error>().unwrap();
+    assert_eq!(cause.kind(), ModelErrorKind::Device, "{cause}");
     assert_eq!(policy.complete(&[request("b", 3, 1)]).unwrap().len(), 1);
 }
 

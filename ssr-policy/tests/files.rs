@@ -6,7 +6,8 @@ use candle_core::Tensor;
 use proptest::prelude::*;
 use ssr_core::Seed;
 use ssr_policy::{
-    Architecture, LocalPolicy, Model, ModelConfig, SaveOptions, Tokenizer, WeightType,
+    Architecture, LocalPolicy, Model, ModelConfig, ModelErrorKind, SaveOptions, Tokenizer,
+    WeightType,
 };
 
 fn config() -> ModelConfig {
@@ -63,6 +64,17 @@ fn copies_are_independent() {
     assert_ne!(values(&model), values(&copy));
     let wide = Model::new(config().with_hidden_size(64), Seed::new(5)).unwrap();
     assert!(model.copy_from(&wide).is_err());
+}
+
+#[test]
+fn a_refused_file_keeps_the_error_of_its_parser() {
+    let dir = tempfile::tempdir().unwrap();
+    Model::new(config(), Seed::new(5)).unwrap().save(dir.path()).unwrap();
+    std::fs::write(dir.path().join("config.json"), "{").unwrap();
+    let error = Model::load(dir.path()).unwrap_err();
+    assert_eq!(error.kind(), ModelErrorKind::File);
+    let cause = std::error::Error::source(&error).unwrap();
+    assert!(cause.is::<serde_json::Error>(), "{cause}");
 }
 
 #[test]

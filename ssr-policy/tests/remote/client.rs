@@ -6,7 +6,8 @@ use ssr_core::{
     Segment,
 };
 use ssr_policy::{
-    Dialect, Model, ModelConfig, RemotePolicy, RemoteSettings, RemoteUsage, Tokenizer, render,
+    Dialect, Model, ModelConfig, ModelErrorKind, RemotePolicy, RemoteSettings, RemoteUsage,
+    Tokenizer, render,
 };
 
 use crate::server::{Say, Server};
@@ -121,6 +122,19 @@ fn a_server_that_stays_broken_is_an_infrastructure_failure() {
     let error = infrastructure(one(&policy, vec![free(1, &[])]));
     assert!(error.contains("timeout"), "{error}");
     assert_eq!(policy.usage().requests, 2);
+}
+
+#[test]
+fn a_lost_connection_keeps_its_cause_and_kind() {
+    let settings = RemoteSettings::new("http://127.0.0.1:1", "none").with_retries(0);
+    let policy = RemotePolicy::new(settings).unwrap();
+    let Err(PolicyError::Infrastructure { source, .. }) = one(&policy, vec![free(1, &[])]) else {
+        panic!("nobody listens there");
+    };
+    let error = source.downcast_ref::<ssr_policy::Error>().unwrap();
+    assert_eq!(error.kind(), ModelErrorKind::Remote);
+    let cause = std::error::Error::source(error).unwrap().to_string();
+    assert!(error.to_string().contains(&cause), "{error}: {cause}");
 }
 
 #[test]
