@@ -219,16 +219,15 @@ impl<R: ModelRunner> Scheduler<R> {
                 let deltas = job.sequence.take_deltas().into_iter();
                 events.extend(deltas.map(|delta| (job.events.clone(), Event::Delta(delta))));
             }
-            let result = match job.failed.take() {
-                Some(error) => Err(error),
-                None if job.sequence.is_finished() => Ok(active.job.sequence.complete()),
-                None => {
-                    running.push(active);
-                    continue;
-                }
-            };
-            tracing::debug!(parent: &active.job.span, ok = result.is_ok(), "request finished");
-            events.push((active.job.events, Event::Done(Box::new(result))));
+            let failed = job.failed.take();
+            if failed.is_none() && !job.sequence.is_finished() {
+                running.push(active);
+                continue;
+            }
+            let Job { sequence, events: owner, span, .. } = active.job;
+            tracing::debug!(parent: &span, ok = failed.is_none(), "request finished");
+            let result = failed.map_or_else(|| Ok(sequence.complete()), Err);
+            events.push((owner, Event::Done(Box::new(result))));
         }
         self.active = running;
         events

@@ -43,7 +43,7 @@ impl Dialect {
                 Reload::new("/collective_rpc", json!({"method": "reload_weights"})),
                 Reload::new("/reset_prefix_cache", json!({})),
             ],
-            Self::SgLang => vec![call(
+            Self::SgLang => vec![Reload::new(
                 "/update_weights_from_disk",
                 json!({
                     "model_path": folder,
