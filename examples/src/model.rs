@@ -60,7 +60,7 @@ impl ModelArgs {
         let beside = if gguf { self.model.parent() } else { Some(&*self.model) };
         let folder = self.tokenizer.as_deref().or(beside).unwrap_or(&self.model);
         let tokenizer = Tokenizer::load(folder).map_err(wrong)?;
-        let engine = EngineConfig { precision: self.precision(), ..EngineConfig::default() };
+        let engine = EngineConfig::default().with_precision(self.precision());
         Ok((model, tokenizer, engine))
     }
 

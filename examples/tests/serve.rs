@@ -28,14 +28,12 @@ impl Drop for Server {
 /// A random model in this process, and the same model served.
 fn start(options: &[&str]) -> (LocalPolicy, Server) {
     let tokenizer = Tokenizer::train([TEXT], 320).unwrap();
-    let config = ModelConfig {
-        hidden_size: 64,
-        intermediate_size: 96,
-        num_hidden_layers: 2,
-        num_attention_heads: 4,
-        max_position_embeddings: 512,
-        ..ModelConfig::tiny(tokenizer.vocab_size())
-    };
+    let config = ModelConfig::tiny(tokenizer.vocab_size())
+        .with_hidden_size(64)
+        .with_intermediate_size(96)
+        .with_num_hidden_layers(2)
+        .with_num_attention_heads(4)
+        .with_max_position_embeddings(512);
     let local = LocalPolicy::new(Model::new(config, Seed::new(1)).unwrap(), tokenizer).unwrap();
     let dir = tempfile::tempdir().unwrap();
     local.save(dir.path()).unwrap();
@@ -54,10 +52,7 @@ fn start(options: &[&str]) -> (LocalPolicy, Server) {
 
 impl Server {
     fn settings(&self) -> RemoteSettings {
-        RemoteSettings {
-            dialect: Dialect::Vllm,
-            ..RemoteSettings::new(format!("http://{}", self.address), "tiny")
-        }
+        RemoteSettings::new(format!("http://{}", self.address), "tiny").with_dialect(Dialect::Vllm)
     }
 
     /// Status and body of a request by hand.
@@ -260,7 +255,7 @@ fn a_stream_is_the_answer_in_pieces() {
 #[test]
 fn fewer_bits_are_served_without_scores_of_prompts() {
     let (local, server) = start(&["--precision", "q8"]);
-    let engine = EngineConfig { precision: Precision::Q8, ..EngineConfig::default() };
+    let engine = EngineConfig::default().with_precision(Precision::Q8);
     let model = local.with_model(|model| Model::new(model.config().clone(), Seed::new(1)).unwrap());
     let local = LocalPolicy::with_engine(model, local.tokenizer().clone(), engine).unwrap();
     let direct = request(vec![free(24, &[])], 1.0, Seed::new(3));

@@ -13,19 +13,19 @@ const ROUNDS: u32 = 5;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model = Model::new(ModelConfig::tiny(VOCABULARY), Seed::new(0))?;
     println!("{} parameters", model.num_parameters());
-    for (rows, length) in [(8, 256), (8, 1024)] {
-        let rate = train(&model, rows, length, length / 2)?;
-        println!("train {rows} x {length}, half scored: {rate:.0} tokens/s");
+    for (sequences, length) in [(8, 256), (8, 1024)] {
+        let rate = train(&model, sequences, length, length / 2)?;
+        println!("train {sequences} x {length}, half scored: {rate:.0} tokens/s");
     }
     let tokenizer = Tokenizer::train(["seed"], VOCABULARY)?;
     let policy = LocalPolicy::new(model, tokenizer)?;
-    for (rows, prompt, shared) in
+    for (sequences, prompt, shared) in
         [(1, 256, true), (8, 256, true), (8, 1000, true), (8, 1000, false), (32, 256, true)]
     {
-        let (first, rate) = decode(&policy, rows, prompt, shared)?;
+        let (first, rate) = decode(&policy, sequences, prompt, shared)?;
         let shared = if shared { "shared" } else { "different" };
         println!(
-            "{rows} rows, {shared} prompt of {prompt}: first token after {first:.3} s, then {rate:.0} tokens/s"
+            "{sequences} sequences, {shared} prompt of {prompt}: first token after {first:.3} s, then {rate:.0} tokens/s"
         );
     }
     Ok(())
@@ -35,10 +35,10 @@ fn tokens(count: usize, seed: u64) -> Vec<u32> {
     (0..count as u64).map(|i| Seed::new(seed).index(i).below(VOCABULARY) as u32).collect()
 }
 
-fn train(model: &Model, rows: u64, length: usize, scored: usize) -> candle_core::Result<f64> {
-    let rows: Vec<Vec<u32>> = (0..rows).map(|row| tokens(length, row)).collect();
+fn train(model: &Model, sequences: u64, length: usize, scored: usize) -> candle_core::Result<f64> {
+    let tokens: Vec<Vec<u32>> = (0..sequences).map(|seed| tokens(length, seed)).collect();
     let target = |position| Target { position, allowed: None };
-    let sequences: Vec<_> = rows
+    let sequences: Vec<_> = tokens
         .iter()
         .map(|tokens| ScoredSequence {
             tokens,
@@ -54,27 +54,27 @@ fn train(model: &Model, rows: u64, length: usize, scored: usize) -> candle_core:
     for _ in 0..ROUNDS {
         step()?;
     }
-    Ok((rows.len() * length) as f64 * f64::from(ROUNDS) / start.elapsed().as_secs_f64())
+    Ok((sequences.len() * length) as f64 * f64::from(ROUNDS) / start.elapsed().as_secs_f64())
 }
 
-/// Seconds until every row has a token, and tokens per second from then on.
+/// Seconds until every sequence has a token, and tokens per second from then on.
 fn decode(
     policy: &LocalPolicy,
-    rows: u64,
+    sequences: u64,
     prompt: usize,
     shared: bool,
 ) -> Result<(f64, f64), ssr_core::PolicyError> {
     let run = |max_tokens| {
-        let request = |row| {
-            let letter = if shared { b'a' } else { b'a' + row as u8 };
+        let request = |index| {
+            let letter = if shared { b'a' } else { b'a' + index as u8 };
             let text = String::from_utf8_lossy(&[letter]).repeat(prompt);
             Request::new(
                 vec![Message::user(text)],
                 vec![Segment::Free { max_tokens, stop: vec![] }],
-                Seed::new(row),
+                Seed::new(index),
             )
         };
-        let requests: Vec<Request> = (0..rows).map(request).collect();
+        let requests: Vec<Request> = (0..sequences).map(request).collect();
         let start = Instant::now();
         let completions = policy.complete(&requests)?;
         let tokens: u64 = completions.iter().map(|c| c.usage.completion_tokens).sum();

@@ -1,8 +1,13 @@
+//! The CUDA context of a thread that drops tensors.
+
 use candle_core::Device;
 
-/// The first field of what holds tensors of a device. A thread may free them only if the device's
-/// context is current there, and whoever drops last is not always one that computes: fields are
-/// dropped in order, so this one makes the context current before the tensors go.
+/// Makes the device's CUDA context current on the thread that drops it. It must be the first field
+/// of a struct that holds tensors of the device.
+///
+/// CUDA frees memory only on a thread where the context is current. The last owner of the tensors
+/// may be dropped on a thread that never computed. Fields are dropped in the order of their
+/// declaration, so the context is current before the tensors are freed.
 pub(crate) struct Bound(pub(crate) Device);
 
 impl Drop for Bound {

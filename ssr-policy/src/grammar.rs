@@ -84,7 +84,7 @@ impl Grammars {
             Some(index) => compiled.remove(index),
             None => (grammar.clone(), self.compile(grammar)?),
         };
-        // Rows run on several threads: none shares its caches with another.
+        // Sequences run on several threads: none shares its caches with another.
         let matching = Matching { matcher: Box::new(entry.1.deep_clone()), end: self.end };
         if compiled.len() == KEPT {
             compiled.remove(0);

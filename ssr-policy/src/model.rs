@@ -1,3 +1,5 @@
+//! A model: its weights as variables, loaded, saved, copied and scored.
+
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -80,13 +82,16 @@ impl Model {
         if generation.exists() {
             config.add_eos_token_ids(&generation)?;
         }
+        let _span = tracing::debug_span!("load_model", path = %dir.display()).entered();
         let weights = files::load_vars(&config, dir)?;
         let adapter = dir.join(files::ADAPTER);
         let adapter = match Adapter::is_in(&adapter) {
             true => Some(Adapter::load(&config, &adapter)?),
             false => None,
         };
-        Self::assemble(config, weights, adapter)
+        let model = Self::assemble(config, weights, adapter)?;
+        tracing::debug!(parameters = model.num_parameters(), "model loaded");
+        Ok(model)
     }
 
     /// Writes `config.json` and `model.safetensors` in `f32` and, if there is one, the adapter into

@@ -1,3 +1,5 @@
+//! The forward pass that is trained through.
+
 use std::sync::Arc;
 
 use candle_core::Tensor;

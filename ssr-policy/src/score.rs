@@ -1,3 +1,5 @@
+//! Log-probabilities with gradients for chosen tokens.
+
 use candle_core::Tensor;
 use ssr_core::TokenSet;
 
@@ -27,6 +29,7 @@ pub struct Target<'a> {
 
 /// What [`Model::score`] returns, one entry per target in the order (sequence, target).
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Scores {
     /// Natural-log probabilities, shape `(N)`, differentiable with respect to every variable.
     pub logprobs: Tensor,

@@ -1,3 +1,5 @@
+//! Random initial weights.
+
 use candle_core::{Device, Var};
 use ssr_core::Seed;
 

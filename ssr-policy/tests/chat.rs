@@ -49,12 +49,12 @@ fn renderings_equal_hugging_face_transformers() {
             template = template.with_token(token, content.as_str().unwrap());
         }
         let variables: &Map<String, Value> = case["options"].as_object().unwrap();
-        let rendered = template.apply(&TemplateInput {
-            messages: list(&case["messages"]),
-            tools: list(&case["tools"]),
-            add_generation_prompt: variables.get("add_generation_prompt") == Some(&true.into()),
-            variables: Some(variables),
-        });
+        let opened = variables.get("add_generation_prompt") == Some(&true.into());
+        let input = TemplateInput::new(list(&case["messages"]))
+            .with_tools(list(&case["tools"]))
+            .with_add_generation_prompt(opened)
+            .with_variables(variables);
+        let rendered = template.apply(&input);
         match (rendered, case["text"].as_str()) {
             (Ok(ours), Some(theirs)) => assert_eq!(ours, theirs, "{case}"),
             (Err(error), None) => {
@@ -229,7 +229,7 @@ fn named_templates_are_chosen_by_the_presence_of_tools() {
     std::fs::write(dir.path().join("tokenizer_config.json"), config).unwrap();
     let tokenizer = Tokenizer::load(dir.path()).unwrap();
     let text = |tools: &[Value]| {
-        let options = RenderOptions { tools, ..RenderOptions::default() };
+        let options = RenderOptions::default().with_tools(tools);
         tokenizer.decode(&render_with(&tokenizer, &[], &options).unwrap().tokens)
     };
     assert_eq!((text(&[]), text(&["a".into(), "b".into()])), ("plain".into(), "with 2".into()));
@@ -240,7 +240,7 @@ fn named_templates_are_chosen_by_the_presence_of_tools() {
     tokenizer.clone().with_chat_template(template).save(other.path()).unwrap();
     let again = Tokenizer::load(other.path()).unwrap();
     for tools in [&[][..], &["a".into()]] {
-        let options = RenderOptions { tools, ..RenderOptions::default() };
+        let options = RenderOptions::default().with_tools(tools);
         let of = |tokenizer| render_with(tokenizer, &[], &options).unwrap();
         assert_eq!(of(&tokenizer), of(&again));
     }
@@ -294,7 +294,7 @@ fn the_loss_mask_covers_what_the_assistant_says() {
         let tokenizer = with_template(family, template);
         let plain = [Message::system("s"), Message::user("q"), Message::assistant("The answer.")];
         for messages in [plain.to_vec(), vec![Message::user("q"), thought.clone()]] {
-            let options = RenderOptions { add_generation_prompt: false, ..Default::default() };
+            let options = RenderOptions::default().with_add_generation_prompt(false);
             let rendered = render_with(&tokenizer, &messages, &options).unwrap();
             let masked = rendered.tokens.iter().zip(&rendered.assistant);
             let said: Vec<u32> = masked.filter(|(_, mask)| **mask).map(|(t, _)| *t).collect();
@@ -308,18 +308,23 @@ fn the_loss_mask_covers_what_the_assistant_says() {
 
 /// One step of a conversation: a question or a tool's result, and the answer to it.
 #[derive(Debug, Clone)]
-struct Step {
+struct Exchange {
     question: String,
     result_of_tool: bool,
     answer: String,
     ends: bool,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps() -> impl Strategy<Value = Vec<Exchange>> {
     let text =
         "[ a-z<>|/\n]{0,6}(</think>|<think>|<\\|im_end\\|>|</s>|<\\|eot_id\\|>|é)?[ a-z\n]{0,6}";
     let step = (text, any::<bool>(), text, any::<bool>()).prop_map(
-        |(question, result_of_tool, answer, ends)| Step { question, result_of_tool, answer, ends },
+        |(question, result_of_tool, answer, ends)| Exchange {
+            question,
+            result_of_tool,
+            answer,
+            ends,
+        },
     );
     prop::collection::vec(step, 1..4)
 }
@@ -375,7 +380,7 @@ proptest! {
         for (name, tokenizer) in all_templates() {
             let conversation = |replace: bool| -> Vec<Message> {
                 let text = |text: &str| if replace { "x".to_owned() } else { text.to_owned() };
-                let pair = |step: &Step| {
+                let pair = |step: &Exchange| {
                     [Message::user(text(&step.question)), Message::assistant(text(&step.answer))]
                 };
                 steps.iter().flat_map(pair).collect()

@@ -1,22 +1,20 @@
-//! The scheduler: shared beginnings, scarce memory, streams, cancelled requests, long answers.
+//! The scheduler: the prefix cache, scarce memory, streams, cancelled requests, long answers.
 
-use ssr_core::{Completion, Message, Policy, Request, Seed, Segment};
+use ssr_core::{Completion, Message, Policy, PolicyError, Request, Seed, Segment};
 use ssr_policy::{
-    Architecture, EngineConfig, Executor, LocalPolicy, Model, ModelConfig, Precision,
-    ScoredSequence, Target, Tokenizer,
+    Architecture, EngineConfig, Executor, LocalPolicy, Model, ModelConfig, ModelErrorKind,
+    Precision, ScoredSequence, Target, Tokenizer,
 };
 
 fn config(architecture: Architecture) -> ModelConfig {
-    ModelConfig {
-        hidden_size: 32,
-        intermediate_size: 48,
-        num_hidden_layers: 4,
-        num_attention_heads: 4,
-        num_key_value_heads: 2,
-        head_dim: 8,
-        max_position_embeddings: 1 << 15,
-        ..ModelConfig::tiny_of(architecture, 300)
-    }
+    ModelConfig::tiny_of(architecture, 300)
+        .with_hidden_size(32)
+        .with_intermediate_size(48)
+        .with_num_hidden_layers(4)
+        .with_num_attention_heads(4)
+        .with_num_key_value_heads(2)
+        .with_head_dim(8)
+        .with_max_position_embeddings(1 << 15)
 }
 
 fn policy(config: ModelConfig, engine: EngineConfig) -> LocalPolicy {
@@ -44,7 +42,7 @@ fn requests() -> Vec<Request> {
 #[test]
 fn neither_the_prefix_cache_nor_scarce_memory_changes_an_answer() {
     for architecture in [Architecture::Qwen3, Architecture::Cwm] {
-        let plain = EngineConfig { prefix_cache: false, ..EngineConfig::default() };
+        let plain = EngineConfig::default().with_prefix_cache(false);
         let expected = policy(config(architecture), plain).complete(&requests()).unwrap();
         let cached = policy(config(architecture), EngineConfig::default());
         assert_eq!(cached.complete(&requests()).unwrap(), expected);
@@ -54,13 +52,18 @@ fn neither_the_prefix_cache_nor_scarce_memory_changes_an_answer() {
         let second = cached.stats();
         assert!(second.fed_tokens - first.fed_tokens < first.fed_tokens, "{second:?}");
         for kv_bytes in [0, 40_000, 150_000, 400_000] {
-            for (max_rows, prefill_tokens) in [(64, 512), (3, 7), (1, 1)] {
-                let engine =
-                    EngineConfig { kv_bytes, max_rows, prefill_tokens, ..EngineConfig::default() };
+            for (max_sequences, prefill_tokens) in [(64, 512), (3, 7), (1, 1)] {
+                let engine = EngineConfig::default()
+                    .with_kv_bytes(kv_bytes)
+                    .with_max_sequences(max_sequences)
+                    .with_prefill_tokens(prefill_tokens);
                 let scarce = policy(config(architecture), engine);
                 assert_eq!(scarce.complete(&requests()).unwrap(), expected, "{engine:?}");
                 let stats = scarce.stats();
-                assert!(kv_bytes > 40_000 || max_rows == 1 || stats.preemptions > 0, "{stats:?}");
+                assert!(
+                    kv_bytes > 40_000 || max_sequences == 1 || stats.preemptions > 0,
+                    "{stats:?}"
+                );
             }
         }
     }
@@ -103,7 +106,7 @@ fn windows_and_scaled_rotations_are_trained_as_they_are_generated() {
 }
 
 #[test]
-fn a_stream_tells_the_answer_token_by_token() {
+fn a_stream_has_the_answer_token_by_token() {
     let policy = policy(config(Architecture::Qwen3), EngineConfig::default());
     for seed in 0..20 {
         let mut request = request("stream", 60, seed);
@@ -124,7 +127,7 @@ fn a_stream_tells_the_answer_token_by_token() {
 }
 
 #[test]
-fn counts_are_never_behind_what_was_told() {
+fn counts_are_never_behind_the_tokens_that_were_sent() {
     let policy = policy(config(Architecture::Qwen3), EngineConfig::default());
     for seed in 0..20 {
         let before = policy.stats();
@@ -143,8 +146,8 @@ fn counts_are_never_behind_what_was_told() {
 }
 
 #[test]
-fn a_dropped_stream_frees_its_place() {
-    let engine = EngineConfig { max_rows: 1, ..EngineConfig::default() };
+fn a_dropped_stream_leaves_the_batch() {
+    let engine = EngineConfig::default().with_max_sequences(1);
     let policy = policy(config(Architecture::Qwen3), engine);
     let mut stream = policy.stream(&request("long", 30_000, 1)).unwrap();
     assert!(stream.next().is_some());
@@ -173,7 +176,7 @@ fn ten_thousand_steps_take_no_more_memory_than_their_window() {
     let mut config = config(Architecture::Cwm);
     config.sliding_window = Some(64);
     config.layer_types = vec![ssr_policy::LayerType::Sliding; 4];
-    let policy = policy(config, EngineConfig { prefix_cache: false, ..EngineConfig::default() });
+    let policy = policy(config, EngineConfig::default().with_prefix_cache(false));
     let mut request = request("on and on", 0, 3);
     // Free text could end by itself.
     request.answer = vec![Segment::Choice(vec!["a".into(), "b".into()]); 10_000];
@@ -192,10 +195,10 @@ fn ten_thousand_steps_take_no_more_memory_than_their_window() {
 
 #[test]
 fn quantised_weights_give_nearly_the_same_logits_and_do_not_depend_on_the_batch() {
-    let wide = ModelConfig { intermediate_size: 64, ..config(Architecture::Qwen2) };
+    let wide = config(Architecture::Qwen2).with_intermediate_size(64);
     let exact = policy(wide.clone(), EngineConfig::default());
     for (precision, tolerance) in [(Precision::Q8, 0.01), (Precision::Q4, 0.15)] {
-        let engine = EngineConfig { precision, ..EngineConfig::default() };
+        let engine = EngineConfig::default().with_precision(precision);
         let policy = policy(wide.clone(), engine);
         let together = policy.complete(&requests()).unwrap();
         for (request, completion) in requests().iter().zip(together) {
@@ -221,7 +224,7 @@ fn tensors_compute_what_the_kernels_do() {
     windowed.sliding_window = Some(40);
     for config in [config(Architecture::Llama), config(Architecture::Qwen2), windowed] {
         let exact = policy(config.clone(), EngineConfig::default());
-        let tensors = EngineConfig { executor: Executor::Tensors, ..EngineConfig::default() };
+        let tensors = EngineConfig::default().with_executor(Executor::Tensors);
         let slow = policy(config, tensors);
         let expected = exact.complete(&requests()).unwrap();
         for (completion, expected) in slow.complete(&requests()).unwrap().iter().zip(&expected) {
@@ -238,20 +241,22 @@ fn tensors_compute_what_the_kernels_do() {
 
 #[test]
 fn a_device_without_room_fails_the_request_and_goes_on() {
-    let engine =
-        EngineConfig { executor: Executor::Tensors, kv_bytes: 70_000, ..EngineConfig::default() };
+    let engine = EngineConfig::default().with_executor(Executor::Tensors).with_kv_bytes(70_000);
     let policy = policy(config(Architecture::Qwen2), engine);
     let long = "a".repeat(400);
-    let error = policy.complete(&[request(&long, 3, 1)]).unwrap_err().to_string();
-    assert!(error.contains("generating"), "{error}");
+    let error = policy.complete(&[request(&long, 3, 1)]).unwrap_err();
+    assert!(error.to_string().contains("generating"), "{error}");
+    let PolicyError::Infrastructure { source, .. } = error else { panic!("{error}") };
+    let cause = source.downcast_ref::<ssr_policy::Error>().unwrap();
+    assert_eq!(cause.kind(), ModelErrorKind::Device, "{cause}");
     assert_eq!(policy.complete(&[request("b", 3, 1)]).unwrap().len(), 1);
 }
 
 #[test]
-fn an_engine_without_a_place_is_refused() {
+fn an_engine_without_a_sequence_is_refused() {
     let model = Model::new(config(Architecture::Qwen3), Seed::new(1)).unwrap();
     let tokenizer = Tokenizer::train([""; 0], 259).unwrap();
-    let engine = EngineConfig { max_rows: 0, ..EngineConfig::default() };
+    let engine = EngineConfig::default().with_max_sequences(0);
     let error = LocalPolicy::with_engine(model, tokenizer, engine).unwrap_err().to_string();
-    assert!(error.contains("max_rows"), "{error}");
+    assert!(error.contains("max_sequences"), "{error}");
 }

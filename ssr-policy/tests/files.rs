@@ -6,18 +6,17 @@ use candle_core::Tensor;
 use proptest::prelude::*;
 use ssr_core::Seed;
 use ssr_policy::{
-    Architecture, LocalPolicy, Model, ModelConfig, SaveOptions, Tokenizer, WeightType,
+    Architecture, LocalPolicy, Model, ModelConfig, ModelErrorKind, SaveOptions, Tokenizer,
+    WeightType,
 };
 
 fn config() -> ModelConfig {
-    ModelConfig {
-        hidden_size: 32,
-        intermediate_size: 48,
-        num_hidden_layers: 1,
-        num_attention_heads: 2,
-        num_key_value_heads: 1,
-        ..ModelConfig::tiny(300)
-    }
+    ModelConfig::tiny(300)
+        .with_hidden_size(32)
+        .with_intermediate_size(48)
+        .with_num_hidden_layers(1)
+        .with_num_attention_heads(2)
+        .with_num_key_value_heads(1)
 }
 
 fn values(model: &Model) -> Vec<(String, Vec<f32>)> {
@@ -49,7 +48,7 @@ fn a_saved_policy_is_the_same_policy() {
     policy.save(dir.path()).unwrap();
     let loaded = LocalPolicy::load(dir.path()).unwrap();
     assert_eq!(loaded.with_model(values), policy.with_model(values));
-    let small = ModelConfig { vocab_size: 100, ..config() };
+    let small = config().with_vocab_size(100);
     Model::new(small, Seed::new(0)).unwrap().save(dir.path()).unwrap();
     let error = LocalPolicy::load(dir.path()).unwrap_err().to_string();
     assert!(error.contains("100 logits"), "{error}");
@@ -63,8 +62,19 @@ fn copies_are_independent() {
     model.copy_from(&other).unwrap();
     assert_eq!(values(&model), values(&other));
     assert_ne!(values(&model), values(&copy));
-    let wide = Model::new(ModelConfig { hidden_size: 64, ..config() }, Seed::new(5)).unwrap();
+    let wide = Model::new(config().with_hidden_size(64), Seed::new(5)).unwrap();
     assert!(model.copy_from(&wide).is_err());
+}
+
+#[test]
+fn a_refused_file_keeps_the_error_of_its_parser() {
+    let dir = tempfile::tempdir().unwrap();
+    Model::new(config(), Seed::new(5)).unwrap().save(dir.path()).unwrap();
+    std::fs::write(dir.path().join("config.json"), "{").unwrap();
+    let error = Model::load(dir.path()).unwrap_err();
+    assert_eq!(error.kind(), ModelErrorKind::File);
+    let cause = std::error::Error::source(&error).unwrap();
+    assert!(cause.is::<serde_json::Error>(), "{cause}");
 }
 
 #[test]
@@ -121,18 +131,17 @@ fn weights_are_saved_in_every_type_and_in_several_files() {
     ];
     let dir = tempfile::tempdir().unwrap();
     for architecture in Architecture::ALL {
-        let config = ModelConfig {
-            hidden_size: 32,
-            intermediate_size: 48,
-            ..ModelConfig::tiny_of(architecture, 300)
-        };
+        let config =
+            ModelConfig::tiny_of(architecture, 300).with_hidden_size(32).with_intermediate_size(48);
         let model = Model::new(config, Seed::new(5)).unwrap();
         for (dtype, candle) in types {
             for max_shard_bytes in [None, Some(1 << 16), Some(1)] {
-                model.save_with(dir.path(), &SaveOptions { dtype, max_shard_bytes }).unwrap();
+                let options =
+                    SaveOptions::default().with_dtype(dtype).with_max_shard_bytes(max_shard_bytes);
+                model.save_with(dir.path(), &options).unwrap();
                 let loaded = Model::load(dir.path()).unwrap();
                 assert_eq!(values(&loaded), rounded(&model, candle));
-                assert_eq!(loaded.config(), &ModelConfig { dtype, ..model.config().clone() });
+                assert_eq!(loaded.config(), &model.config().clone().with_dtype(dtype));
                 let files = names(dir.path());
                 let sharded = files.contains(&"model.safetensors.index.json".to_owned());
                 assert_eq!(sharded, max_shard_bytes.is_some());
@@ -152,7 +161,7 @@ fn weights_that_a_type_cannot_hold_are_not_saved() {
     let model = Model::new(config(), Seed::new(5)).unwrap();
     let (name, var) = &model.vars()[2];
     var.set(&(var.ones_like().unwrap() * 1e5).unwrap()).unwrap();
-    let options = SaveOptions { dtype: WeightType::F16, ..SaveOptions::default() };
+    let options = SaveOptions::default().with_dtype(WeightType::F16);
     let error = model.save_with(dir.path(), &options).unwrap_err().to_string();
     assert!(error.contains(name) && error.contains("bf16"), "{error}");
     assert_eq!(names(dir.path()), Vec::<String>::new());
@@ -161,7 +170,7 @@ fn weights_that_a_type_cannot_hold_are_not_saved() {
 #[test]
 fn a_changed_index_is_refused_with_the_reason() {
     let dir = tempfile::tempdir().unwrap();
-    let options = SaveOptions { max_shard_bytes: Some(1 << 14), ..SaveOptions::default() };
+    let options = SaveOptions::default().with_max_shard_bytes(1 << 14);
     Model::new(config(), Seed::new(5)).unwrap().save_with(dir.path(), &options).unwrap();
     let path = dir.path().join("model.safetensors.index.json");
     let index: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
@@ -208,7 +217,7 @@ fn files_without_an_end_are_refused() {
 #[test]
 fn weights_that_the_configuration_has_no_place_for_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let biased = ModelConfig { attention_bias: true, attention_output_bias: true, ..config() };
+    let biased = config().with_attention_bias(true).with_attention_output_bias(true);
     Model::new(biased, Seed::new(5)).unwrap().save(dir.path()).unwrap();
     std::fs::write(dir.path().join("config.json"), serde_json::to_vec(&config()).unwrap()).unwrap();
     let error = Model::load(dir.path()).unwrap_err().to_string();
@@ -218,7 +227,7 @@ fn weights_that_the_configuration_has_no_place_for_are_refused() {
 #[test]
 fn the_spare_tensors_of_old_checkpoints_are_ignored() {
     let dir = tempfile::tempdir().unwrap();
-    let untied = ModelConfig { tie_word_embeddings: false, ..config() };
+    let untied = config().with_tie_word_embeddings(false);
     let model = Model::new(untied, Seed::new(5)).unwrap();
     let var = |name: &str| &model.vars().iter().find(|(found, _)| found == name).unwrap().1;
     let save = || {
@@ -238,12 +247,12 @@ fn the_spare_tensors_of_old_checkpoints_are_ignored() {
 fn a_save_that_fails_leaves_what_was_there() {
     let dir = tempfile::tempdir().unwrap();
     let model = Model::new(config(), Seed::new(5)).unwrap();
-    let shards = SaveOptions { max_shard_bytes: Some(1 << 14), ..SaveOptions::default() };
+    let shards = SaveOptions::default().with_max_shard_bytes(1 << 14);
     model.save_with(dir.path(), &shards).unwrap();
     let (files, expected) = (names(dir.path()), values(&model));
     let (_, last) = model.vars().last().unwrap();
     last.set(&(last.as_detached_tensor() * 1e6).unwrap()).unwrap();
-    let half = SaveOptions { dtype: WeightType::F16, ..shards };
+    let half = shards.with_dtype(WeightType::F16);
     let error = model.save_with(dir.path(), &half).unwrap_err().to_string();
     assert!(error.contains("too large for f16"), "{error}");
     assert_eq!(names(dir.path()), files);
@@ -268,7 +277,7 @@ fn threads_may_save_to_one_folder() {
 #[test]
 fn the_ends_of_both_configurations_are_kept() {
     let dir = tempfile::tempdir().unwrap();
-    let config = ModelConfig { eos_token_ids: vec![7], ..config() };
+    let config = config().with_eos_token_ids(vec![7]);
     Model::new(config, Seed::new(5)).unwrap().save(dir.path()).unwrap();
     let path = dir.path().join("generation_config.json");
     std::fs::write(&path, r#"{"eos_token_id": [7, 3], "top_p": 0.8}"#).unwrap();
@@ -337,7 +346,7 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let model = Model::new(config(), Seed::new(5)).unwrap();
         let shard = (file.starts_with("model-") || file.contains("index")).then_some(40_000);
-        let options = SaveOptions { max_shard_bytes: shard, ..SaveOptions::default() };
+        let options = SaveOptions::default().with_max_shard_bytes(shard);
         model.save_with(dir.path(), &options).unwrap();
         let found = names(dir.path()).into_iter().find(|name| name.starts_with(file));
         let path = dir.path().join(found.unwrap());

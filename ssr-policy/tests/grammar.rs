@@ -16,14 +16,12 @@ const TEXT: &str = "{\"name\": \"bash\", \"arguments\": {\"command\": \"ls -la\"
 
 fn policy() -> LocalPolicy {
     let tokenizer = Tokenizer::train([TEXT, TEXT], 330).unwrap();
-    let config = ModelConfig {
-        hidden_size: 64,
-        intermediate_size: 96,
-        num_hidden_layers: 2,
-        num_attention_heads: 4,
-        max_position_embeddings: 1024,
-        ..ModelConfig::tiny(tokenizer.vocab_size())
-    };
+    let config = ModelConfig::tiny(tokenizer.vocab_size())
+        .with_hidden_size(64)
+        .with_intermediate_size(96)
+        .with_num_hidden_layers(2)
+        .with_num_attention_heads(4)
+        .with_max_position_embeddings(1024);
     LocalPolicy::new(Model::new(config, Seed::new(1)).unwrap(), tokenizer).unwrap()
 }
 
@@ -188,8 +186,8 @@ fn calls_of_every_format_are_written_so_that_they_parse() {
         &CwmFormat::default(),
         &HermesFormat::default(),
         &LlamaFormat,
-        &CwmFormat { opened: true },
-        &HermesFormat { opened: true },
+        &CwmFormat::new().with_opened(true),
+        &HermesFormat::new().with_opened(true),
     ];
     for format in formats {
         let completions = complete(&policy, &format.grammar(&tools), 25);

@@ -10,12 +10,10 @@ use ssr_policy::{
 };
 
 fn config(architecture: Architecture) -> ModelConfig {
-    ModelConfig {
-        hidden_size: 32,
-        intermediate_size: 48,
-        num_attention_heads: 4,
-        ..ModelConfig::tiny_of(architecture, 320)
-    }
+    ModelConfig::tiny_of(architecture, 320)
+        .with_hidden_size(32)
+        .with_intermediate_size(48)
+        .with_num_attention_heads(4)
 }
 
 fn randomise(model: &Model) {
@@ -139,7 +137,7 @@ fn training_scores_what_generation_recorded_to_the_last_bit() {
     let tokenizer = Tokenizer::train(["for x in seq:\n    n += 1\n"], 320).unwrap();
     for architecture in Architecture::ALL {
         let vocab_size = tokenizer.vocab_size();
-        let model = ModelConfig { vocab_size, ..config(architecture) };
+        let model = config(architecture).with_vocab_size(vocab_size);
         let model = Model::new(model, Seed::new(1)).unwrap();
         let model = model.with_adapter(LoraConfig::default(), Seed::new(3)).unwrap();
         let policy = LocalPolicy::new(model, tokenizer.clone()).unwrap();

@@ -11,16 +11,14 @@ use ssr_policy::{Architecture, LoraConfig, Model, ModelConfig, ScoredSequence, T
 
 /// Small enough to be quick, with more query heads than key heads and an untied output head.
 fn small_config() -> ModelConfig {
-    ModelConfig {
-        hidden_size: 64,
-        intermediate_size: 96,
-        num_hidden_layers: 2,
-        num_attention_heads: 4,
-        num_key_value_heads: 2,
-        head_dim: 32,
-        tie_word_embeddings: false,
-        ..ModelConfig::tiny(300)
-    }
+    ModelConfig::tiny(300)
+        .with_hidden_size(64)
+        .with_intermediate_size(96)
+        .with_num_hidden_layers(2)
+        .with_num_attention_heads(4)
+        .with_num_key_value_heads(2)
+        .with_head_dim(32)
+        .with_tie_word_embeddings(false)
 }
 
 /// Weights away from their initial values, so that norms and near-uniform attention hide nothing.
@@ -43,7 +41,7 @@ fn tokens(count: usize, seed: u64) -> Vec<u32> {
 #[test]
 fn logits_equal_candle_transformers_at_every_position() {
     for tie_word_embeddings in [false, true] {
-        let config = ModelConfig { tie_word_embeddings, ..small_config() };
+        let config = small_config().with_tie_word_embeddings(tie_word_embeddings);
         let model = perturbed(config.clone());
         let tensors: HashMap<String, Tensor> = model
             .vars()
@@ -87,22 +85,19 @@ fn logits_equal_candle_transformers_at_every_position() {
 fn all_shapes() -> Vec<ModelConfig> {
     let small = |architecture| {
         let config = ModelConfig::tiny_of(architecture, 300);
-        ModelConfig {
-            hidden_size: 64,
-            intermediate_size: 96,
-            num_attention_heads: 4,
-            sliding_window: config.sliding_window.map(|_| 9),
-            ..config
-        }
+        let window = config.sliding_window.map(|_| 9);
+        config
+            .with_hidden_size(64)
+            .with_intermediate_size(96)
+            .with_num_attention_heads(4)
+            .with_sliding_window(window)
     };
-    let biased = ModelConfig {
-        attention_bias: true,
-        attention_output_bias: true,
-        mlp_bias: true,
-        tie_word_embeddings: true,
-        ..small(Architecture::Llama)
-    };
-    let untied = ModelConfig { tie_word_embeddings: false, ..small(Architecture::Qwen2) };
+    let biased = small(Architecture::Llama)
+        .with_attention_bias(true)
+        .with_attention_output_bias(true)
+        .with_mlp_bias(true)
+        .with_tie_word_embeddings(true);
+    let untied = small(Architecture::Qwen2).with_tie_word_embeddings(false);
     Architecture::ALL.map(small).into_iter().chain([biased, untied]).collect()
 }
 

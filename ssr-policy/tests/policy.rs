@@ -10,14 +10,12 @@ const TEXT: &str =
 
 fn policy() -> LocalPolicy {
     let tokenizer = Tokenizer::train([TEXT], 320).unwrap();
-    let config = ModelConfig {
-        hidden_size: 64,
-        intermediate_size: 96,
-        num_hidden_layers: 2,
-        num_attention_heads: 4,
-        max_position_embeddings: 512,
-        ..ModelConfig::tiny(tokenizer.vocab_size())
-    };
+    let config = ModelConfig::tiny(tokenizer.vocab_size())
+        .with_hidden_size(64)
+        .with_intermediate_size(96)
+        .with_num_hidden_layers(2)
+        .with_num_attention_heads(4)
+        .with_max_position_embeddings(512);
     let model = Model::new(config, Seed::new(1)).unwrap();
     LocalPolicy::new(model, tokenizer).unwrap()
 }
@@ -113,7 +111,7 @@ fn the_batch_does_not_change_an_answer() {
 }
 
 #[test]
-fn more_requests_than_rows_are_served_in_order() {
+fn more_requests_than_the_batch_holds_are_served_in_order() {
     let policy = policy();
     let requests: Vec<Request> =
         (0..150).map(|seed| request(&"ab"[..1 + seed as usize % 2], vec![free(2)], seed)).collect();

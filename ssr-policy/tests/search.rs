@@ -8,8 +8,8 @@ use ssr_core::{
     Completion, FinishReason, Message, Policy, PolicyError, Request, Seed, Segment, Usage,
 };
 use ssr_policy::{
-    BestOfN, Environment, LocalPolicy, Majority, Model, ModelConfig, SequenceLogprob, Step,
-    Tokenizer, TreeSearch, Verifier,
+    BestOfN, Environment, LocalPolicy, Majority, Model, ModelConfig, SequenceLogprob, Tokenizer,
+    Transition, TreeSearch, Verifier,
 };
 
 /// Says a number below `kinds` that the seed decides, and remembers all it said.
@@ -125,12 +125,16 @@ struct Digits(Vec<usize>);
 impl Environment for Digits {
     type State = Vec<usize>;
 
-    fn step(&self, walk: &Vec<usize>, turn: &Completion) -> Result<Step<Vec<usize>>, PolicyError> {
+    fn step(
+        &self,
+        walk: &Vec<usize>,
+        turn: &Completion,
+    ) -> Result<Transition<Vec<usize>>, PolicyError> {
         let walk = [&walk[..], &[number(turn)]].concat();
         let right = walk.iter().zip(&self.0).filter(|(a, b)| a == b).count();
         let done = walk.len() == self.0.len();
         let reply = vec![Message::user(format!("{right} right"))];
-        Ok(Step { state: walk, reply, score: right as f64, done })
+        Ok(Transition::new(walk, right as f64).with_reply(reply).with_done(done))
     }
 }
 
@@ -140,7 +144,7 @@ proptest! {
         goal in prop::collection::vec(0usize..3, 1..5), seed in 0u64..1000,
     ) {
         let policy = Numbers::new(3);
-        let search = TreeSearch { width: 40, beam: 1, depth: 6, ..TreeSearch::default() };
+        let search = TreeSearch::default().with_width(40).with_beam(1).with_depth(6);
         let found = search.run(&policy, &Digits(goal.clone()), &request(seed), vec![]).unwrap();
         prop_assert!(found.done);
         prop_assert_eq!(&found.state, &goal);
@@ -159,10 +163,13 @@ proptest! {
         max_turns in 0usize..30, max_tokens in 0u64..80, seed in 0u64..1000,
     ) {
         let policy = Numbers::new(4);
-        let search = TreeSearch {
-            width, beam, depth, enough: Some(2.0),
-            max_turns: Some(max_turns), max_tokens: Some(max_tokens),
-        };
+        let search = TreeSearch::default()
+            .with_width(width)
+            .with_beam(beam)
+            .with_depth(depth)
+            .with_enough(2.0)
+            .with_max_turns(max_turns)
+            .with_max_tokens(max_tokens);
         let goal = Digits(vec![1, 2, 3]);
         let found = search.run(&policy, &goal, &request(seed), vec![]).unwrap();
         prop_assert!(found.explored <= max_turns && found.usage.completion_tokens <= max_tokens);
@@ -178,19 +185,15 @@ struct Honest;
 impl Environment for Honest {
     type State = usize;
 
-    fn step(&self, depth: &usize, turn: &Completion) -> Result<Step<usize>, PolicyError> {
-        Ok(Step {
-            state: depth + 1,
-            reply: vec![],
-            score: if number(turn) == 0 { f64::NAN } else { -(number(turn) as f64) },
-            done: false,
-        })
+    fn step(&self, depth: &usize, turn: &Completion) -> Result<Transition<usize>, PolicyError> {
+        let score = if number(turn) == 0 { f64::NAN } else { -(number(turn) as f64) };
+        Ok(Transition::new(depth + 1, score))
     }
 }
 
 #[test]
 fn a_search_that_ends_nowhere_returns_its_best_and_nan_is_worst() {
-    let search = TreeSearch { width: 30, beam: 2, depth: 2, ..TreeSearch::default() };
+    let search = TreeSearch::default().with_width(30).with_beam(2).with_depth(2);
     let found = search.run(&Numbers::new(3), &Honest, &request(1), 0).unwrap();
     assert!(!found.done);
     assert_eq!((found.score, found.turns.len()), (-1.0, 1), "the earlier of equals");
@@ -219,14 +222,12 @@ fn failures_pass_through_with_the_index_of_the_request() {
 #[test]
 fn a_model_is_wrapped_like_any_policy() {
     let tokenizer = Tokenizer::train(["one two three"], 262).unwrap();
-    let config = ModelConfig {
-        hidden_size: 32,
-        intermediate_size: 32,
-        num_hidden_layers: 1,
-        num_attention_heads: 2,
-        max_position_embeddings: 128,
-        ..ModelConfig::tiny(tokenizer.vocab_size())
-    };
+    let config = ModelConfig::tiny(tokenizer.vocab_size())
+        .with_hidden_size(32)
+        .with_intermediate_size(32)
+        .with_num_hidden_layers(1)
+        .with_num_attention_heads(2)
+        .with_max_position_embeddings(128);
     let model = Model::new(config, Seed::new(1)).unwrap();
     let policy = LocalPolicy::new(model, tokenizer).unwrap();
     let requests = [request(1), request(2)];

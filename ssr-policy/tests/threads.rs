@@ -11,12 +11,10 @@ const CHILD: &str = "SSR_POLICY_THREADS_TEST";
 
 /// Large enough that products are cut into tasks, in generation and in training.
 fn answer() -> String {
-    let config = ModelConfig {
-        hidden_size: 192,
-        intermediate_size: 416,
-        num_hidden_layers: 2,
-        ..ModelConfig::tiny_of(Architecture::Qwen2, 1000)
-    };
+    let config = ModelConfig::tiny_of(Architecture::Qwen2, 1000)
+        .with_hidden_size(192)
+        .with_intermediate_size(416)
+        .with_num_hidden_layers(2);
     let tokenizer = Tokenizer::train([""; 0], 259).unwrap();
     let policy = LocalPolicy::new(Model::new(config, Seed::new(1)).unwrap(), tokenizer).unwrap();
     let request = |seed: u64| {

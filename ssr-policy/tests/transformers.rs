@@ -122,7 +122,7 @@ fn saved_folders_are_complete() {
                 var.set(&value.unwrap()).unwrap();
             }
         }
-        let options = SaveOptions { max_shard_bytes, ..SaveOptions::default() };
+        let options = SaveOptions::default().with_max_shard_bytes(max_shard_bytes);
         let dir = saved.join(name);
         model.save_with(&dir, &options).unwrap();
         let tokens: Vec<u32> = numbers(&expected["tokens"]);

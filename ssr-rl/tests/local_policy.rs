@@ -17,15 +17,13 @@ use toy::{ToyInjector, ToySandbox, contents};
 fn policy() -> LocalPolicy {
     let text = "Choose one: 00 01 02 03 04 05 06 07\nalpha = 1\nbeta = 2\nexpect gamma 3\n";
     let tokenizer = Tokenizer::train([text], 300).unwrap();
-    let config = ModelConfig {
-        hidden_size: 32,
-        intermediate_size: 64,
-        num_hidden_layers: 2,
-        num_attention_heads: 2,
-        num_key_value_heads: 1,
-        head_dim: 16,
-        ..ModelConfig::tiny(tokenizer.vocab_size())
-    };
+    let config = ModelConfig::tiny(tokenizer.vocab_size())
+        .with_hidden_size(32)
+        .with_intermediate_size(64)
+        .with_num_hidden_layers(2)
+        .with_num_attention_heads(2)
+        .with_num_key_value_heads(1)
+        .with_head_dim(16);
     LocalPolicy::new(Model::new(config, Seed::new(1)).unwrap(), tokenizer).unwrap()
 }
 

@@ -21,11 +21,11 @@ const CALL: usize = 4096;
 /// The form in which a model calls tools; `opened` where the prompt has begun its reasoning.
 pub fn format(architecture: Architecture, opened: bool) -> &'static dyn ToolFormat {
     match (architecture, opened) {
-        (Architecture::Cwm, false) => &CwmFormat { opened: false },
-        (Architecture::Cwm, true) => &CwmFormat { opened: true },
+        (Architecture::Cwm, false) => const { &CwmFormat::new() },
+        (Architecture::Cwm, true) => const { &CwmFormat::new().with_opened(true) },
         (Architecture::Llama, _) => &LlamaFormat,
-        (_, false) => &HermesFormat { opened: false },
-        (_, true) => &HermesFormat { opened: true },
+        (_, false) => const { &HermesFormat::new() },
+        (_, true) => const { &HermesFormat::new().with_opened(true) },
     }
 }
 
@@ -93,7 +93,7 @@ impl Tools {
         let wrong = |error: ssr_policy::Error| Refusal::wrong(error.to_string());
         let tokenizer = server.policy.tokenizer();
         let schemas: Vec<Value> = self.tools.iter().map(Tool::schema).collect();
-        let options = RenderOptions { tools: &schemas, ..RenderOptions::default() };
+        let options = RenderOptions::default().with_tools(&schemas);
         let told = render_with(tokenizer, messages, &options).map_err(wrong)?.tokens;
         if told != render(tokenizer, messages).map_err(wrong)?.tokens {
             return Ok(told);

@@ -1,3 +1,5 @@
+//! The memory bandwidth of the machine.
+
 use std::time::Instant;
 
 use rayon::prelude::*;

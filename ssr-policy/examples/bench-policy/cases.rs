@@ -1,3 +1,5 @@
+//! The cases of the bench and how their results become rows.
+
 use crate::Result;
 use crate::bench::{Row, median};
 use crate::shape::Shape;
@@ -28,7 +30,7 @@ struct Case {
     question: String,
     tokens: f64,
     /// Sequences that a step serves, if steps are what is measured.
-    rows: Option<usize>,
+    sequences: Option<usize>,
 }
 
 impl Engines {
@@ -40,19 +42,19 @@ impl Engines {
             name: format!("{shape} prefill 256{on}"),
             question: "prefill 256".to_owned(),
             tokens: 256.0,
-            rows: None,
+            sequences: None,
         }];
-        cases.extend(self.batches.iter().map(|&rows| Case {
-            name: format!("{shape} decode batch {rows}{on}"),
-            question: format!("decode {rows} 256 {steps}"),
-            tokens: (rows * steps) as f64,
-            rows: Some(rows),
+        cases.extend(self.batches.iter().map(|&sequences| Case {
+            name: format!("{shape} decode batch {sequences}{on}"),
+            question: format!("decode {sequences} 256 {steps}"),
+            tokens: (sequences * steps) as f64,
+            sequences: Some(sequences),
         }));
         cases.push(Case {
             name: format!("{shape} 8 answers, shared prompt 1000{on}"),
             question: format!("shared 8 1000 {steps}"),
             tokens: (8 * steps) as f64,
-            rows: None,
+            sequences: None,
         });
         if !self.only.is_empty() {
             cases.retain(|case| self.only.iter().any(|kind| case.question.starts_with(kind)));
@@ -95,15 +97,15 @@ impl Engines {
             let ours = median(ours_best);
             let bytes = self.shape.bytes() * if precision == "Q8_0" { 34.0 / 128.0 } else { 1.0 };
             let limit = case
-                .rows
+                .sequences
                 .zip(self.bandwidth)
-                .map(|(rows, bandwidth)| rows as f64 * bandwidth / bytes);
+                .map(|(sequences, bandwidth)| sequences as f64 * bandwidth / bytes);
             for ((peer, _), theirs) in peers.iter().zip(theirs) {
                 let name = format!("{} {precision}", case.name);
                 let row = Row::more(&name, "tokens/s", ours, peer, median(theirs));
                 rows.push(Row { limit, ..row });
             }
-            if let (Some(1), Some(limit)) = (case.rows, limit) {
+            if let (Some(1), Some(limit)) = (case.sequences, limit) {
                 let name = format!("{} {precision}, of bandwidth", case.name);
                 rows.push(Row::more(&name, "%", 100.0 * ours / limit, "streaming read", 100.0));
             }

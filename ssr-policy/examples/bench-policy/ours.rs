@@ -1,3 +1,5 @@
+//! The worker that measures this crate.
+
 use std::io::BufRead;
 use std::time::Instant;
 
@@ -30,7 +32,7 @@ pub fn serve(args: &[String]) -> Result<()> {
     if device == "cuda" {
         model = model.to_device(&Device::new_cuda(0)?)?;
     }
-    let engine = EngineConfig { precision, kv_bytes, ..EngineConfig::default() };
+    let engine = EngineConfig::default().with_precision(precision).with_kv_bytes(kv_bytes);
     let policy = InferencePolicy::new(model, Tokenizer::train([""; 0], 259)?, engine)?;
     let mut ours = Ours { policy, asked: 0 };
     for line in std::io::stdin().lock().lines() {
@@ -58,14 +60,20 @@ struct Ours {
 }
 
 impl Ours {
-    /// Seconds of `tokens` steps of `rows` answers, from the first token of the last row on.
-    fn decode(&mut self, rows: usize, prompt: usize, tokens: usize) -> Result<f64> {
-        self.again(|ours| ours.try_decode(rows, prompt, tokens))
+    /// Seconds of `tokens` steps of so many sequences, from the first token of the last one on.
+    fn decode(&mut self, sequences: usize, prompt: usize, tokens: usize) -> Result<f64> {
+        self.again(|ours| ours.try_decode(sequences, prompt, tokens))
     }
 
     /// Seconds of whole answers.
-    fn answers(&mut self, rows: usize, prompt: usize, tokens: usize, same: bool) -> Result<f64> {
-        self.again(|ours| ours.try_answers(rows, prompt, tokens, same))
+    fn answers(
+        &mut self,
+        sequences: usize,
+        prompt: usize,
+        tokens: usize,
+        same: bool,
+    ) -> Result<f64> {
+        self.again(|ours| ours.try_answers(sequences, prompt, tokens, same))
     }
 
     /// Random answers end by themselves now and then: such a measurement is made again, and so is
@@ -79,27 +87,33 @@ impl Ours {
         Err("a hundred times, an answer ended early or the machine was too busy".into())
     }
 
-    fn try_decode(&mut self, rows: usize, prompt: usize, tokens: usize) -> Result<Option<f64>> {
-        let requests = self.requests(rows, prompt, tokens + 1, false);
-        // With the prompts known already, all rows decode together for most of the time.
+    fn try_decode(
+        &mut self,
+        sequences: usize,
+        prompt: usize,
+        tokens: usize,
+    ) -> Result<Option<f64>> {
+        let requests = self.requests(sequences, prompt, tokens + 1, false);
+        // With the prompts known already, all sequences decode together for most of the time.
         let first = vec![Segment::Free { max_tokens: 1, stop: vec![] }];
         let read = |request: &Request| request.clone().with_answer(first.clone());
         self.policy.complete(&requests.iter().map(read).collect::<Vec<_>>())?;
-        let mut streams = Vec::with_capacity(rows);
+        let mut streams = Vec::with_capacity(sequences);
         for request in &requests {
             streams.push(self.policy.stream(request)?);
         }
         for stream in &mut streams {
             stream.next().ok_or("no first token")?;
         }
-        // All rows decode from here on; those that began earlier are some steps ahead.
+        // All sequences decode from here on; those that began earlier are some steps ahead.
         // The engine's own clock tells how long, because this thread may have to wait for a processor.
         let before = self.policy.stats();
         let lengths: Vec<usize> =
             streams.iter_mut().map(|stream| stream.by_ref().count()).collect();
         let after = self.policy.stats();
         let whole = lengths.iter().all(|&length| length == tokens);
-        let (asked, fed) = ((rows * tokens) as f64, (after.fed_tokens - before.fed_tokens) as f64);
+        let (asked, fed) =
+            ((sequences * tokens) as f64, (after.fed_tokens - before.fed_tokens) as f64);
         let seconds = (after.busy - before.busy).as_secs_f64();
         // Too few are no sample.
         Ok((whole && 2.0 * fed >= asked).then_some(seconds * asked / fed))
@@ -107,12 +121,12 @@ impl Ours {
 
     fn try_answers(
         &mut self,
-        rows: usize,
+        sequences: usize,
         prompt: usize,
         tokens: usize,
         same: bool,
     ) -> Result<Option<f64>> {
-        let requests = self.requests(rows, prompt, tokens, same);
+        let requests = self.requests(sequences, prompt, tokens, same);
         let start = Instant::now();
         let completions = self.policy.complete(&requests)?;
         let seconds = start.elapsed().as_secs_f64();
@@ -120,19 +134,25 @@ impl Ours {
         Ok(whole.then_some(seconds))
     }
 
-    fn requests(&mut self, rows: usize, prompt: usize, tokens: usize, same: bool) -> Vec<Request> {
+    fn requests(
+        &mut self,
+        sequences: usize,
+        prompt: usize,
+        tokens: usize,
+        same: bool,
+    ) -> Vec<Request> {
         let answer = vec![Segment::Free { max_tokens: tokens, stop: vec![] }];
-        let request = |row: usize| {
-            let number = if same { self.asked } else { self.asked + row };
+        let request = |index: usize| {
+            let number = if same { self.asked } else { self.asked + index };
             let text = format!("{number:08}{}", "a".repeat(prompt.saturating_sub(FRAME + 8)));
             Request::new(
                 vec![Message::user(text)],
                 answer.clone(),
-                Seed::new((self.asked + row) as u64),
+                Seed::new((self.asked + index) as u64),
             )
         };
-        let requests = (0..rows).map(request).collect();
-        self.asked += rows;
+        let requests = (0..sequences).map(request).collect();
+        self.asked += sequences;
         requests
     }
 }

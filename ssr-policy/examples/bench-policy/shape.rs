@@ -1,3 +1,5 @@
+//! The shapes of the models that are measured.
+
 use ssr_policy::{Architecture, ModelConfig};
 
 /// Shapes that are measured, with random weights.
@@ -35,29 +37,25 @@ impl Shape {
     pub fn config(self) -> ModelConfig {
         let tiny = ModelConfig::tiny_of(Architecture::Qwen2, 4096);
         match self {
-            Self::Small => ModelConfig {
-                hidden_size: 256,
-                intermediate_size: 768,
-                num_hidden_layers: 5,
-                num_attention_heads: 4,
-                num_key_value_heads: 2,
-                head_dim: 64,
-                max_position_embeddings: 4096,
-                tie_word_embeddings: true,
-                ..tiny
-            },
-            Self::Half => ModelConfig {
-                vocab_size: 151_936,
-                hidden_size: 896,
-                intermediate_size: 4864,
-                num_hidden_layers: 24,
-                num_attention_heads: 14,
-                num_key_value_heads: 2,
-                head_dim: 64,
-                max_position_embeddings: 4096,
-                tie_word_embeddings: true,
-                ..tiny
-            },
+            Self::Small => tiny
+                .with_hidden_size(256)
+                .with_intermediate_size(768)
+                .with_num_hidden_layers(5)
+                .with_num_attention_heads(4)
+                .with_num_key_value_heads(2)
+                .with_head_dim(64)
+                .with_max_position_embeddings(4096)
+                .with_tie_word_embeddings(true),
+            Self::Half => tiny
+                .with_vocab_size(151_936)
+                .with_hidden_size(896)
+                .with_intermediate_size(4864)
+                .with_num_hidden_layers(24)
+                .with_num_attention_heads(14)
+                .with_num_key_value_heads(2)
+                .with_head_dim(64)
+                .with_max_position_embeddings(4096)
+                .with_tie_word_embeddings(true),
         }
     }
 

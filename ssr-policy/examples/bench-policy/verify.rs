@@ -1,3 +1,5 @@
+//! Compares a device with the CPU.
+
 use ssr_core::{Completion, Message, Policy, Request, Seed, Segment};
 use ssr_policy::{
     Architecture, Device, EngineConfig, LocalPolicy, Model, ModelConfig, ScoredSequence, Target,
@@ -12,15 +14,13 @@ const TOLERANCE: f32 = 1e-3;
 /// Compares generation, scores and gradients of every architecture on a device with the CPU.
 pub fn verify(device: &Device) -> Result<()> {
     for architecture in Architecture::ALL {
-        let mut config = ModelConfig {
-            hidden_size: 64,
-            intermediate_size: 96,
-            num_hidden_layers: 4,
-            num_attention_heads: 4,
-            num_key_value_heads: 2,
-            head_dim: 32,
-            ..ModelConfig::tiny_of(architecture, 300)
-        };
+        let mut config = ModelConfig::tiny_of(architecture, 300)
+            .with_hidden_size(64)
+            .with_intermediate_size(96)
+            .with_num_hidden_layers(4)
+            .with_num_attention_heads(4)
+            .with_num_key_value_heads(2)
+            .with_head_dim(32);
         config.sliding_window = config.sliding_window.map(|_| 40);
         let model = Model::new(config, Seed::new(1))?;
         let copy = model.to_device(device)?;

@@ -1,3 +1,5 @@
+//! An engine in a process of its own.
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

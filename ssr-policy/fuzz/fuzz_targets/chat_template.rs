@@ -18,9 +18,9 @@ fuzz_target!(|source: &str| {
     let tools = [json!({"type": "function", "function": {
         "name": "take", "description": "Takes some.", "parameters": {"type": "object"},
     }})];
-    let plain = TemplateInput { messages: &messages, ..TemplateInput::default() };
+    let plain = TemplateInput::new(&messages);
     let first = template.apply(&plain);
-    let full = TemplateInput { tools: &tools, add_generation_prompt: true, ..plain };
+    let full = plain.with_tools(&tools).with_add_generation_prompt(true);
     let _ = template.apply(&full);
     // Rendering leaves nothing behind.
     assert_eq!(template.apply(&plain).ok(), first.ok());

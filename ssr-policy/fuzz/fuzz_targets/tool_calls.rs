@@ -6,10 +6,10 @@ use ssr_policy::{CwmFormat, HermesFormat, LlamaFormat, ToolFormat};
 
 fuzz_target!(|text: &str| {
     let formats: [&dyn ToolFormat; 5] = [
-        &CwmFormat { opened: false },
-        &CwmFormat { opened: true },
-        &HermesFormat { opened: false },
-        &HermesFormat { opened: true },
+        &CwmFormat::new(),
+        &CwmFormat::new().with_opened(true),
+        &HermesFormat::new(),
+        &HermesFormat::new().with_opened(true),
         &LlamaFormat,
     ];
     for format in formats {

@@ -1,4 +1,4 @@
-//! Conversations as tokens.
+//! Conversations as tokens: chat templates, rendering and tool calls.
 
 mod python;
 mod render;

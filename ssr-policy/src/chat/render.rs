@@ -1,3 +1,5 @@
+//! Conversations as tokens, with the span of each message.
+
 use std::ops::Range;
 
 use serde_json::{Map, Value as Json, json};
@@ -9,6 +11,7 @@ use crate::tokenizer::{Piece, Tokenizer};
 
 /// A conversation as tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Rendered {
     /// All tokens, headers and separators included.
     pub tokens: Vec<u32>,
@@ -21,6 +24,7 @@ pub struct Rendered {
 
 /// What a conversation is rendered with.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct RenderOptions<'a> {
     /// The schemas of functions for the template's variable `tools`. Default: none.
     pub tools: &'a [Json],
@@ -33,6 +37,26 @@ pub struct RenderOptions<'a> {
 impl Default for RenderOptions<'_> {
     fn default() -> Self {
         Self { tools: &[], add_generation_prompt: true, variables: None }
+    }
+}
+
+impl<'a> RenderOptions<'a> {
+    /// Sets [`Self::tools`].
+    #[must_use]
+    pub fn with_tools(self, tools: &'a [Json]) -> Self {
+        Self { tools, ..self }
+    }
+
+    /// Sets [`Self::add_generation_prompt`].
+    #[must_use]
+    pub fn with_add_generation_prompt(self, add_generation_prompt: bool) -> Self {
+        Self { add_generation_prompt, ..self }
+    }
+
+    /// Sets [`Self::variables`].
+    #[must_use]
+    pub fn with_variables(self, variables: impl Into<Option<&'a Map<String, Json>>>) -> Self {
+        Self { variables: variables.into(), ..self }
     }
 }
 
@@ -60,13 +84,13 @@ pub fn render_with(
     messages: &[Message],
     options: &RenderOptions<'_>,
 ) -> Result<Rendered> {
-    let template = tokenizer.chat_template().ok_or_else(|| Error::Template {
-        problem: "the tokenizer has none; add chat_template.jinja to its folder".into(),
+    let template = tokenizer.chat_template().ok_or_else(|| {
+        Error::template("the tokenizer has none; add chat_template.jinja to its folder")
     })?;
     for name in messages.iter().filter_map(|message| message.name.as_deref()) {
         if tokenizer.pieces(name).any(|piece| matches!(piece, Piece::Special(_))) {
             let problem = format!("the name {name:?} holds a special token");
-            return Err(Error::Template { problem });
+            return Err(Error::template(problem));
         }
     }
     let conversation = Conversation::new(template, messages, options);
@@ -185,7 +209,7 @@ impl<'a> Conversation<'a> {
             let sentinel = sentinel(last);
             let at = text.rfind(&sentinel).ok_or_else(|| {
                 let problem = format!("it leaves out message {last}, which carries tokens");
-                Error::Template { problem }
+                Error::template(problem)
             })?;
             text.drain(..at + sentinel.len());
         }

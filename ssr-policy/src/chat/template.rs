@@ -1,3 +1,5 @@
+//! Chat templates in Jinja, rendered within bounds.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -34,7 +36,7 @@ const HEADERS: &str = include_str!("headers.jinja");
 /// let source = "{% for m in messages %}{{ bos_token }}[{{ m.role }}] {{ m.content | trim }}\n{% endfor %}";
 /// let template = ChatTemplate::new(source)?.with_token("bos_token", "<s>");
 /// let messages = [serde_json::json!({"role": "user", "content": " Hello "})];
-/// let text = template.apply(&TemplateInput { messages: &messages, ..Default::default() })?;
+/// let text = template.apply(&TemplateInput::new(&messages))?;
 /// assert_eq!(text, "<s>[user] Hello\n");
 /// # Ok::<_, ssr_policy::Error>(())
 /// ```
@@ -48,6 +50,7 @@ pub struct ChatTemplate {
 
 /// What a [`ChatTemplate`] is rendered with, in the JSON form of the OpenAI API.
 #[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
 pub struct TemplateInput<'a> {
     /// Objects with `role` and `content`, and whatever else the template knows of, such as
     /// `tool_calls`.
@@ -60,8 +63,35 @@ pub struct TemplateInput<'a> {
     pub variables: Option<&'a Map<String, Json>>,
 }
 
+impl<'a> TemplateInput<'a> {
+    /// Messages alone.
+    #[must_use]
+    pub fn new(messages: &'a [Json]) -> Self {
+        Self { messages, ..Self::default() }
+    }
+
+    /// Sets [`Self::tools`].
+    #[must_use]
+    pub fn with_tools(self, tools: &'a [Json]) -> Self {
+        Self { tools, ..self }
+    }
+
+    /// Sets [`Self::add_generation_prompt`].
+    #[must_use]
+    pub fn with_add_generation_prompt(self, add_generation_prompt: bool) -> Self {
+        Self { add_generation_prompt, ..self }
+    }
+
+    /// Sets [`Self::variables`].
+    #[must_use]
+    pub fn with_variables(self, variables: impl Into<Option<&'a Map<String, Json>>>) -> Self {
+        Self { variables: variables.into(), ..self }
+    }
+}
+
 impl ChatTemplate {
-    /// A template in Jinja's language. Its clock stands at the present; see [`Self::with_time`].
+    /// A template in Jinja's language. Its clock is set to the present time and does not advance; see
+    /// [`Self::with_time`].
     ///
     /// # Errors
     /// When the source is too long or not a template.
@@ -86,7 +116,7 @@ impl ChatTemplate {
         for (name, source) in sources {
             if source.len() > MAX_SOURCE {
                 let problem = format!("{} bytes, more than {MAX_SOURCE}", source.len());
-                return Err(Error::Template { problem });
+                return Err(Error::template(problem));
             }
             match name {
                 DEFAULT => default = Some(source),
@@ -98,7 +128,7 @@ impl ChatTemplate {
                 .map_err(template_error)?;
         }
         let Some(default) = default else {
-            return Err(Error::Template { problem: "none is named \"default\"".into() });
+            return Err(Error::template("none is named \"default\""));
         };
         // Empty texts keep the ends of the templates from being trimmed.
         let source = match with_tools {
@@ -123,8 +153,8 @@ impl ChatTemplate {
         self
     }
 
-    /// Sets the clock that `strftime_now` reads: seconds since 1970, UTC. A template that writes
-    /// the date gives equal prompts only while the clock stands still, so it does.
+    /// Sets the clock that `strftime_now` reads: seconds since 1970, UTC. It does not advance, so that
+    /// a template that writes the date gives equal prompts for equal conversations.
     ///
     /// # Errors
     /// When the time lies outside the years that a date can have.
@@ -163,7 +193,7 @@ impl ChatTemplate {
         let text = template.render(Value::from_pairs(context)).map_err(template_error)?;
         if text.len() > MAX_OUTPUT {
             let problem = format!("it renders {} bytes, more than {MAX_OUTPUT}", text.len());
-            return Err(Error::Template { problem });
+            return Err(Error::template(problem));
         }
         Ok(text)
     }
@@ -200,8 +230,10 @@ fn environment(seconds: i64) -> Result<Environment<'static>> {
 }
 
 fn add_clock(environment: &mut Environment<'static>, seconds: i64) -> Result<()> {
-    let now = jiff::Timestamp::from_second(seconds)
-        .map_err(|e| Error::Template { problem: format!("the time {seconds}: {e}") })?;
+    let now = jiff::Timestamp::from_second(seconds).map_err(|e| Error::Template {
+        problem: format!("the time {seconds}: {e}"),
+        source: Some(e.into()),
+    })?;
     let now = jiff::tz::Offset::UTC.to_datetime(now);
     environment.add_function("strftime_now", move |format: &str| {
         jiff::fmt::strtime::format(format, now)
@@ -266,7 +298,10 @@ fn json_size(value: &Json) -> usize {
 fn template_error(error: minijinja::Error) -> Error {
     let line = error.line().map(|line| format!(" (line {line})")).unwrap_or_default();
     let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-    Error::Template { problem: format!("{}{detail}{line}", error.kind()) }
+    Error::Template {
+        problem: format!("{}{detail}{line}", error.kind()),
+        source: Some(error.into()),
+    }
 }
 
 #[cfg(test)]

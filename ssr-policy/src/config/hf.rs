@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Architecture, LayerType, ModelConfig, RopeScaling, WeightType, config_error};
 use crate::error::{Error, Result};
-use crate::files::read_json;
+use crate::read::read_json;
 
 /// The fields that matter; what a file leaves out has the default of its architecture.
 #[derive(Debug, Default, Serialize, Deserialize)]

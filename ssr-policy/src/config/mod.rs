@@ -1,9 +1,14 @@
+//! Shapes of models as `config.json` describes them, and the settings of generation.
+
+mod generation;
 mod hf;
 mod rope;
+mod setters;
 #[cfg(test)]
 mod tests;
 mod validate;
 
+pub use generation::{EngineConfig, Executor, Precision};
 pub use rope::RopeScaling;
 
 use std::path::Path;
@@ -54,8 +59,9 @@ impl Architecture {
     }
 }
 
-/// What the queries of a layer see.
+/// Which tokens the queries of a layer attend to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum LayerType {
     /// All tokens up to their own.
     #[serde(rename = "full_attention")]
@@ -67,6 +73,7 @@ pub enum LayerType {
 
 /// The type of the weights in a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum WeightType {
     /// 32-bit floats, in which the models of this crate compute.
     #[default]
@@ -87,6 +94,7 @@ pub enum WeightType {
 /// implemented are refused, other unknown fields are ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "hf::HfConfig", into = "hf::HfConfig")]
+#[non_exhaustive]
 pub struct ModelConfig {
     /// The family, which decides what of the following is possible.
     pub architecture: Architecture,
@@ -165,7 +173,7 @@ impl ModelConfig {
         }
     }
 
-    /// A model of the size of [`Self::tiny`] with what is peculiar to an architecture: the scaled
+    /// A model of the size of [`Self::tiny`] with the features of an architecture: the scaled
     /// frequencies of Llama 3, the biases of Qwen2, the windows of CWM (32 tokens in three of four
     /// layers).
     pub fn tiny_of(architecture: Architecture, vocab_size: usize) -> Self {
@@ -203,9 +211,9 @@ impl ModelConfig {
     /// # Errors
     /// When the file cannot be read, is not such a JSON object, or fails [`Self::validate`].
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = crate::files::read_at_most(path, MAX_CONFIG_BYTES)?;
+        let bytes = crate::read::read_at_most(path, MAX_CONFIG_BYTES)?;
         let file: hf::HfConfig = serde_json::from_slice(&bytes)
-            .map_err(|e| Error::file(path, format!("not a model configuration: {e}")))?;
+            .map_err(|e| Error::file_from(path, "not a model configuration: ", e))?;
         Self::try_from(file)
     }
 

@@ -1,3 +1,5 @@
+//! Rotary frequencies and how they are scaled for long contexts.
+
 use std::f32::consts::TAU;
 
 /// How rotary frequencies are changed for contexts longer than those of the pre-training.

@@ -1,3 +1,5 @@
+//! Published configurations, defaults, and configurations that are refused.
+
 use serde_json::{Value, json};
 
 use super::*;

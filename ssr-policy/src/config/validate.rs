@@ -1,3 +1,5 @@
+//! Checks that a configuration can be built.
+
 use super::{Architecture, LayerType, ModelConfig, RopeScaling, config_error};
 use crate::error::Result;
 

@@ -1,11 +1,12 @@
-//! Batched generation: a thread of its own on which rows join and leave the batch as requests begin
-//! and end.
+//! Continuous batching: a thread of its own runs forward passes over a batch that sequences enter
+//! when they are admitted and leave when they are finished.
 
-mod answer;
-mod choice;
-mod row;
-mod sample;
 mod scheduler;
+mod sequence;
+mod start;
+mod step;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -15,95 +16,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use ssr_core::Completion;
+use tracing::Span;
 
+use crate::config::EngineConfig;
 use crate::error::{Error, Result};
-use crate::generator::Generator;
-#[cfg(feature = "remote")]
-pub(crate) use answer::{Answer, Draw};
-pub(crate) use row::Row;
-#[cfg(feature = "remote")]
-pub(crate) use sample::{Drawn, check as check_sampling, draw};
+use crate::generator::{Generator, ModelRunner};
 use scheduler::Scheduler;
-
-/// How a [`LocalPolicy`](crate::LocalPolicy) generates. Nothing but the precision and the executor
-/// changes an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct EngineConfig {
-    /// Sequences that are decoded together; more wait for a place. Default: 64.
-    pub max_rows: usize,
-    /// Prompt tokens that are fed in one step, so that long prompts do not hold up the rows that
-    /// are decoding. Default: 512.
-    pub prefill_tokens: usize,
-    /// Bytes of keys and values. Above it, blocks of finished sequences are forgotten first, then
-    /// the youngest sequences step back and are computed again later. A single sequence may exceed
-    /// it. Default: 2 GiB.
-    pub kv_bytes: usize,
-    /// Whether blocks of finished and running sequences serve later ones that begin alike.
-    /// Default: true.
-    pub prefix_cache: bool,
-    /// How precisely the weights of the projections are kept for generation. Default: `f32`, which
-    /// alone agrees with training to the last bit.
-    pub precision: Precision,
-    /// What computes the forward passes. Default: [`Executor::Auto`].
-    pub executor: Executor,
-}
-
-/// What computes forward passes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Executor {
-    /// The kernels for a model on the CPU, tensors for one on a GPU.
-    #[default]
-    Auto,
-    /// This crate's kernels: CPU only, and exact. What is generated has the very log-probabilities
-    /// that training computes, whatever the batch.
-    Kernels,
-    /// candle's operations, on any device. They round as the device's libraries do.
-    Tensors,
-}
-
-/// How precisely weights are kept for generation. Activations are `f32` unless said otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Precision {
-    /// 32 bits, as in training.
-    #[default]
-    F32,
-    /// Bfloat16, activations and cache included; only with [`Executor::Tensors`].
-    Bf16,
-    /// GGUF's `Q8_0`: 8 bits, and a 16-bit scale for 32 weights. What projections multiply by the
-    /// weights is rounded to 8 bits as well, with a scale for 32 inputs, as in llama.cpp.
-    Q8,
-    /// GGUF's `Q4_0`: 4 bits, otherwise like [`Precision::Q8`].
-    Q4,
-}
-
-impl Default for EngineConfig {
-    fn default() -> Self {
-        Self {
-            max_rows: 64,
-            prefill_tokens: 512,
-            kv_bytes: 2 << 30,
-            prefix_cache: true,
-            precision: Precision::F32,
-            executor: Executor::Auto,
-        }
-    }
-}
-
-impl EngineConfig {
-    /// # Errors
-    /// When nothing could ever be served.
-    pub(crate) fn validate(&self) -> Result<()> {
-        if self.max_rows == 0 || self.prefill_tokens == 0 {
-            return Err(Error::input("max_rows and prefill_tokens must be at least 1"));
-        }
-        Ok(())
-    }
-}
+pub(crate) use sequence::Sequence;
+pub(crate) use start::{AnyEngine, LoadedWeights, start};
 
 /// What the engine has done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -111,13 +31,13 @@ impl EngineConfig {
 pub struct EngineStats {
     /// Forward passes.
     pub steps: u64,
-    /// The time in which it had something to do.
+    /// The time in which there were sequences to compute.
     pub busy: Duration,
     /// Tokens that went through the model.
     pub fed_tokens: u64,
     /// Tokens whose keys and values were found in the prefix cache.
     pub cached_tokens: u64,
-    /// Sequences that stepped back for lack of memory.
+    /// How often a sequence was preempted for lack of memory.
     pub preemptions: u64,
     /// Bytes of keys and values that are held now.
     pub kv_bytes: u64,
@@ -125,51 +45,66 @@ pub struct EngineStats {
     pub cached_blocks: u64,
 }
 
-/// Why a request could not be served.
-pub(crate) enum Failure {
+/// The counts of an engine, shared with those who ask for them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SharedStats(Arc<Mutex<EngineStats>>);
+
+impl SharedStats {
+    pub(crate) fn read(&self) -> EngineStats {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publish(&self, stats: EngineStats) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stats;
+    }
+}
+
+/// Why a sequence has no answer.
+pub(crate) enum SequenceError {
     /// The request is wrong.
     Request(String),
     /// The model failed.
     Model(Error),
 }
 
-impl From<Error> for Failure {
+impl From<Error> for SequenceError {
     fn from(error: Error) -> Self {
         Self::Model(error)
     }
 }
 
-/// One token of an answer as it is written.
+/// One token of a streamed answer.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Delta {
     /// The token.
     pub id: u32,
-    /// Text that is certain now: complete characters that can no longer turn out to be part of a
-    /// stop text.
+    /// Text that is final now: complete characters that cannot become part of a stop text.
     pub text: String,
-    /// Natural-log probability under the distribution that it was drawn from; 0 if it was forced.
+    /// Natural-log probability under the distribution that it was sampled from; 0 if it was forced.
     pub logprob: f32,
     /// Natural-log probability under the model, among the tokens that were allowed.
     pub model_logprob: f32,
 }
 
-/// What a job's owner hears.
+/// What the engine sends to the owner of a job.
 pub(crate) enum Event {
     Delta(Delta),
-    Done(Box<Result<Completion, Failure>>),
+    Done(Box<Result<Completion, SequenceError>>),
 }
 
-/// A request on its way through the engine.
-pub(crate) struct Job {
-    pub(crate) row: Row,
-    pub(crate) generator: Arc<Generator>,
-    pub(crate) events: Sender<Event>,
-    /// Whether the owner wants to hear every token.
-    pub(crate) stream: bool,
-    pub(crate) cancelled: Arc<AtomicBool>,
-    /// Set when the model fails on this row.
-    failed: Option<Failure>,
+/// A sequence on its way through the engine.
+pub(crate) struct Job<R> {
+    sequence: Sequence,
+    generator: Arc<Generator<R>>,
+    events: Sender<Event>,
+    /// Whether the owner wants every token as a [`Delta`].
+    stream: bool,
+    cancelled: Arc<AtomicBool>,
+    /// Set when the model fails on this sequence.
+    failed: Option<SequenceError>,
+    /// Open from the submission to the end of the answer.
+    span: Span,
 }
 
 /// A job as its owner sees it; dropping it cancels the job.
@@ -184,31 +119,39 @@ impl Drop for Handle {
     }
 }
 
-/// The engine's thread.
-pub(crate) struct Engine {
-    jobs: Option<Sender<Job>>,
+/// The thread that generates with one kind of executor, and what its snapshots share.
+pub(crate) struct Engine<R: ModelRunner> {
+    config: EngineConfig,
+    jobs: Option<Sender<Job<R>>>,
     thread: Option<JoinHandle<()>>,
-    stats: Arc<Mutex<EngineStats>>,
+    /// Memory for keys and values on a device, kept when the weights change.
+    storage: Mutex<Option<R::Storage>>,
 }
 
-impl Engine {
-    pub(crate) fn start(config: EngineConfig) -> Result<Self> {
+impl<R: ModelRunner> Engine<R> {
+    /// # Errors
+    /// [`Error::Input`] when the settings serve no request, [`Error::Device`] when no thread can be
+    /// started.
+    fn start(config: EngineConfig, stats: &SharedStats) -> Result<Self> {
         config.validate()?;
         let (jobs, inbox) = channel();
-        let stats = Arc::new(Mutex::new(EngineStats::default()));
-        let scheduler = Scheduler::new(config, inbox, Arc::clone(&stats));
+        let scheduler = Scheduler::<R>::new(config, inbox, stats.clone());
         let thread = std::thread::Builder::new()
             .name("generate".to_owned())
             .spawn(move || scheduler.run())
-            .map_err(|e| Error::input(format!("no thread for generating: {e}")))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread), stats })
+            .map_err(|source| Error::Device {
+                problem: format!("no thread for generating: {source}"),
+                source: Some(source.into()),
+            })?;
+        Ok(Self { config, jobs: Some(jobs), thread: Some(thread), storage: Mutex::new(None) })
     }
 
-    pub(crate) fn submit(&self, row: Row, generator: &Arc<Generator>, stream: bool) -> Handle {
+    fn submit(&self, sequence: Sequence, generator: &Arc<Generator<R>>, stream: bool) -> Handle {
         let (events, receiver) = channel();
         let cancelled = Arc::new(AtomicBool::new(false));
         let job = Job {
-            row,
+            span: tracing::debug_span!("request", prompt_tokens = sequence.len(), stream),
+            sequence,
             generator: Arc::clone(generator),
             events,
             stream,
@@ -216,22 +159,19 @@ impl Engine {
             failed: None,
         };
         if let Some(jobs) = &self.jobs {
-            // A thread that is gone drops the job and with it the sender: the owner hears that.
+            // A thread that is gone drops the job and with it the sender, which ends the channel of
+            // the owner.
             let _ = jobs.send(job);
         }
         Handle { events: receiver, cancelled }
     }
-
-    pub(crate) fn stats(&self) -> EngineStats {
-        *self.stats.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Drop for Engine {
+impl<R: ModelRunner> Drop for Engine<R> {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
-            // A panic of the thread was reported to the owners of its jobs.
+            // A panic of the thread has ended the channels of its jobs.
             let _ = thread.join();
         }
     }

@@ -1,5 +1,5 @@
-//! Folders in Hugging Face's layout. What is read is bounded by what the configuration asks for,
-//! one tensor at a time, whatever the files claim.
+//! Folders in Hugging Face's layout. Tensors are read one at a time, and never more than the
+//! configuration asks for, whatever the files claim.
 
 mod shards;
 mod tensors;
@@ -10,12 +10,9 @@ pub use write::SaveOptions;
 pub(crate) use tensors::TensorFile;
 pub(crate) use write::{TensorWriter, remove, save_json, save_weights, write_atomically};
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use candle_core::{Device, Var};
-use serde::Deserialize;
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
@@ -28,10 +25,6 @@ pub(crate) const INDEX: &str = "model.safetensors.index.json";
 /// The folder of an adapter beside the weights that it is for.
 pub(crate) const ADAPTER: &str = "adapter";
 pub(crate) const TOKENIZER: &str = "tokenizer.json";
-
-/// The largest JSON file or header that is read: indices and headers of the largest models have a
-/// few hundred kilobytes.
-const MAX_JSON_BYTES: u64 = 16 << 20;
 
 /// Reads the variables of a model, in the order of [`ModelConfig::tensors`], from
 /// `model.safetensors` or, when there is none, from the files that its index names.
@@ -80,21 +73,4 @@ const HEAD: &str = "lm_head.weight";
 /// transformers that are computed from the configuration.
 fn is_spare(tensor: &str, tied: bool) -> bool {
     tied && tensor == HEAD || tensor.ends_with(".rotary_emb.inv_freq")
-}
-
-/// Reads a JSON file of a bounded size.
-pub(crate) fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
-    let bytes = read_at_most(path, MAX_JSON_BYTES)?;
-    serde_json::from_slice(&bytes).map_err(|e| Error::file(path, e))
-}
-
-/// Reads a file of a bounded size, whatever it says about it.
-pub(crate) fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(Error::io(path))?;
-    file.take(most + 1).read_to_end(&mut bytes).map_err(Error::io(path))?;
-    if bytes.len() as u64 > most {
-        return Err(Error::file(path, format!("more than {most} bytes, which is too large")));
-    }
-    Ok(bytes)
 }

@@ -1,10 +1,13 @@
+//! Which file of a folder holds which tensor.
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{INDEX, WEIGHTS, is_spare, missing, read_json};
+use super::{INDEX, WEIGHTS, is_spare, missing};
 use crate::error::{Error, Result};
+use crate::read::read_json;
 
 /// `model.safetensors.index.json`.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,3 +1,5 @@
+//! Tensors read from one safetensors file.
+
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -6,8 +8,9 @@ use std::path::{Path, PathBuf};
 use half::f16;
 use safetensors::tensor::{Dtype, Metadata};
 
-use super::{MAX_JSON_BYTES, is_spare, missing};
+use super::{is_spare, missing};
 use crate::error::{Error, Result};
+use crate::read::MAX_JSON_BYTES;
 
 /// Bytes that are converted at a time.
 const CHUNK: usize = 1 << 20;
@@ -23,8 +26,8 @@ pub(crate) struct TensorFile {
 
 impl TensorFile {
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let corrupt =
-            |e: String| Error::file(path, format!("corrupt or truncated safetensors file: {e}"));
+        const CORRUPT: &str = "corrupt or truncated safetensors file: ";
+        let corrupt = |problem: String| Error::file(path, format!("{CORRUPT}{problem}"));
         let mut file = File::open(path).map_err(Error::io(path))?;
         let size = file.metadata().map_err(Error::io(path))?.len();
         let mut length = [0; 8];
@@ -37,7 +40,7 @@ impl TensorFile {
         file.read_exact(&mut json).map_err(Error::io(path))?;
         // Checks that the tensors fill the data without gaps or overlaps and fit their shapes.
         let metadata: Metadata =
-            serde_json::from_slice(&json).map_err(|e| corrupt(e.to_string()))?;
+            serde_json::from_slice(&json).map_err(|e| Error::file_from(path, CORRUPT, e))?;
         let start = 8 + header;
         if start.checked_add(metadata.data_len() as u64) != Some(size) {
             let claim = metadata.data_len();

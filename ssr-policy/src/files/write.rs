@@ -1,3 +1,5 @@
+//! Weights and JSON written to a folder, each file replaced at once.
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -10,18 +12,34 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::Serialize;
 
 use super::shards::{Index, IndexMetadata, is_plain};
-use super::{INDEX, WEIGHTS, read_json};
+use super::{INDEX, WEIGHTS};
 use crate::config::WeightType;
 use crate::error::{Error, Result};
+use crate::read::read_json;
 
 /// How [`Model::save_with`](crate::Model::save_with) writes the weights.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SaveOptions {
     /// Their type. Default: `f32`, which loses nothing.
     pub dtype: WeightType,
     /// The most bytes of tensors in one file, where a tensor itself is not larger. Default: `None`,
     /// all in one file.
     pub max_shard_bytes: Option<u64>,
+}
+
+impl SaveOptions {
+    /// Sets [`Self::dtype`].
+    #[must_use]
+    pub fn with_dtype(self, dtype: WeightType) -> Self {
+        Self { dtype, ..self }
+    }
+
+    /// Sets [`Self::max_shard_bytes`].
+    #[must_use]
+    pub fn with_max_shard_bytes(self, max_shard_bytes: impl Into<Option<u64>>) -> Self {
+        Self { max_shard_bytes: max_shard_bytes.into(), ..self }
+    }
 }
 
 /// Writes tensors to `model.safetensors`, or to shards and their index, and removes what an earlier
@@ -148,8 +166,9 @@ impl TensorWriter {
         // What transformers expects to read in the header.
         let format = [("format".to_owned(), "pt".to_owned())].into();
         let metadata = Metadata::new(Some(format), infos.collect());
-        let metadata = metadata.map_err(|e| Error::file(path, e))?;
-        let mut header = serde_json::to_vec(&metadata).map_err(|e| Error::file(path, e))?;
+        let metadata = metadata.map_err(|e| Error::file_from(path, "", e))?;
+        let mut header =
+            serde_json::to_vec(&metadata).map_err(|e| Error::file_from(path, "", e))?;
         header.resize(header.len().next_multiple_of(8), b' ');
         Ok(header)
     }
@@ -185,7 +204,7 @@ impl TensorWriter {
 
 /// Writes a value as indented JSON.
 pub(crate) fn save_json(value: &impl Serialize, path: &Path) -> Result<()> {
-    let json = serde_json::to_vec_pretty(value).map_err(|e| Error::file(path, e))?;
+    let json = serde_json::to_vec_pretty(value).map_err(|e| Error::file_from(path, "", e))?;
     write_atomically(path, &json)
 }
 

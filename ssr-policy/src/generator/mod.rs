@@ -1,7 +1,7 @@
-//! The generating executors: snapshots of a model's weights.
+//! Snapshots of a model's weights that compute forward passes, and the trait of their executors.
 
-mod device;
-mod host;
+mod kernels;
+mod tensors;
 #[cfg(test)]
 mod tests;
 
@@ -11,30 +11,81 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::{Device, Tensor};
 
-use crate::config::ModelConfig;
-use crate::engine::{EngineConfig, Executor};
+use crate::config::{EngineConfig, ModelConfig};
 use crate::error::{Error, Result};
-use crate::kv::{Cache, DeviceKv, HostCache, Pool};
+use crate::kv::{KvCache, Pool};
 use crate::model::Model;
-use device::DeviceGenerator;
-use host::HostGenerator;
-pub(crate) use host::Scratch;
+pub(crate) use kernels::KernelRunner;
+pub(crate) use tensors::TensorRunner;
+
+/// An executor of forward passes with a snapshot of weights (vLLM's model runner).
+///
+/// It brings its own kind of cache, of blocks and of buffers. The engine is generic over it, so a
+/// cache of one executor never reaches another, and a step calls it without dynamic dispatch.
+pub(crate) trait ModelRunner: Sized + Send + Sync + 'static {
+    /// The keys and values of one sequence.
+    type Cache: KvCache;
+    /// Buffers of a forward pass, kept for the next one.
+    type Scratch: Default + Send;
+    /// What snapshots of one engine share: the memory of keys and values on a device.
+    type Storage: Send;
+
+    /// Whether forward passes run on rayon's threads.
+    const ON_RAYON: bool;
+
+    /// Arranges weights for generation. `storage` is that of an earlier snapshot, if there was one.
+    ///
+    /// # Errors
+    /// When the settings do not fit the model or its device, a weight is missing, or the device
+    /// fails.
+    fn load(
+        config: &ModelConfig,
+        device: &Device,
+        tensors: Tensors,
+        engine: &EngineConfig,
+        storage: &mut Option<Self::Storage>,
+    ) -> Result<Self>;
+
+    /// Bytes of weights that a step reads, about; `None` where the sequences of a step cannot be
+    /// computed by several threads on their own.
+    fn weight_bytes(&self) -> Option<usize>;
+
+    /// Bytes of one block of keys and values in all layers.
+    fn block_bytes(&self) -> usize;
+
+    /// An empty cache, whose blocks are counted in `pool`.
+    fn new_cache(&self, pool: &Arc<Pool>) -> Self::Cache;
+
+    /// Feeds every sequence its new tokens and returns the logits [W, vocabulary] of what follows
+    /// the last new token of each of the W sequences that want them, in their order.
+    ///
+    /// # Errors
+    /// When the device fails or has no memory for a sequence. The kernels never fail.
+    fn forward<'s>(
+        &self,
+        inputs: &mut [SequenceInput<'_, Self::Cache>],
+        scratch: &'s mut Self::Scratch,
+    ) -> Result<&'s [f32]>;
+}
+
+/// The new tokens of one sequence.
+pub(crate) struct SequenceInput<'a, C> {
+    pub(crate) cache: &'a mut C,
+    pub(crate) tokens: &'a [u32],
+    /// Whether the logits of what follows the last of them are wanted.
+    pub(crate) logits: bool,
+}
 
 /// A snapshot of a model's weights, arranged for generation.
-pub(crate) struct Generator {
+pub(crate) struct Generator<R> {
     /// Differs from that of every other generator of the process.
     id: u64,
     config: ModelConfig,
-    executor: Running,
-}
-
-enum Running {
-    Kernels(HostGenerator),
-    Tensors(DeviceGenerator),
+    pub(crate) runner: R,
 }
 
 /// Weights by name, each taken once.
-struct Tensors(HashMap<String, Tensor>);
+pub(crate) struct Tensors(HashMap<String, Tensor>);
 
 impl Tensors {
     fn optional(&mut self, name: &str) -> Option<Tensor> {
@@ -47,66 +98,40 @@ impl Tensors {
     }
 }
 
-/// The new tokens of one sequence.
-pub(crate) struct Feed<'a> {
-    pub(crate) cache: &'a mut Cache,
-    pub(crate) tokens: &'a [u32],
-    /// Whether the logits of what follows the last of them are wanted.
-    pub(crate) logits: bool,
-}
-
-/// The same with the cache that the kernels write.
-struct HostFeed<'a> {
-    cache: &'a mut HostCache,
-    tokens: &'a [u32],
-    logits: bool,
-}
-
-impl Generator {
-    /// A snapshot of a model. `kv` are the places for keys and values on its device, kept from an
-    /// earlier snapshot.
+impl<R: ModelRunner> Generator<R> {
+    /// A snapshot of a model, which keeps its weights.
     pub(crate) fn new(
         model: &Model,
         engine: &EngineConfig,
-        kv: &mut Option<Arc<DeviceKv>>,
+        storage: &mut Option<R::Storage>,
     ) -> Result<Self> {
         let (config, device) = (model.config().clone(), model.device().clone());
-        Self::arrange(config, device, model.tensors()?, engine, kv)
+        Self::arrange(config, &device, model.tensors()?, engine, storage)
     }
 
     /// Takes a model apart, so that its weights exist once.
-    pub(crate) fn take(model: Model, engine: &EngineConfig) -> Result<Self> {
+    pub(crate) fn take(
+        model: Model,
+        engine: &EngineConfig,
+        storage: &mut Option<R::Storage>,
+    ) -> Result<Self> {
         let (config, device) = (model.config().clone(), model.device().clone());
         let tensors = model.merge_adapter()?.into_tensors();
-        Self::arrange(config, device, tensors, engine, &mut None)
+        Self::arrange(config, &device, tensors, engine, storage)
     }
 
     fn arrange(
         config: ModelConfig,
-        device: Device,
+        device: &Device,
         tensors: HashMap<String, Tensor>,
         engine: &EngineConfig,
-        kv: &mut Option<Arc<DeviceKv>>,
+        storage: &mut Option<R::Storage>,
     ) -> Result<Self> {
         static GENERATORS: AtomicU64 = AtomicU64::new(0);
-        let tensors = Tensors(tensors);
-        let executor = match engine.executor {
-            Executor::Auto if device.is_cpu() => Executor::Kernels,
-            Executor::Auto => Executor::Tensors,
-            chosen => chosen,
-        };
-        let executor = if executor == Executor::Kernels {
-            if !device.is_cpu() {
-                return Err(Error::input(
-                    "the kernels need a model on the CPU; use Executor::Auto",
-                ));
-            }
-            Running::Kernels(HostGenerator::new(&config, tensors, engine.precision)?)
-        } else {
-            Running::Tensors(DeviceGenerator::new(&config, &device, tensors, engine, kv)?)
-        };
+        let runner = R::load(&config, device, Tensors(tensors), engine, storage)?;
         let id = GENERATORS.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { id, config, executor })
+        tracing::debug!(weights = id, precision = ?engine.precision, "weights arranged");
+        Ok(Self { id, config, runner })
     }
 
     pub(crate) fn config(&self) -> &ModelConfig {
@@ -116,55 +141,5 @@ impl Generator {
     /// Tells snapshots of weights apart.
     pub(crate) fn id(&self) -> u64 {
         self.id
-    }
-
-    /// Bytes of weights that a step on the CPU reads, about; `None` where rows cannot be computed
-    /// apart.
-    pub(crate) fn weight_bytes(&self) -> Option<usize> {
-        match &self.executor {
-            Running::Kernels(generator) => Some(generator.weight_bytes()),
-            Running::Tensors(_) => None,
-        }
-    }
-
-    /// Bytes of one block of keys and values in all layers.
-    pub(crate) fn column_bytes(&self) -> usize {
-        match &self.executor {
-            Running::Kernels(generator) => generator.column_bytes(),
-            Running::Tensors(generator) => generator.column_bytes(),
-        }
-    }
-
-    pub(crate) fn new_cache(&self, pool: &Arc<Pool>) -> Cache {
-        match &self.executor {
-            Running::Kernels(generator) => Cache::Host(generator.new_cache(pool)),
-            Running::Tensors(generator) => Cache::Device(generator.new_cache(pool)),
-        }
-    }
-
-    /// Feeds every sequence its next tokens and leaves in `scratch.logits` the logits [W,
-    /// vocabulary] of what follows the last token of each sequence that wants them. With the
-    /// kernels, neither the batch nor the cutting into steps changes a bit of a row.
-    ///
-    /// # Errors
-    /// When the device fails or has no place for a sequence. The kernels never fail.
-    pub(crate) fn forward(&self, feeds: &mut [Feed<'_>], scratch: &mut Scratch) -> Result<()> {
-        match &self.executor {
-            Running::Kernels(generator) => {
-                let mut feeds: Vec<HostFeed<'_>> = feeds
-                    .iter_mut()
-                    .filter_map(|feed| match &mut *feed.cache {
-                        Cache::Host(cache) => {
-                            let (tokens, logits) = (feed.tokens, feed.logits);
-                            Some(HostFeed { cache, tokens, logits })
-                        }
-                        Cache::Device(_) => None,
-                    })
-                    .collect();
-                generator.forward(&mut feeds, scratch);
-                Ok(())
-            }
-            Running::Tensors(generator) => generator.forward(feeds, &mut scratch.logits),
-        }
     }
 }

@@ -1,3 +1,5 @@
+//! Names, settings and row orders of GGUF in Hugging Face's terms.
+
 use std::collections::HashSet;
 use std::f64::consts::TAU;
 

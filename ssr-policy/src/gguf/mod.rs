@@ -27,6 +27,7 @@ impl Model {
     /// When the file is missing, corrupt, truncated, in several parts, or holds an architecture, a
     /// type or a setting that is not implemented.
     pub fn load_gguf(path: &Path) -> Result<Self> {
+        let _span = tracing::debug_span!("load_model", path = %path.display()).entered();
         let mut header = Header::open(path)?;
         let factors = match header.tensor(convert::FACTORS).map(|info| info.shape.clone()) {
             Some(shape) if shape.len() == 1 => Some(read(&mut header, convert::FACTORS, &shape)?),
@@ -46,7 +47,9 @@ impl Model {
         });
         let weights = weights.collect::<Result<_>>()?;
         convert::refuse_others(&header, &config).map_err(|problem| Error::file(path, problem))?;
-        Self::assemble(config, weights, None)
+        let model = Self::assemble(config, weights, None)?;
+        tracing::debug!(parameters = model.num_parameters(), "model loaded");
+        Ok(model)
     }
 }
 

@@ -1,3 +1,5 @@
+//! GGUF files that llama.cpp and candle write, and files that are wrong.
+
 use candle_core::quantized::gguf_file::{self, Content};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Tensor};

@@ -1,3 +1,5 @@
+//! Vectors of floats and integers over the instruction sets of processors.
+
 /// Floats per vector: one AVX-512 register, two of AVX2, four of SSE or NEON.
 pub(crate) const LANES: usize = 16;
 

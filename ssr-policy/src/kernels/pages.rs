@@ -1,3 +1,5 @@
+//! Memory in large pages.
+
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 

@@ -1,3 +1,5 @@
+//! Matrix products in `f32` with packed weights.
+
 use std::cell::RefCell;
 
 use rayon::prelude::*;

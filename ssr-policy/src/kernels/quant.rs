@@ -1,3 +1,5 @@
+//! Matrix products with weights of 8 or 4 bits.
+
 use rayon::prelude::*;
 
 use super::lanes::{ByteLine, LANES, Lanes};

@@ -1,3 +1,5 @@
+//! Inputs rounded to 8 bits for products with quantised weights.
+
 use rayon::prelude::*;
 
 use super::quant::GROUP;

@@ -1,3 +1,5 @@
+//! A slice that several threads write, each in places of its own.
+
 use std::marker::PhantomData;
 
 /// A slice that several threads write at once, each in places of its own.

@@ -1,8 +1,10 @@
+//! Keys and values in tensors of a device, of which sequences hold slots.
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device, Tensor};
 
-use super::Pool;
+use super::{CachedBlock, KvCache, Pool};
 use crate::bound::Bound;
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
@@ -26,7 +28,7 @@ impl DeviceKv {
         dtype: DType,
         device: &Device,
     ) -> Result<Arc<Self>> {
-        let slots = (bytes / column_bytes(config, dtype)).max(1);
+        let slots = (bytes / block_bytes(config, dtype)).max(1);
         let shape = (config.num_key_value_heads, slots * BLOCK, config.head_dim);
         let layer = || Ok(Tensor::zeros(shape, dtype, device)?);
         let layers = || (0..config.num_hidden_layers).map(|_| layer()).collect::<Result<_>>();
@@ -45,7 +47,7 @@ impl DeviceKv {
 }
 
 /// Bytes of a slot in all layers.
-pub(crate) fn column_bytes(config: &ModelConfig, dtype: DType) -> usize {
+pub(crate) fn block_bytes(config: &ModelConfig, dtype: DType) -> usize {
     let elements = 2 * config.num_key_value_heads * config.head_dim * BLOCK;
     config.num_hidden_layers * elements * dtype.size_in_bytes()
 }
@@ -65,6 +67,16 @@ impl Drop for Slot {
     }
 }
 
+/// A full block: a slot, shared between sequences.
+#[derive(Clone)]
+pub(crate) struct DeviceBlock(Arc<Slot>);
+
+impl CachedBlock for DeviceBlock {
+    fn is_sole(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+}
+
 /// The slots of one sequence. Only full slots are shared, so none is written twice.
 pub(crate) struct DeviceCache {
     slots: Vec<Arc<Slot>>,
@@ -74,33 +86,44 @@ pub(crate) struct DeviceCache {
     pool: Arc<Pool>,
 }
 
-impl DeviceCache {
-    pub(crate) fn new(bytes: usize, kv: &Arc<DeviceKv>, pool: &Arc<Pool>) -> Self {
-        Self { slots: Vec::new(), len: 0, bytes, kv: Arc::clone(kv), pool: Arc::clone(pool) }
-    }
+impl KvCache for DeviceCache {
+    type Block = DeviceBlock;
 
-    pub(crate) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.len
     }
 
-    pub(crate) fn slot(&self, index: usize) -> Option<Arc<Slot>> {
-        if (index + 1) * BLOCK > self.len { None } else { self.slots.get(index).cloned() }
+    fn block(&self, index: usize) -> Option<DeviceBlock> {
+        let full = (index + 1) * BLOCK <= self.len;
+        self.slots.get(index).filter(|_| full).cloned().map(DeviceBlock)
     }
 
-    pub(crate) fn extend(&mut self, slot: &Arc<Slot>) {
-        self.slots.push(Arc::clone(slot));
+    fn extend(&mut self, block: &DeviceBlock) {
+        self.slots.push(Arc::clone(&block.0));
         self.len += BLOCK;
+    }
+
+    /// A slot holds all layers, also those without a window, which need every position.
+    fn trim(&mut self) {}
+}
+
+impl DeviceCache {
+    pub(crate) fn new(bytes: usize, kv: &Arc<DeviceKv>, pool: &Arc<Pool>) -> Self {
+        Self { slots: Vec::new(), len: 0, bytes, kv: Arc::clone(kv), pool: Arc::clone(pool) }
     }
 
     pub(crate) fn advance(&mut self, tokens: usize) {
         self.len += tokens;
     }
 
-    /// Makes places for `tokens` more positions.
+    /// Takes slots for `tokens` more positions.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device has no free slot.
     pub(crate) fn reserve(&mut self, tokens: usize) -> Result<()> {
         while self.slots.len() * BLOCK < self.len + tokens {
             let index = self.kv.take().ok_or_else(|| {
-                Error::input("the sequence does not fit into kv_bytes; raise it or ask for less")
+                Error::device("the sequence does not fit into kv_bytes; raise it or ask for less")
             })?;
             self.pool.add(self.bytes);
             let (kv, pool) = (Arc::clone(&self.kv), Arc::clone(&self.pool));
@@ -109,7 +132,7 @@ impl DeviceCache {
         Ok(())
     }
 
-    /// Where a position is kept.
+    /// Where a position is stored.
     pub(crate) fn place(&self, position: usize) -> u32 {
         (self.slots[position / BLOCK].index * BLOCK + position % BLOCK) as u32
     }

@@ -1,16 +1,18 @@
+//! Keys and values in main memory, written by the CPU's kernels.
+
 use std::sync::Arc;
 
-use super::Pool;
+use super::{CachedBlock, KvCache, Pool};
 use crate::ops::{Attending, AttentionShape, BLOCK, KvBlock, attend};
 
-/// A block that counts in its pool as long as it exists.
-pub(crate) struct Block {
+/// One layer's part of a block. It counts in its pool as long as it exists.
+pub(crate) struct LayerBlock {
     block: KvBlock,
     bytes: usize,
     pool: Arc<Pool>,
 }
 
-impl Block {
+impl LayerBlock {
     fn new(block: KvBlock, shape: AttentionShape, pool: &Arc<Pool>) -> Self {
         let bytes = KvBlock::bytes(shape);
         pool.add(bytes);
@@ -18,39 +20,43 @@ impl Block {
     }
 }
 
-impl Clone for Block {
+impl Clone for LayerBlock {
     fn clone(&self) -> Self {
         self.pool.add(self.bytes);
         Self { block: self.block.clone(), bytes: self.bytes, pool: Arc::clone(&self.pool) }
     }
 }
 
-impl Drop for Block {
+impl Drop for LayerBlock {
     fn drop(&mut self) {
         self.pool.subtract(self.bytes);
     }
 }
 
-/// A block that sequences share.
+/// One layer's part of a block, shared between sequences.
 #[derive(Clone)]
-pub(crate) struct Shared(Arc<Block>);
+pub(crate) struct SharedLayerBlock(Arc<LayerBlock>);
 
-impl AsRef<KvBlock> for Shared {
+impl AsRef<KvBlock> for SharedLayerBlock {
     fn as_ref(&self) -> &KvBlock {
         &self.0.block
     }
 }
 
-impl Shared {
-    /// Whether nobody else holds the block.
-    pub(crate) fn is_sole(&self) -> bool {
-        Arc::strong_count(&self.0) == 1
+/// A full block: the parts of all layers.
+#[derive(Clone)]
+pub(crate) struct HostBlock(Vec<SharedLayerBlock>);
+
+impl CachedBlock for HostBlock {
+    fn is_sole(&self) -> bool {
+        // Layers with a window drop their parts early: freeing some of the parts is enough.
+        self.0.iter().any(|part| Arc::strong_count(&part.0) == 1)
     }
 }
 
-/// The keys and values of one sequence, per layer in blocks: sequences that start alike share theirs.
-/// Writing copies a block that is shared; of layers with a window, [`HostCache::trim`] drops what no
-/// later token sees.
+/// The keys and values of one sequence, per layer in blocks: sequences that begin alike share
+/// theirs. Writing copies a block that is shared; of layers with a window, [`KvCache::trim`] drops
+/// what no later token attends to.
 pub(crate) struct HostCache {
     layers: Vec<Layer>,
     len: usize,
@@ -61,7 +67,40 @@ struct Layer {
     shape: AttentionShape,
     /// Index of the first block that is kept.
     first: usize,
-    blocks: Vec<Shared>,
+    blocks: Vec<SharedLayerBlock>,
+}
+
+impl KvCache for HostCache {
+    type Block = HostBlock;
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn block(&self, index: usize) -> Option<HostBlock> {
+        if (index + 1) * BLOCK > self.len {
+            return None;
+        }
+        let part = |layer: &Layer| layer.blocks.get(index.checked_sub(layer.first)?).cloned();
+        self.layers.iter().map(part).collect::<Option<_>>().map(HostBlock)
+    }
+
+    fn extend(&mut self, block: &HostBlock) {
+        debug_assert!(self.len.is_multiple_of(BLOCK) && block.0.len() == self.layers.len());
+        for (layer, part) in self.layers.iter_mut().zip(&block.0) {
+            layer.blocks.push(part.clone());
+        }
+        self.advance(BLOCK);
+    }
+
+    fn trim(&mut self) {
+        for layer in &mut self.layers {
+            let needed = layer.shape.first_visible(self.len) / BLOCK;
+            let dropped = needed.saturating_sub(layer.first).min(layer.blocks.len());
+            layer.blocks.drain(..dropped);
+            layer.first += dropped;
+        }
+    }
 }
 
 impl HostCache {
@@ -70,42 +109,9 @@ impl HostCache {
         Self { layers: shapes.into_iter().map(layer).collect(), len: 0, pool: Arc::clone(pool) }
     }
 
-    /// Tokens fed so far.
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    /// The blocks with this index of all layers, if they are full and none was dropped.
-    pub(crate) fn column(&self, index: usize) -> Option<Vec<Shared>> {
-        if (index + 1) * BLOCK > self.len {
-            return None;
-        }
-        let block = |layer: &Layer| layer.blocks.get(index.checked_sub(layer.first)?).cloned();
-        self.layers.iter().map(block).collect()
-    }
-
-    /// Appends full blocks of all layers, computed for the same tokens by another sequence.
-    pub(crate) fn extend(&mut self, column: &[Shared]) {
-        debug_assert!(self.len.is_multiple_of(BLOCK) && column.len() == self.layers.len());
-        for (layer, block) in self.layers.iter_mut().zip(column) {
-            layer.blocks.push(block.clone());
-        }
-        self.advance(BLOCK);
-    }
-
     /// Counts tokens whose keys and values have been stored in every layer.
     pub(crate) fn advance(&mut self, tokens: usize) {
         self.len += tokens;
-    }
-
-    /// Drops the blocks that no later token sees.
-    pub(crate) fn trim(&mut self) {
-        for layer in &mut self.layers {
-            let needed = layer.shape.first_visible(self.len) / BLOCK;
-            let dropped = needed.saturating_sub(layer.first).min(layer.blocks.len());
-            layer.blocks.drain(..dropped);
-            layer.first += dropped;
-        }
     }
 
     /// Stores a layer's keys and values [N, kv_heads * dim] of new tokens, which begin at the
@@ -115,8 +121,8 @@ impl HostCache {
         let (shape, width) = (*shape, shape.key_width());
         for (position, row) in (self.len..).zip(rows.chunks(stride)) {
             if position / BLOCK == *first + blocks.len() {
-                let block = Block::new(KvBlock::new(shape), shape, &self.pool);
-                blocks.push(Shared(Arc::new(block)));
+                let block = LayerBlock::new(KvBlock::new(shape), shape, &self.pool);
+                blocks.push(SharedLayerBlock(Arc::new(block)));
             }
             let block = Arc::make_mut(&mut blocks[position / BLOCK - *first].0);
             let (key, value) = row[keys..keys + 2 * width].split_at(width);
@@ -124,8 +130,8 @@ impl HostCache {
         }
     }
 
-    /// Lets the queries of new tokens look back, `caches[i]` having `tokens[i]` of them; their keys
-    /// and values were appended already. `rows` [N, stride] begin with the queries.
+    /// Attention of the queries of new tokens, of which each cache has as many as the number beside
+    /// it says; their keys and values were appended already. `rows` [N, stride] begin with the queries.
     pub(crate) fn attend(
         caches: &[(&Self, usize)],
         layer: usize,

@@ -1,17 +1,43 @@
-//! Keys and values of sequences in shared blocks.
+//! Keys and values of sequences, in blocks that sequences share (vLLM's paged attention).
 
 mod device;
 mod host;
 mod prefix;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub(crate) use device::{DeviceCache, DeviceKv, Slot, column_bytes as device_column_bytes};
+pub(crate) use device::{DeviceCache, DeviceKv, block_bytes as device_block_bytes};
 pub(crate) use host::HostCache;
 pub(crate) use prefix::{PrefixCache, PrefixKey};
 
-/// What the blocks of all sequences together take.
+/// The keys and values of one sequence, in blocks of [`BLOCK`](crate::ops::BLOCK) tokens.
+///
+/// Each implementation has a type of block of its own, so blocks of one kind of memory cannot get
+/// into a cache of another.
+pub(crate) trait KvCache: Send {
+    /// A full block of all layers.
+    type Block: CachedBlock;
+
+    /// Tokens whose keys and values are stored.
+    fn len(&self) -> usize;
+
+    /// The block with this index, if it is full and no layer has dropped its part.
+    fn block(&self, index: usize) -> Option<Self::Block>;
+
+    /// Appends a full block that was computed for the same tokens in another sequence.
+    fn extend(&mut self, block: &Self::Block);
+
+    /// Drops what no later token attends to.
+    fn trim(&mut self);
+}
+
+/// A full block, shared between sequences and the prefix cache.
+pub(crate) trait CachedBlock: Clone + Send {
+    /// Whether nobody else holds some of it, so that dropping it frees memory.
+    fn is_sole(&self) -> bool;
+}
+
+/// Counts the bytes of the blocks of all sequences.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     bytes: AtomicUsize,
@@ -29,64 +55,5 @@ impl Pool {
 
     fn subtract(&self, bytes: usize) {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
-
-/// The keys and values of one sequence.
-pub(crate) enum Cache {
-    /// In memory, written by the kernels.
-    Host(HostCache),
-    /// In tensors of a device.
-    Device(DeviceCache),
-}
-
-/// A full block of all layers, shared between sequences.
-#[derive(Clone)]
-pub(crate) enum Column {
-    Host(Vec<host::Shared>),
-    Device(Arc<Slot>),
-}
-
-impl Column {
-    /// Whether nobody else holds some of it.
-    pub(crate) fn is_sole(&self) -> bool {
-        match self {
-            Self::Host(blocks) => blocks.iter().any(host::Shared::is_sole),
-            Self::Device(slot) => Arc::strong_count(slot) == 1,
-        }
-    }
-}
-
-impl Cache {
-    /// Tokens fed so far.
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Host(cache) => cache.len(),
-            Self::Device(cache) => cache.len(),
-        }
-    }
-
-    /// The block with this index, if it is full and no layer has dropped its part.
-    pub(crate) fn column(&self, index: usize) -> Option<Column> {
-        match self {
-            Self::Host(cache) => cache.column(index).map(Column::Host),
-            Self::Device(cache) => cache.slot(index).map(Column::Device),
-        }
-    }
-
-    /// Appends a full block that was computed for the same tokens by another sequence.
-    pub(crate) fn extend(&mut self, column: &Column) {
-        match (self, column) {
-            (Self::Host(cache), Column::Host(blocks)) => cache.extend(blocks),
-            (Self::Device(cache), Column::Device(slot)) => cache.extend(slot),
-            _ => debug_assert!(false, "blocks of another generator"),
-        }
-    }
-
-    /// Drops the blocks that no later token sees.
-    pub(crate) fn trim(&mut self) {
-        if let Self::Host(cache) = self {
-            cache.trim();
-        }
     }
 }

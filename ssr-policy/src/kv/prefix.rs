@@ -1,7 +1,9 @@
+//! Full blocks of earlier sequences, found by their tokens and all tokens before them.
+
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::{Cache, Column};
+use super::{CachedBlock, KvCache};
 use crate::ops::BLOCK;
 
 /// Names a block of tokens after everything before it, under certain weights.
@@ -9,7 +11,7 @@ use crate::ops::BLOCK;
 pub(crate) struct PrefixKey(u64);
 
 impl PrefixKey {
-    /// The key of nothing, under weights with that identity.
+    /// The key before the first block, under weights with that identity.
     pub(crate) fn root(weights: u64) -> Self {
         Self(hash(&weights))
     }
@@ -26,43 +28,49 @@ fn hash(value: &impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// A block and what it stands for.
-struct Entry {
-    /// What the key stands for, so that equal hashes cannot be mistaken for equal tokens.
+/// A block and what its key stands for.
+struct Entry<B> {
+    /// Compared as well, so that equal hashes cannot be mistaken for equal tokens.
     parent: PrefixKey,
     tokens: Box<[u32]>,
-    column: Column,
+    block: B,
+    /// The clock when it was last used.
     used: u64,
 }
 
-/// Full blocks of earlier sequences, found by their tokens and everything before them.
-#[derive(Default)]
-pub(crate) struct PrefixCache {
+/// The prefix cache: blocks that later sequences with the same beginning reuse.
+pub(crate) struct PrefixCache<C: KvCache> {
     /// The identity of the weights.
     weights: u64,
-    columns: HashMap<PrefixKey, Entry>,
+    blocks: HashMap<PrefixKey, Entry<C::Block>>,
     clock: u64,
 }
 
-impl PrefixCache {
-    /// Forgets everything that was computed with other weights.
+impl<C: KvCache> Default for PrefixCache<C> {
+    fn default() -> Self {
+        Self { weights: 0, blocks: HashMap::new(), clock: 0 }
+    }
+}
+
+impl<C: KvCache> PrefixCache<C> {
+    /// Drops everything that was computed with other weights.
     pub(crate) fn set_weights(&mut self, weights: u64) {
         if self.weights != weights {
-            self.columns.clear();
+            self.blocks.clear();
             self.weights = weights;
         }
     }
 
-    /// Fills an empty cache with the longest known beginning of `tokens` of at most `most` tokens.
-    pub(crate) fn restore(&mut self, cache: &mut Cache, tokens: &[u32], most: usize) {
+    /// Fills an empty cache with the longest cached beginning of `tokens` of at most `most` tokens.
+    pub(crate) fn restore(&mut self, cache: &mut C, tokens: &[u32], most: usize) {
         self.clock += 1;
         let mut parent = PrefixKey::root(self.weights);
         for tokens in tokens[..most.min(tokens.len())].chunks_exact(BLOCK) {
             let key = parent.then(tokens);
-            match self.columns.get_mut(&key) {
+            match self.blocks.get_mut(&key) {
                 Some(entry) if entry.parent == parent && *entry.tokens == *tokens => {
                     entry.used = self.clock;
-                    cache.extend(&entry.column);
+                    cache.extend(&entry.block);
                 }
                 _ => break,
             }
@@ -70,42 +78,37 @@ impl PrefixCache {
         }
     }
 
-    /// Whether a block is known.
+    /// Whether a block is cached.
     pub(crate) fn contains(&self, key: PrefixKey) -> bool {
-        self.columns.contains_key(&key)
+        self.blocks.contains_key(&key)
     }
 
     /// Keeps a full block of a sequence.
-    pub(crate) fn insert(
-        &mut self,
-        parent: PrefixKey,
-        tokens: &[u32],
-        cache: &Cache,
-        index: usize,
-    ) {
+    pub(crate) fn insert(&mut self, parent: PrefixKey, tokens: &[u32], cache: &C, index: usize) {
         self.clock += 1;
         let key = parent.then(tokens);
-        if !self.columns.contains_key(&key)
-            && let Some(column) = cache.column(index)
+        if !self.blocks.contains_key(&key)
+            && let Some(block) = cache.block(index)
         {
-            let entry = Entry { parent, tokens: tokens.into(), column, used: self.clock };
-            self.columns.insert(key, entry);
+            let entry = Entry { parent, tokens: tokens.into(), block, used: self.clock };
+            self.blocks.insert(key, entry);
         }
     }
 
-    /// Forgets the block that was not used for longest among those that nobody else holds; false
-    /// when there is none.
+    /// Evicts the least recently used of the blocks that no sequence holds; false when there is
+    /// none.
     pub(crate) fn evict(&mut self) -> bool {
-        let oldest = self.columns.iter().filter(|(_, entry)| entry.column.is_sole());
-        // A sequence's later blocks are used no later than its earlier ones: they go first.
-        match oldest.min_by_key(|(key, entry)| (entry.used, key.0)).map(|(key, _)| *key) {
-            Some(key) => self.columns.remove(&key).is_some(),
+        let unused = self.blocks.iter().filter(|(_, entry)| entry.block.is_sole());
+        // Blocks of one restored prefix have equal times. The key tells them apart, so that equal
+        // runs evict the same blocks.
+        match unused.min_by_key(|(key, entry)| (entry.used, key.0)).map(|(key, _)| *key) {
+            Some(key) => self.blocks.remove(&key).is_some(),
             None => false,
         }
     }
 
-    /// Blocks that are known.
+    /// Blocks that are cached.
     pub(crate) fn len(&self) -> usize {
-        self.columns.len()
+        self.blocks.len()
     }
 }

@@ -1,10 +1,12 @@
+//! The shape of an adapter: PEFT's `adapter_config.json`.
+
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::files::read_json;
+use crate::read::read_json;
 
 /// The projections that a decoder layer has.
 const PROJECTIONS: [&str; 7] =
@@ -13,17 +15,18 @@ const PROJECTIONS: [&str; 7] =
 /// The shape of a low-rank adapter: PEFT's `adapter_config.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "PeftConfig", into = "PeftConfig")]
+#[non_exhaustive]
 pub struct LoraConfig {
     /// Rank of what is added to a weight. Default: 16.
     pub rank: usize,
-    /// Weight of the adapter, relative to its rank. Default: 32.
+    /// Scale of the adapter before it is divided by the rank. Default: 32.
     pub alpha: f64,
     /// The adapted projections, by the last parts of their names. Default: all projections of the
     /// layers.
     pub target_modules: Vec<String>,
     /// Whether `alpha` is divided by the root of the rank (arXiv 2312.03732). Default: false.
     pub use_rslora: bool,
-    /// Where the frozen model is, for tools that read the adapter. Default: not said.
+    /// Name or path of the frozen model, for tools that read the adapter. Default: `None`.
     pub base_model: Option<String>,
 }
 
@@ -40,6 +43,40 @@ impl Default for LoraConfig {
 }
 
 impl LoraConfig {
+    /// Sets [`Self::rank`].
+    #[must_use]
+    pub fn with_rank(self, rank: usize) -> Self {
+        Self { rank, ..self }
+    }
+
+    /// Sets [`Self::alpha`].
+    #[must_use]
+    pub fn with_alpha(self, alpha: f64) -> Self {
+        Self { alpha, ..self }
+    }
+
+    /// Sets [`Self::target_modules`].
+    #[must_use]
+    pub fn with_target_modules(
+        self,
+        target_modules: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let target_modules = target_modules.into_iter().map(Into::into).collect();
+        Self { target_modules, ..self }
+    }
+
+    /// Sets [`Self::use_rslora`].
+    #[must_use]
+    pub fn with_use_rslora(self, use_rslora: bool) -> Self {
+        Self { use_rslora, ..self }
+    }
+
+    /// Sets [`Self::base_model`].
+    #[must_use]
+    pub fn with_base_model(self, base_model: impl Into<String>) -> Self {
+        Self { base_model: Some(base_model.into()), ..self }
+    }
+
     /// Reads an `adapter_config.json`. A dropout is not applied: training here has none.
     ///
     /// # Errors
@@ -85,7 +122,7 @@ impl LoraConfig {
     }
 }
 
-/// The fields of PEFT's file. Those that say what is not implemented are only looked at.
+/// The fields of PEFT's file. Those of features that are not implemented are only checked.
 #[derive(Debug, Serialize, Deserialize)]
 struct PeftConfig {
     peft_type: String,

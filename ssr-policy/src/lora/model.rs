@@ -1,3 +1,5 @@
+//! Adapters of a model: adding, loading, saving and merging them.
+
 use std::path::Path;
 
 use ssr_core::Seed;

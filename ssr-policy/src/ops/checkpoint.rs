@@ -1,3 +1,5 @@
+//! Activation checkpointing: layers that are recomputed for the gradients.
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::backend::BackendStorage;
@@ -20,7 +22,7 @@ pub(crate) fn checkpointed(
     // stands for them: its gradient reaches one weight after the other, once the layer has run.
     let mut gate = Tensor::zeros(1, DType::F32, x.device())?;
     for weight in weights.iter().filter(|weight| weight.track_op()) {
-        gate = gate.apply_op2(weight, Gate { grads: Arc::clone(&grads) })?;
+        gate = gate.apply_op2(weight, WeightGradient { grads: Arc::clone(&grads) })?;
     }
     let y = Mutex::new(Some(y));
     x.contiguous()?.apply_op2(&gate, Checkpoint { layer: Box::new(layer), y, grads })
@@ -95,13 +97,13 @@ impl CustomOp2 for Checkpoint {
 }
 
 /// Hands one weight its gradient.
-struct Gate {
+struct WeightGradient {
     grads: Slot,
 }
 
-impl CustomOp2 for Gate {
+impl CustomOp2 for WeightGradient {
     fn name(&self) -> &'static str {
-        "gate"
+        "weight-gradient"
     }
 
     fn cpu_fwd(

@@ -1,3 +1,5 @@
+//! Products with a weight, differentiable, in one order of summation.
+
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
 use super::{composed, contiguous, with_slice};

@@ -1,3 +1,5 @@
+//! Log-probabilities of tokens from hidden states, without the logits of a whole batch.
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};

@@ -1,3 +1,5 @@
+//! Products with a frozen weight and a low-rank adapter.
+
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Exponentials and reductions with the same bits on every processor.
+
 use crate::kernels::widened;
 
 /// Number of partial sums of a reduction: element `i` always goes to sum `i % LANES`, which the

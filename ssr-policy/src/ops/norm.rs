@@ -1,3 +1,5 @@
+//! Root-mean-square normalisation of rows and heads.
+
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};

@@ -1,3 +1,5 @@
+//! Rotary position embeddings.
+
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor, bail};

@@ -1,3 +1,5 @@
+//! The gated activation of the feed-forward layer.
+
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 

@@ -1,22 +1,24 @@
+//! A model that is generated with and trained.
+
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
+use candle_core::Device;
 use ssr_core::{Completion, Policy, PolicyError, Request};
 
-use super::{Completer, Stream, broke};
-use crate::engine::{EngineConfig, EngineStats};
+use super::{Completer, TokenStream, broke};
+use crate::config::EngineConfig;
+use crate::engine::{self, AnyEngine, EngineStats, LoadedWeights, SharedStats};
 use crate::error::Result;
-use crate::generator::Generator;
-use crate::kv::DeviceKv;
 use crate::model::Model;
 use crate::tokenizer::Tokenizer;
 
 /// A model in this process as a [`Policy`].
 ///
-/// Completions share the weights; [`LocalPolicy::update`] waits for them and has the weights for
-/// itself. Equal seeds, weights and requests give equal answers, whatever the batch, the number of
-/// threads and the moment.
+/// Completions share the weights; [`LocalPolicy::update`] waits until none runs and has exclusive
+/// access. Equal seeds, weights and requests give equal answers, whatever the batch, the number of
+/// threads and the time.
 pub struct LocalPolicy {
     weights: RwLock<Weights>,
     completer: Completer,
@@ -29,28 +31,53 @@ impl std::fmt::Debug for LocalPolicy {
     }
 }
 
-/// A model and what generation uses of it.
+/// A model, the engine that generates with it, and the snapshot that the engine reads.
 pub(super) struct Weights {
     model: Model,
-    /// Packed when the first completion after an update asks for it.
-    generator: OnceLock<Arc<Generator>>,
-    engine: EngineConfig,
-    /// Places for keys and values on a device, kept when the weights change.
-    kv: Mutex<Option<Arc<DeviceKv>>>,
+    config: EngineConfig,
+    engine: Box<dyn AnyEngine>,
+    /// Where the model was when the engine was started.
+    device: Device,
+    /// Arranged when the first completion after an update asks for it.
+    loaded: OnceLock<Box<dyn LoadedWeights>>,
+    /// Held while a snapshot is arranged, so that requests that arrive together arrange one.
+    loading: Mutex<()>,
 }
 
 impl Weights {
-    fn generator(&self) -> Result<&Arc<Generator>> {
-        if let Some(generator) = self.generator.get() {
-            return Ok(generator);
+    fn new(model: Model, config: EngineConfig, stats: &SharedStats) -> Result<Self> {
+        let device = model.device().clone();
+        let engine = engine::start(config, &device, stats)?;
+        Ok(Self { model, config, engine, device, loaded: OnceLock::new(), loading: Mutex::new(()) })
+    }
+
+    fn loaded(&self) -> Result<&dyn LoadedWeights> {
+        if let Some(loaded) = self.loaded.get() {
+            return Ok(&**loaded);
         }
-        let mut kv = self.kv.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another request may have packed them meanwhile.
-        if let Some(generator) = self.generator.get() {
-            return Ok(generator);
+        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another request may have arranged them meanwhile.
+        if let Some(loaded) = self.loaded.get() {
+            return Ok(&**loaded);
         }
-        let generator = Arc::new(Generator::new(&self.model, &self.engine, &mut kv)?);
-        Ok(self.generator.get_or_init(|| generator))
+        let loaded = self.engine.load(&self.model)?;
+        Ok(&**self.loaded.get_or_init(|| loaded))
+    }
+
+    /// Drops the snapshot after the model has changed. A model that has moved to another device gets
+    /// an engine of its executor.
+    fn changed(&mut self, stats: &SharedStats) {
+        self.loaded = OnceLock::new();
+        let device = self.model.device();
+        if device.same_device(&self.device) {
+            return;
+        }
+        // Without a thread for a new engine the old one stays, and refuses the model if it cannot
+        // compute on its device.
+        if let Ok(engine) = engine::start(self.config, device, stats) {
+            self.device = device.clone();
+            self.engine = engine;
+        }
     }
 }
 
@@ -66,15 +93,10 @@ impl LocalPolicy {
     /// The same with settings for the engine.
     ///
     /// # Errors
-    /// Those of [`Self::new`], and when the settings leave no place for any request.
+    /// Those of [`Self::new`], and when the settings could serve no request.
     pub fn with_engine(model: Model, tokenizer: Tokenizer, config: EngineConfig) -> Result<Self> {
-        let completer = Completer::new(model.config().vocab_size, tokenizer, config)?;
-        let weights = RwLock::new(Weights {
-            model,
-            generator: OnceLock::new(),
-            engine: config,
-            kv: Mutex::new(None),
-        });
+        let completer = Completer::new(model.config().vocab_size, tokenizer)?;
+        let weights = RwLock::new(Weights::new(model, config, &completer.stats)?);
         Ok(Self { weights, completer, version: AtomicU64::new(0) })
     }
 
@@ -100,7 +122,7 @@ impl LocalPolicy {
         &self.completer.tokenizer
     }
 
-    /// How often the weights have been updated.
+    /// The number of updates of the weights.
     pub fn weight_version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
@@ -110,39 +132,42 @@ impl LocalPolicy {
         self.version.store(version, Ordering::Release);
     }
 
-    /// Looks at the weights; completions may run meanwhile. Weights that are changed here instead of
-    /// in [`Self::update`] are not seen by completions.
+    /// Reads the weights; completions may run meanwhile. Completions do not use weights that are
+    /// changed here instead of in [`Self::update`].
     pub fn with_model<T>(&self, read: impl FnOnce(&Model) -> T) -> T {
         read(&self.read().model)
     }
 
-    /// Changes the weights while no completion runs, and counts the version up if that succeeds.
+    /// Changes the weights while no completion runs, and increments the version if that succeeds.
     ///
     /// # Errors
     /// Those of `change`; what it changed before failing stays changed.
     pub fn update<T, E>(&self, change: impl FnOnce(&mut Model) -> Result<T, E>) -> Result<T, E> {
-        let mut weights = self.weights.write().unwrap_or_else(PoisonError::into_inner);
+        let mut weights = {
+            let _span = tracing::debug_span!("wait_for_completions").entered();
+            self.weights.write().unwrap_or_else(PoisonError::into_inner)
+        };
+        let _span =
+            tracing::debug_span!("update_weights", version = self.weight_version()).entered();
         let result = change(&mut weights.model);
-        weights.generator = OnceLock::new();
+        weights.changed(&self.completer.stats);
         if result.is_ok() {
-            self.version.fetch_add(1, Ordering::AcqRel);
+            let version = self.version.fetch_add(1, Ordering::AcqRel) + 1;
+            tracing::debug!(version, "weights swapped");
         }
         result
     }
 
-    /// Completes a request and tells each token as it is drawn.
+    /// Completes a request and streams its tokens.
     ///
     /// # Errors
     /// [`PolicyError::Request`] when the request cannot be served.
-    pub fn stream(&self, request: &Request) -> Result<Stream<'_>, PolicyError> {
-        let weights = self.read();
-        let generator = weights.generator().map_err(broke)?;
-        let handle = self.completer.start(generator, self.weight_version(), request)?;
-        Ok(Stream::new(handle, Some(weights)))
+    pub fn stream(&self, request: &Request) -> Result<TokenStream<'_>, PolicyError> {
+        self.start(None, request)
     }
 
     /// [`Self::stream`] after the tokens of a prompt instead of the messages of the request, which
-    /// are not looked at.
+    /// are ignored.
     ///
     /// # Errors
     /// [`PolicyError::Request`] when the request cannot be served.
@@ -150,17 +175,24 @@ impl LocalPolicy {
         &self,
         prompt: &[u32],
         request: &Request,
-    ) -> Result<Stream<'_>, PolicyError> {
+    ) -> Result<TokenStream<'_>, PolicyError> {
+        self.start(Some(prompt), request)
+    }
+
+    fn start(
+        &self,
+        prompt: Option<&[u32]>,
+        request: &Request,
+    ) -> Result<TokenStream<'_>, PolicyError> {
         let weights = self.read();
-        let generator = weights.generator().map_err(broke)?;
-        let version = self.weight_version();
-        let handle = self.completer.start_after(generator, version, prompt, request)?;
-        Ok(Stream::new(handle, Some(weights)))
+        let loaded = weights.loaded().map_err(broke)?;
+        let handle = self.completer.start(loaded, self.weight_version(), prompt, request)?;
+        Ok(TokenStream::new(handle, Some(weights)))
     }
 
     /// What the engine has done so far.
     pub fn stats(&self) -> EngineStats {
-        self.completer.engine.stats()
+        self.completer.stats.read()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Weights> {
@@ -172,7 +204,7 @@ impl Policy for LocalPolicy {
     fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, PolicyError> {
         // The version is read under the lock, so it belongs to the weights.
         let weights = self.read();
-        let generator = weights.generator().map_err(broke)?;
-        self.completer.complete(generator, self.weight_version(), requests)
+        let loaded = weights.loaded().map_err(broke)?;
+        self.completer.complete(loaded, self.weight_version(), requests)
     }
 }

@@ -2,85 +2,84 @@
 
 mod inference;
 mod local;
-mod stream;
+mod token_stream;
 
 use std::sync::Arc;
 
 use ssr_core::{Completion, PolicyError, Request};
 
-use crate::engine::{Engine, EngineConfig, Event, Failure, Handle, Row};
+use crate::chat::render;
+use crate::engine::{Event, Handle, LoadedWeights, Sequence, SequenceError, SharedStats};
 use crate::error::{Error, Result};
-use crate::generator::Generator;
 use crate::tokenizer::Tokenizer;
 pub use inference::InferencePolicy;
 pub use local::LocalPolicy;
-pub use stream::Stream;
+pub use token_stream::TokenStream;
 
-/// What every policy in this process needs besides weights.
+/// What every policy in this process needs besides weights and their engine.
 struct Completer {
     tokenizer: Arc<Tokenizer>,
-    engine: Engine,
+    stats: SharedStats,
 }
 
 impl Completer {
-    fn new(vocab_size: usize, tokenizer: Tokenizer, config: EngineConfig) -> Result<Self> {
+    fn new(vocab_size: usize, tokenizer: Tokenizer) -> Result<Self> {
         let ids = tokenizer.vocab_size();
         if ids > vocab_size {
             let problem =
                 format!("the tokenizer has {ids} tokens, the model has {vocab_size} logits");
-            return Err(Error::Input { problem });
+            return Err(Error::input(problem));
         }
-        Ok(Self { tokenizer: Arc::new(tokenizer), engine: Engine::start(config)? })
+        Ok(Self { tokenizer: Arc::new(tokenizer), stats: SharedStats::default() })
     }
 
     /// Completes requests with one version of the weights.
     fn complete(
         &self,
-        generator: &Arc<Generator>,
+        weights: &dyn LoadedWeights,
         version: u64,
         requests: &[Request],
     ) -> Result<Vec<Completion>, PolicyError> {
-        let rows = requests.iter().enumerate();
-        let rows = rows.map(|(index, request)| self.row(generator, version, index, request));
-        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        // Nothing is submitted before every request has been found good.
+        let sequences = requests.iter().enumerate().map(|(index, request)| {
+            let sequence = self.sequence(weights, version, None, request);
+            sequence.map_err(|error| error.of_request(index))
+        });
+        let sequences = sequences.collect::<Result<Vec<_>, _>>()?;
         let handles: Vec<Handle> =
-            rows.into_iter().map(|row| self.engine.submit(row, generator, false)).collect();
+            sequences.into_iter().map(|sequence| weights.submit(sequence, false)).collect();
         handles.iter().enumerate().map(|(index, handle)| finished(index, handle)).collect()
     }
 
-    /// Starts a request whose tokens are told as they are drawn.
+    /// Starts a request whose tokens are streamed, after its messages or after the tokens of a
+    /// prompt.
     fn start(
         &self,
-        generator: &Arc<Generator>,
+        weights: &dyn LoadedWeights,
         version: u64,
+        prompt: Option<&[u32]>,
         request: &Request,
     ) -> Result<Handle, PolicyError> {
-        let row = self.row(generator, version, 0, request)?;
-        Ok(self.engine.submit(row, generator, true))
+        let sequence = self.sequence(weights, version, prompt, request);
+        Ok(weights.submit(sequence.map_err(|error| error.of_request(0))?, true))
     }
 
-    /// The same after a prompt that is tokens already.
-    fn start_after(
+    fn sequence(
         &self,
-        generator: &Arc<Generator>,
+        weights: &dyn LoadedWeights,
         version: u64,
-        prompt: &[u32],
+        prompt: Option<&[u32]>,
         request: &Request,
-    ) -> Result<Handle, PolicyError> {
-        let row = Row::after(generator, &self.tokenizer, prompt.to_vec(), request, version);
-        let row = row.map_err(|failure| failure.of_request(0))?;
-        Ok(self.engine.submit(row, generator, true))
-    }
-
-    fn row(
-        &self,
-        generator: &Generator,
-        version: u64,
-        index: usize,
-        request: &Request,
-    ) -> Result<Row, PolicyError> {
-        let row = Row::new(generator, &self.tokenizer, request, version);
-        row.map_err(|failure| failure.of_request(index))
+    ) -> Result<Sequence, SequenceError> {
+        let prompt = match prompt {
+            Some(tokens) => tokens.to_vec(),
+            None => {
+                let rendered = render(&self.tokenizer, &request.messages);
+                rendered.map_err(|e| SequenceError::Request(e.to_string()))?.tokens
+            }
+        };
+        let (config, id) = (weights.config(), weights.id());
+        Sequence::new(config, id, &self.tokenizer, prompt, request, version)
     }
 }
 
@@ -88,7 +87,7 @@ impl Completer {
 fn finished(index: usize, handle: &Handle) -> Result<Completion, PolicyError> {
     loop {
         if let Event::Done(done) = next_event(handle)? {
-            return done.map_err(|failure| failure.of_request(index));
+            return done.map_err(|error| error.of_request(index));
         }
     }
 }
@@ -98,14 +97,14 @@ fn next_event(handle: &Handle) -> Result<Event, PolicyError> {
 }
 
 fn gone() -> PolicyError {
-    broke(Error::input("the generating thread has stopped"))
+    broke(Error::device("the generating thread has stopped"))
 }
 
 fn broke(error: Error) -> PolicyError {
     PolicyError::infrastructure("generating", error)
 }
 
-impl Failure {
+impl SequenceError {
     fn of_request(self, index: usize) -> PolicyError {
         match self {
             Self::Request(problem) => PolicyError::Request { index, problem },

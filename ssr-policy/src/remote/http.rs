@@ -1,4 +1,4 @@
-//! One JSON request after another, repeated where that may help.
+//! JSON requests to one server, retried where that may help.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -13,14 +13,15 @@ use crate::error::Error;
 /// How much of a refusal is quoted.
 const QUOTE: usize = 400;
 
-/// What a [`RemotePolicy`](crate::RemotePolicy) has asked of its server so far.
+/// Counts of the requests of a [`RemotePolicy`](crate::RemotePolicy) so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct RemoteUsage {
-    /// HTTP requests, repetitions included.
+    /// HTTP requests, retries included.
     pub requests: u64,
-    /// Repetitions alone.
+    /// Retries alone.
     pub retries: u64,
-    /// Requests that failed for good.
+    /// Requests that failed after all retries.
     pub failures: u64,
     /// Tokens of the prompts of completed answers.
     pub prompt_tokens: u64,
@@ -56,10 +57,10 @@ impl Counters {
 
 /// Why a request has no answer.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum RemoteFailure {
     /// The request is wrong; another one may work.
     Request(String),
-    /// The server or the way to it broke.
+    /// The server or the connection failed.
     Server(PolicyError),
 }
 
@@ -68,16 +69,20 @@ pub(super) struct Client {
     agent: ureq::Agent,
     pub(super) settings: RemoteSettings,
     key: Option<String>,
-    gate: Gate,
+    in_flight: Semaphore,
     pub(super) counters: Counters,
 }
 
-/// What one try came to.
-enum Outcome {
-    Answer(Vec<u8>),
-    Refused(Failure),
-    /// Worth another try, after the server's own delay where it named one.
-    Again(String, Option<Duration>),
+/// How one attempt at a request ended.
+enum Attempt {
+    Answered(Vec<u8>),
+    Refused(RemoteFailure),
+    /// May succeed if it is retried, after the server's own delay where it named one.
+    Retry {
+        problem: String,
+        after: Option<Duration>,
+        source: Option<ureq::Error>,
+    },
 }
 
 impl Client {
@@ -93,9 +98,10 @@ impl Client {
             .max_idle_connections_per_host(settings.max_in_flight)
             .user_agent(concat!("ssr-policy/", env!("CARGO_PKG_VERSION")))
             .build();
-        let gate = Gate { free: Mutex::new(settings.max_in_flight), changed: Condvar::new() };
+        let in_flight =
+            Semaphore { permits: Mutex::new(settings.max_in_flight), released: Condvar::new() };
         let agent = config.new_agent();
-        Self { agent, settings, key: None, gate, counters: Counters::default() }
+        Self { agent, settings, key: None, in_flight, counters: Counters::default() }
     }
 
     pub(super) fn set_key(&mut self, key: String) {
@@ -106,22 +112,25 @@ impl Client {
         format!("{}{path}", self.settings.base_url)
     }
 
-    /// Posts a body until it is answered, refused or tried often enough. The seed varies the delays.
+    /// Posts a body until it is answered or refused, or its retries are used up. The seed varies the
+    /// delays.
     pub(super) fn post(
         &self,
         doing: &'static str,
         path: &str,
         body: &Value,
         seed: Seed,
-    ) -> Result<Vec<u8>, Failure> {
+    ) -> Result<Vec<u8>, RemoteFailure> {
         let url = self.url(path);
         let body = body.to_string();
+        let _span =
+            tracing::debug_span!("remote_request", doing, url, bytes = body.len()).entered();
         let mut tries = 0;
-        let outcome = loop {
+        let failure = loop {
             match self.send(doing, &url, body.as_bytes()) {
-                Outcome::Answer(bytes) => return Ok(bytes),
-                Outcome::Refused(failure) => break failure,
-                Outcome::Again(problem, after) => {
+                Attempt::Answered(bytes) => return Ok(bytes),
+                Attempt::Refused(failure) => break failure,
+                Attempt::Retry { problem, after, source } => {
                     let limit = Duration::from_secs_f64(self.settings.max_delay);
                     let too_long = after.is_some_and(|after| after > limit);
                     if tries >= self.settings.retries || too_long {
@@ -134,16 +143,18 @@ impl Client {
                             "{problem} at try {tries}{wait}; is the server up, or too busy for \
                              max_in_flight requests?"
                         );
-                        break self.broken(doing, &url, problem);
+                        break self.broken_by(doing, &url, problem, source);
                     }
+                    tracing::debug!(tries, problem, "remote request is retried");
                     std::thread::sleep(after.unwrap_or(self.delay(tries, seed)));
                     tries += 1;
                     self.counters.retries.fetch_add(1, Ordering::Relaxed);
                 }
             }
         };
+        tracing::debug!(tries, "remote request failed");
         self.counters.failures.fetch_add(1, Ordering::Relaxed);
-        Err(outcome)
+        Err(failure)
     }
 
     fn delay(&self, tries: u32, seed: Seed) -> Duration {
@@ -152,8 +163,8 @@ impl Client {
         Duration::from_secs_f64(doubled.min(self.settings.max_delay) * varied)
     }
 
-    fn send(&self, doing: &'static str, url: &str, body: &[u8]) -> Outcome {
-        let _place = self.gate.enter();
+    fn send(&self, doing: &'static str, url: &str, body: &[u8]) -> Attempt {
+        let _permit = self.in_flight.acquire();
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         let mut request = self.agent.post(url).content_type("application/json");
         if let Some(key) = &self.key {
@@ -173,13 +184,13 @@ impl Client {
             Err(error) => return self.lost(doing, url, error),
         };
         if (200..300).contains(&status) {
-            return Outcome::Answer(bytes);
+            return Attempt::Answered(bytes);
         }
         let said = quote(&String::from_utf8_lossy(&bytes));
         let problem = self.without_key(&format!("POST {url}: status {status}: {said}"));
         match status {
-            429 | 500..600 => Outcome::Again(problem, after),
-            400 | 413 | 422 => Outcome::Refused(Failure::Request(problem)),
+            429 | 500..600 => Attempt::Retry { problem, after, source: None },
+            400 | 413 | 422 => Attempt::Refused(RemoteFailure::Request(problem)),
             _ => {
                 let remedy = match status {
                     401 | 403 => "check the API key",
@@ -187,7 +198,7 @@ impl Client {
                     300..=399 => "redirections are not followed; give the final URL",
                     _ => "the server refuses requests like this",
                 };
-                Outcome::Refused(self.broken(
+                Attempt::Refused(self.broken(
                     doing,
                     url,
                     format!("status {status}: {said}; {remedy}"),
@@ -196,35 +207,57 @@ impl Client {
         }
     }
 
-    fn lost(&self, doing: &'static str, url: &str, error: ureq::Error) -> Outcome {
+    fn lost(&self, doing: &'static str, url: &str, error: ureq::Error) -> Attempt {
         use ureq::Error::{
             BodyExceedsLimit, ConnectionFailed, HostNotFound, Io, Protocol, Timeout,
         };
         match error {
             Timeout(_) | Io(_) | ConnectionFailed | HostNotFound | Protocol(_) => {
-                Outcome::Again(self.without_key(&format!("POST {url}: {error}")), None)
+                let problem = self.without_key(&format!("POST {url}: {error}"));
+                Attempt::Retry { problem, after: None, source: Some(error) }
             }
             BodyExceedsLimit(limit) => {
                 let problem = format!("more than {limit} bytes; raise max_response_bytes");
-                Outcome::Refused(self.broken(doing, url, problem))
+                Attempt::Refused(self.broken(doing, url, problem))
             }
-            error => Outcome::Refused(self.broken(doing, url, error.to_string())),
+            error => Attempt::Refused(self.broken_by(doing, url, error.to_string(), Some(error))),
         }
     }
 
     /// An error of the server, without the key.
-    pub(super) fn broken(&self, doing: &'static str, url: &str, problem: String) -> Failure {
+    pub(super) fn broken(&self, doing: &'static str, url: &str, problem: String) -> RemoteFailure {
+        self.broken_by(doing, url, problem, None)
+    }
+
+    fn broken_by(
+        &self,
+        doing: &'static str,
+        url: &str,
+        problem: String,
+        source: Option<ureq::Error>,
+    ) -> RemoteFailure {
         let problem = self.without_key(&problem);
         let problem = match problem.strip_prefix(&format!("POST {url}: ")) {
             Some(problem) => problem.to_owned(),
             None => problem,
         };
-        let error = Error::Remote { url: url.to_owned(), problem };
-        Failure::Server(PolicyError::infrastructure(doing, error))
+        // A cause is passed on as it is, so one that holds the key is not.
+        let holds_key = |source: &ureq::Error| {
+            let told = format!("{source} {source:?}");
+            self.key.as_ref().is_some_and(|key| told.contains(key.as_str()))
+        };
+        let source = source.filter(|source| !holds_key(source)).map(Into::into);
+        let error = Error::Remote { url: url.to_owned(), problem, source };
+        RemoteFailure::Server(PolicyError::infrastructure(doing, error))
     }
 
     /// An answer that makes no sense.
-    pub(super) fn nonsense(&self, doing: &'static str, path: &str, problem: String) -> Failure {
+    pub(super) fn nonsense(
+        &self,
+        doing: &'static str,
+        path: &str,
+        problem: String,
+    ) -> RemoteFailure {
         let problem = format!("{problem}; is the dialect that of the server?");
         self.broken(doing, &self.url(path), problem)
     }
@@ -237,7 +270,7 @@ impl Client {
     }
 }
 
-/// One line of what a server said.
+/// The beginning of a response, on one line.
 fn quote(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(QUOTE) {
@@ -246,29 +279,30 @@ fn quote(text: &str) -> String {
     }
 }
 
-/// Lets a number of requests through at a time.
-struct Gate {
-    free: Mutex<usize>,
-    changed: Condvar,
+/// Limits how many requests are in flight.
+struct Semaphore {
+    permits: Mutex<usize>,
+    released: Condvar,
 }
 
-impl Gate {
-    fn enter(&self) -> Place<'_> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free = self
-            .changed
-            .wait_while(free, |free| *free == 0)
+impl Semaphore {
+    fn acquire(&self) -> Permit<'_> {
+        let permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut permits = self
+            .released
+            .wait_while(permits, |permits| *permits == 0)
             .unwrap_or_else(PoisonError::into_inner);
-        *free -= 1;
-        Place(self)
+        *permits -= 1;
+        Permit(self)
     }
 }
 
-struct Place<'a>(&'a Gate);
+/// Released when dropped.
+struct Permit<'a>(&'a Semaphore);
 
-impl Drop for Place<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.changed.notify_one();
+        *self.0.permits.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.released.notify_one();
     }
 }

@@ -1,4 +1,4 @@
-//! Models behind a server.
+//! Models behind a server as policies: text, tokens, and weight updates.
 
 mod http;
 mod settings;
@@ -12,9 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use ssr_core::{Completion, Policy, PolicyError, Request, Sampling};
 
+use crate::answer::check_sampling;
 use crate::error::{Error, Result};
 use crate::tokenizer::Tokenizer;
-use http::{Client, Failure};
+use http::{Client, RemoteFailure};
 
 pub use http::RemoteUsage;
 pub use settings::{Dialect, RemoteSettings};
@@ -28,19 +29,20 @@ const NO_SEGMENTS: &str = "the server does not tell where one part of the answer
 /// A model behind an OpenAI-compatible server as a [`Policy`].
 ///
 /// With a tokenizer, which must be the served model's own, conversations are rendered here and go to
-/// the server as token ids; answers then have the same shape, record and constraints as those of a
-/// [`LocalPolicy`](crate::LocalPolicy), where the dialect tells ids and log-probabilities. The
-/// trace is `None` where they do not determine the distribution that was drawn from: for a
+/// the server as token ids. Answers then have the same segments, constraints and trace as those of a
+/// [`LocalPolicy`](crate::LocalPolicy), where the server returns ids and log-probabilities. The
+/// trace is `None` where they do not determine the distribution that was sampled from: for a
 /// temperature other than 0 and 1, for truncations and penalties.
 ///
-/// Without one the server's chat endpoint does both, and the trace is always `None`.
+/// Without a tokenizer the server's chat endpoint renders and tokenises, and the trace is always
+/// `None`.
 ///
 /// Seeds are passed on; whether equal seeds give equal answers is up to the server.
 pub struct RemotePolicy {
     client: Client,
     tokenizer: Option<Arc<Tokenizer>>,
     version: AtomicU64,
-    /// Read by answers under way, written by an exchange of the weights.
+    /// Locked for reading by requests in flight, for writing by a push of weights.
     exchange: RwLock<()>,
 }
 
@@ -81,7 +83,7 @@ impl RemotePolicy {
         Ok(self)
     }
 
-    /// Asks by token ids, with the served model's tokenizer.
+    /// Sends and receives token ids, by the served model's tokenizer.
     #[must_use]
     pub fn with_tokenizer(mut self, tokenizer: Tokenizer) -> Self {
         self.tokenizer = Some(Arc::new(tokenizer));
@@ -93,7 +95,7 @@ impl RemotePolicy {
         &self.client.settings
     }
 
-    /// What was asked of the server so far.
+    /// Counts of the requests so far.
     pub fn usage(&self) -> RemoteUsage {
         self.client.counters.read()
     }
@@ -109,8 +111,8 @@ impl RemotePolicy {
     }
 
     /// Refuses settings that make no distribution or that the server does not know.
-    fn check_sampling(&self, sampling: &Sampling) -> Result<(), Failure> {
-        crate::engine::check_sampling(sampling).map_err(Failure::Request)?;
+    fn check_sampling(&self, sampling: &Sampling) -> Result<(), RemoteFailure> {
+        check_sampling(sampling).map_err(RemoteFailure::Request)?;
         let plain = Sampling::default();
         let own = (sampling.top_k, sampling.min_p, sampling.repetition_penalty);
         if self.client.settings.dialect == Dialect::OpenAi
@@ -118,12 +120,12 @@ impl RemotePolicy {
         {
             let problem = "OpenAI's protocol alone knows neither top-k, min-p nor a repetition \
                            penalty; set the dialect of the server (vLLM, SGLang, llama.cpp)";
-            return Err(Failure::Request(problem.to_owned()));
+            return Err(RemoteFailure::Request(problem.to_owned()));
         }
         Ok(())
     }
 
-    fn complete_one(&self, request: &Request) -> Result<Completion, Failure> {
+    fn complete_one(&self, request: &Request) -> Result<Completion, RemoteFailure> {
         // The version is read under the lock, so it belongs to the weights.
         let _weights = self.exchange.read().unwrap_or_else(PoisonError::into_inner);
         let completion = match &self.tokenizer {
@@ -137,7 +139,7 @@ impl RemotePolicy {
 
 impl Policy for RemotePolicy {
     fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, PolicyError> {
-        let results: Vec<Mutex<Option<Result<Completion, Failure>>>> =
+        let results: Vec<Mutex<Option<Result<Completion, RemoteFailure>>>> =
             requests.iter().map(|_| Mutex::new(None)).collect();
         let next = AtomicUsize::new(0);
         let failed = AtomicBool::new(false);
@@ -153,7 +155,7 @@ impl Policy for RemotePolicy {
         std::thread::scope(|scope| {
             let threads = self.client.settings.max_in_flight.min(requests.len());
             for _ in 1..threads {
-                // Fewer threads are slower, nothing else.
+                // With fewer threads it takes longer; the calling thread serves the rest.
                 let _ = std::thread::Builder::new().spawn_scoped(scope, work);
             }
             work();
@@ -163,10 +165,12 @@ impl Policy for RemotePolicy {
         for (index, result) in results.into_iter().enumerate() {
             match result.into_inner().unwrap_or_else(PoisonError::into_inner) {
                 Some(Ok(completion)) => completions.push(completion),
-                Some(Err(Failure::Request(problem))) if failure.is_none() => {
+                Some(Err(RemoteFailure::Request(problem))) if failure.is_none() => {
                     failure = Some(PolicyError::Request { index, problem });
                 }
-                Some(Err(Failure::Server(error))) if failure.is_none() => failure = Some(error),
+                Some(Err(RemoteFailure::Server(error))) if failure.is_none() => {
+                    failure = Some(error)
+                }
                 // Not begun after a failure, or failed after one.
                 _ => {}
             }

@@ -1,8 +1,10 @@
+//! Settings of a remote policy: address, dialect, timeouts, retries and limits.
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// What a server understands beyond OpenAI's protocol.
+/// The protocol that a server speaks beyond that of OpenAI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -22,17 +24,15 @@ pub enum Dialect {
     LlamaCpp,
 }
 
-/// Where a model is served and how patiently it is asked.
+/// The address of a server, its dialect, and the timeouts, retries and limits of requests to it.
 ///
 /// ```
 /// use ssr_policy::{Dialect, RemotePolicy, RemoteSettings};
 ///
 /// # fn main() -> Result<(), ssr_policy::Error> {
-/// let settings = RemoteSettings {
-///     dialect: Dialect::Vllm,
-///     max_in_flight: 64,
-///     ..RemoteSettings::new("http://127.0.0.1:8000", "Qwen/Qwen3-8B")
-/// };
+/// let settings = RemoteSettings::new("http://127.0.0.1:8000", "Qwen/Qwen3-8B")
+///     .with_dialect(Dialect::Vllm)
+///     .with_max_in_flight(64);
 /// let policy = RemotePolicy::new(settings)?.with_api_key("secret")?;
 /// assert!(!format!("{policy:?}").contains("secret"));
 /// # Ok(())
@@ -40,39 +40,40 @@ pub enum Dialect {
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct RemoteSettings {
     /// The root of the server, such as `http://127.0.0.1:8000`; a final `/v1` is dropped.
     pub base_url: String,
     /// The name under which the server knows the model.
     pub model: String,
-    /// What the server understands. Default: OpenAI's protocol alone.
+    /// The protocol of the server. Default: that of OpenAI alone.
     #[serde(default)]
     pub dialect: Dialect,
-    /// Seconds until a connection must stand. Default: 10.
+    /// Timeout of connecting, in seconds. Default: 10.
     #[serde(default = "defaults::connect_timeout")]
     pub connect_timeout: f64,
-    /// Seconds until an answer must be complete, each try by itself. Default: 600.
+    /// Timeout of one attempt, from its start to the complete response, in seconds. Default: 600.
     #[serde(default = "defaults::timeout")]
     pub timeout: f64,
-    /// How often a request is repeated after a status of 429 or 5xx, a timeout or a lost
-    /// connection. Default: 5.
+    /// The most retries of a request after a status of 429 or 5xx, a timeout or a lost connection.
+    /// Default: 5.
     #[serde(default = "defaults::retries")]
     pub retries: u32,
-    /// Seconds before the first repetition; doubled for each further one, then varied by a factor
-    /// of 0.5 to 1. Default: 0.5.
+    /// Seconds before the first retry; doubled for each further one, then multiplied by a random
+    /// factor of 0.5 to 1. Default: 0.5.
     #[serde(default = "defaults::first_delay")]
     pub first_delay: f64,
     /// The longest wait in seconds, also for a server's `Retry-After`. Default: 60.
     #[serde(default = "defaults::max_delay")]
     pub max_delay: f64,
-    /// How many HTTP requests are under way together, over all threads. Default: 32.
+    /// The most HTTP requests in flight, over all threads. Default: 32.
     #[serde(default = "defaults::max_in_flight")]
     pub max_in_flight: usize,
     /// The largest response that is read, in bytes. Default: 64 MiB.
     #[serde(default = "defaults::max_response_bytes")]
     pub max_response_bytes: u64,
-    /// The context window of the served model in tokens, with which answers end by length instead
-    /// of being refused by the server; `None` where it is not known. Default: `None`.
+    /// The context window of the served model in tokens. An answer that reaches it ends by length;
+    /// without it the server refuses the request. Default: `None`, not known.
     #[serde(default)]
     pub context_window: Option<usize>,
 }
@@ -103,6 +104,7 @@ mod defaults {
 
 impl RemoteSettings {
     /// The defaults for a server and a model.
+    #[must_use]
     pub fn new(base_url: impl Into<String>, model: impl Into<String>) -> Self {
         Self {
             base_url: base_url.into(),
@@ -119,9 +121,63 @@ impl RemoteSettings {
         }
     }
 
+    /// Sets [`Self::dialect`].
+    #[must_use]
+    pub fn with_dialect(self, dialect: Dialect) -> Self {
+        Self { dialect, ..self }
+    }
+
+    /// Sets [`Self::connect_timeout`].
+    #[must_use]
+    pub fn with_connect_timeout(self, connect_timeout: f64) -> Self {
+        Self { connect_timeout, ..self }
+    }
+
+    /// Sets [`Self::timeout`].
+    #[must_use]
+    pub fn with_timeout(self, timeout: f64) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// Sets [`Self::retries`].
+    #[must_use]
+    pub fn with_retries(self, retries: u32) -> Self {
+        Self { retries, ..self }
+    }
+
+    /// Sets [`Self::first_delay`].
+    #[must_use]
+    pub fn with_first_delay(self, first_delay: f64) -> Self {
+        Self { first_delay, ..self }
+    }
+
+    /// Sets [`Self::max_delay`].
+    #[must_use]
+    pub fn with_max_delay(self, max_delay: f64) -> Self {
+        Self { max_delay, ..self }
+    }
+
+    /// Sets [`Self::max_in_flight`].
+    #[must_use]
+    pub fn with_max_in_flight(self, max_in_flight: usize) -> Self {
+        Self { max_in_flight, ..self }
+    }
+
+    /// Sets [`Self::max_response_bytes`].
+    #[must_use]
+    pub fn with_max_response_bytes(self, max_response_bytes: u64) -> Self {
+        Self { max_response_bytes, ..self }
+    }
+
+    /// Sets [`Self::context_window`].
+    #[must_use]
+    pub fn with_context_window(self, context_window: impl Into<Option<usize>>) -> Self {
+        Self { context_window: context_window.into(), ..self }
+    }
+
     /// Refuses what cannot work and brings the URL into one form.
     pub(super) fn checked(mut self) -> Result<Self> {
-        let wrong = |problem: String| Err(Error::Input { problem });
+        let wrong = |problem: String| Err(Error::input(problem));
         let url = self.base_url.trim_end_matches('/');
         let url = url.strip_suffix("/v1").unwrap_or(url);
         let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use ssr_core::{ChatRole, Completion, FinishReason, Grammar, Request, Segment, Usage};
 
-use super::http::Failure;
+use super::http::RemoteFailure;
 use super::settings::Dialect;
 use super::wire::{self, Ask};
 use super::{NO_CHOICE, NO_SEGMENTS, RemotePolicy};
@@ -11,7 +11,7 @@ use super::{NO_CHOICE, NO_SEGMENTS, RemotePolicy};
 const PATH: &str = "/v1/chat/completions";
 const DOING: &str = "asking a server for a chat completion";
 
-/// What one request to the chat endpoint brought.
+/// The response of the chat endpoint.
 struct Said {
     text: String,
     length: bool,
@@ -20,7 +20,7 @@ struct Said {
 
 impl RemotePolicy {
     /// One answer over messages.
-    pub(super) fn complete_text(&self, request: &Request) -> Result<Completion, Failure> {
+    pub(super) fn complete_text(&self, request: &Request) -> Result<Completion, RemoteFailure> {
         self.check_sampling(&request.sampling)?;
         self.check_shape(request)?;
         let mut parts: Vec<String> = Vec::new();
@@ -54,7 +54,7 @@ impl RemotePolicy {
                 }
                 other => {
                     let problem = format!("the segment {other:?} is not supported by a server");
-                    return Err(Failure::Request(problem));
+                    return Err(RemoteFailure::Request(problem));
                 }
             };
             usage.prompt_tokens = usage.prompt_tokens.max(said.usage.prompt_tokens);
@@ -79,8 +79,8 @@ impl RemotePolicy {
     }
 
     /// Refuses shapes that the chat endpoint of the dialect cannot give.
-    fn check_shape(&self, request: &Request) -> Result<(), Failure> {
-        let refuse = |problem: &str| Err(Failure::Request(problem.to_owned()));
+    fn check_shape(&self, request: &Request) -> Result<(), RemoteFailure> {
+        let refuse = |problem: &str| Err(RemoteFailure::Request(problem.to_owned()));
         let dialect = self.client.settings.dialect;
         for (index, segment) in request.answer.iter().enumerate() {
             let last = index + 1 == request.answer.len();
@@ -121,7 +121,7 @@ impl RemotePolicy {
     }
 
     /// Asks for the segment after the beginning of the answer.
-    fn say(&self, request: &Request, before: &str, index: usize) -> Result<Said, Failure> {
+    fn say(&self, request: &Request, before: &str, index: usize) -> Result<Said, RemoteFailure> {
         let settings = &self.client.settings;
         let dialect = settings.dialect;
         let (max_tokens, stop) = match &request.answer[index] {
@@ -182,7 +182,7 @@ fn role_name(role: ChatRole) -> &'static str {
     }
 }
 
-/// How a server is told to write one of the texts.
+/// The field of a request that constrains an answer to one of the texts.
 fn constraint(dialect: Dialect, texts: &[String]) -> (&'static str, Value) {
     match dialect {
         Dialect::SgLang => {
@@ -197,7 +197,8 @@ fn constraint(dialect: Dialect, texts: &[String]) -> (&'static str, Value) {
     }
 }
 
-/// How a server is told to write a text of a formal language; `None` where it does not know it.
+/// The field of a request that constrains an answer to a formal language; `None` where the server
+/// does not support it.
 fn formal(dialect: Dialect, grammar: &Grammar) -> Option<(&'static str, Value)> {
     let schema = match (dialect, grammar) {
         (Dialect::Vllm, Grammar::JsonSchema(schema)) => {

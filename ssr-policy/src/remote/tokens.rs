@@ -6,10 +6,10 @@ use std::sync::Arc;
 use ssr_core::{Completion, FinishReason, PolicyError, Request, Sampling, Segment, Usage};
 
 use super::RemotePolicy;
-use super::http::Failure;
+use super::http::RemoteFailure;
 use super::wire::{Ask, Reply};
+use crate::answer::{Answer, Draw, Drawn, draw};
 use crate::chat::render;
-use crate::engine::{Answer, Draw, Drawn, draw};
 use crate::tokenizer::Tokenizer;
 
 /// What is known of the tokens of an answer.
@@ -27,18 +27,19 @@ impl RemotePolicy {
         tokenizer: &Arc<Tokenizer>,
         request: &Request,
         version: u64,
-    ) -> Result<Completion, Failure> {
+    ) -> Result<Completion, RemoteFailure> {
         self.check_sampling(&request.sampling)?;
         check_shape(request)?;
         let prompt = render(tokenizer, &request.messages)
-            .map_err(|error| Failure::Request(error.to_string()))?
+            .map_err(|error| RemoteFailure::Request(error.to_string()))?
             .tokens;
         let window = self.client.settings.context_window.unwrap_or(usize::MAX);
         let room = window.checked_sub(prompt.len()).ok_or_else(|| {
             let length = prompt.len();
-            Failure::Request(format!("a prompt of {length} tokens; the window has {window}"))
+            RemoteFailure::Request(format!("a prompt of {length} tokens; the window has {window}"))
         })?;
-        let mut answer = Answer::new(tokenizer, &request.answer, room).map_err(Failure::Request)?;
+        let mut answer =
+            Answer::new(tokenizer, &request.answer, room).map_err(RemoteFailure::Request)?;
         let mut record = Record::Complete;
         while let Some(next) = answer.next(version) {
             let before = [&prompt[..], &answer.trace.ids].concat();
@@ -79,7 +80,7 @@ impl RemotePolicy {
         answer: &mut Answer,
         reply: &Reply,
         (before, version): (&[u32], u64),
-    ) -> Result<Record, Failure> {
+    ) -> Result<Record, RemoteFailure> {
         let ids = reply.ids.as_deref().unwrap_or_default();
         let segment = answer.segment;
         let mut record = Record::Complete;
@@ -117,7 +118,7 @@ impl RemotePolicy {
         request: &Request,
         answer: &Answer,
         before: &[u32],
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Reply, RemoteFailure> {
         let stop = match request.answer.get(answer.segment) {
             Some(Segment::Free { stop, .. }) => &stop[..],
             _ => &[],
@@ -147,12 +148,12 @@ impl RemotePolicy {
         request: &Request,
         before: &[u32],
         tokens: &[u32],
-    ) -> Result<Vec<f32>, Failure> {
+    ) -> Result<Vec<f32>, RemoteFailure> {
         let settings = &self.client.settings;
         let (dialect, end) = (settings.dialect, tokenizer.end_of_message());
         let vocabulary = tokenizer.vocab_size();
         let body = dialect.scores_body(&settings.model, before, tokens, vocabulary, end);
-        let body = body.ok_or_else(|| Failure::Request(super::NO_CHOICE.to_owned()))?;
+        let body = body.ok_or_else(|| RemoteFailure::Request(super::NO_CHOICE.to_owned()))?;
         let (doing, path) = ("asking a server for scores", dialect.tokens_path());
         let bytes = self.client.post(doing, path, &body, request.seed)?;
         dialect
@@ -171,9 +172,9 @@ impl RemotePolicy {
         answer: Answer,
         prompt: Vec<u32>,
         reply: Reply,
-    ) -> Result<Completion, Failure> {
+    ) -> Result<Completion, RemoteFailure> {
         if answer.segment + 1 < request.answer.len() {
-            return Err(Failure::Request(super::NO_SEGMENTS.to_owned()));
+            return Err(RemoteFailure::Request(super::NO_SEGMENTS.to_owned()));
         }
         let mut parts = answer.parts;
         parts.push(reply.text);
@@ -181,14 +182,14 @@ impl RemotePolicy {
         Ok(Completion::new(parts, finish).with_prompt(prompt).with_usage(reply.usage))
     }
 
-    fn broken(&self, doing: &'static str, error: crate::Error) -> Failure {
-        Failure::Server(PolicyError::infrastructure(doing, error))
+    fn broken(&self, doing: &'static str, error: crate::Error) -> RemoteFailure {
+        RemoteFailure::Server(PolicyError::infrastructure(doing, error))
     }
 }
 
 /// Refuses what scores of single tokens cannot serve.
-fn check_shape(request: &Request) -> Result<(), Failure> {
-    let refuse = |problem: &str| Err(Failure::Request(problem.to_owned()));
+fn check_shape(request: &Request) -> Result<(), RemoteFailure> {
+    let refuse = |problem: &str| Err(RemoteFailure::Request(problem.to_owned()));
     for segment in &request.answer {
         match segment {
             Segment::Grammar { .. } => {

@@ -1,3 +1,5 @@
+//! New weights for a server.
+
 use std::path::Path;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -5,13 +7,14 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value, json};
 use ssr_core::{PolicyError, Seed};
 
-use super::http::Failure;
+use super::http::RemoteFailure;
 use super::settings::Dialect;
 use super::{RemotePolicy, wire};
 use crate::model::Model;
 
-/// One request that makes a server take new weights.
+/// One request that makes a server load new weights.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Reload {
     /// The path, with its query, such as `/collective_rpc`.
     pub path: String,
@@ -19,21 +22,28 @@ pub struct Reload {
     pub body: Value,
 }
 
+impl Reload {
+    /// A `POST` of a body to a path of the server.
+    pub fn new(path: impl Into<String>, body: Value) -> Self {
+        Self { path: path.into(), body }
+    }
+}
+
 impl Dialect {
-    /// How the server of this dialect is told to read the weights in a folder, as it sees it; empty
-    /// where it cannot.
+    /// The requests that make a server of this dialect load the weights in a folder, given by its path
+    /// on the server; empty where the server cannot.
     ///
     /// - vLLM, started with `VLLM_SERVER_DEV_MODE=1` on this very folder: `/collective_rpc` with
     ///   `reload_weights`, then `/reset_prefix_cache`.
     /// - SGLang: `/update_weights_from_disk`, which also flushes its cache.
+    #[must_use]
     pub fn reload(self, folder: &Path, version: u64) -> Vec<Reload> {
-        let call = |path: &str, body| Reload { path: path.to_owned(), body };
         match self {
             Self::Vllm => vec![
-                call("/collective_rpc", json!({"method": "reload_weights"})),
-                call("/reset_prefix_cache", json!({})),
+                Reload::new("/collective_rpc", json!({"method": "reload_weights"})),
+                Reload::new("/reset_prefix_cache", json!({})),
             ],
-            Self::SgLang => vec![call(
+            Self::SgLang => vec![Reload::new(
                 "/update_weights_from_disk",
                 json!({
                     "model_path": folder,
@@ -47,22 +57,22 @@ impl Dialect {
 }
 
 impl RemotePolicy {
-    /// Writes the weights to a folder that the server reads too, makes the server take them as its
-    /// dialect says, and counts the version up. Answers that are under way are awaited first, and
-    /// none begins meanwhile.
+    /// Writes the weights to a folder that the server reads too, makes the server load them by the
+    /// requests of its dialect, and increments the version. It waits for requests in flight and holds
+    /// back new ones until the server has answered.
     ///
     /// # Errors
-    /// When the folder cannot be written, the server cannot take weights while it runs, or refuses
-    /// them. The server may then have either version: push again before asking it.
+    /// When the folder cannot be written, the server cannot load weights while it runs, or refuses
+    /// them. The server may then have either version: push again before the next request.
     pub fn push(&self, model: &Model, folder: &Path) -> Result<u64, PolicyError> {
         let calls = self.client.settings.dialect.reload(folder, self.weight_version() + 1);
         self.push_with(model, folder, &calls)
     }
 
-    /// [`Self::push`] with requests of one's own, sent one after another.
+    /// [`Self::push`] with other requests, sent one after another.
     ///
     /// # Errors
-    /// As there, and when there is no request.
+    /// Those of [`Self::push`], and when there is no request.
     pub fn push_with(
         &self,
         model: &Model,
@@ -83,11 +93,13 @@ impl RemotePolicy {
                 check(&bytes).map_err(|problem| self.client.nonsense(DOING, path, problem))
             });
             answer.map_err(|failure| match failure {
-                Failure::Request(problem) => PolicyError::infrastructure(DOING, problem),
-                Failure::Server(error) => error,
+                RemoteFailure::Request(problem) => PolicyError::infrastructure(DOING, problem),
+                RemoteFailure::Server(error) => error,
             })?;
         }
-        Ok(self.version.fetch_add(1, Ordering::AcqRel) + 1)
+        let version = self.version.fetch_add(1, Ordering::AcqRel) + 1;
+        tracing::debug!(version, "weights pushed to the server");
+        Ok(version)
     }
 }
 

@@ -1,10 +1,12 @@
+//! The best of several answers by a score.
+
 use std::num::NonZeroUsize;
 
 use ssr_core::{Completion, Policy, PolicyError, Request};
 
 use super::{Verifier, candidates, comparable, total};
 
-/// Draws several answers to each request and keeps the one with the highest score, the earliest of
+/// Samples several answers to each request and keeps the one with the highest score, the earliest of
 /// equals.
 ///
 /// ```
@@ -27,8 +29,9 @@ pub struct BestOfN<P, V> {
 
 /// The answers to one request, best first.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Ranked {
-    /// Score and answer; equal scores in the order in which they were drawn.
+    /// Score and answer; equal scores in the order in which they were sampled.
     pub answers: Vec<(f64, Completion)>,
 }
 

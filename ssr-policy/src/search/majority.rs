@@ -1,3 +1,5 @@
+//! The answer that most of several agree with.
+
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::num::NonZeroUsize;
@@ -6,11 +8,11 @@ use ssr_core::{Completion, Policy, PolicyError, Request};
 
 use super::{candidates, total};
 
-/// Draws several answers to each request and keeps the one that most of them agree with
+/// Samples several answers to each request and keeps the one that most of them agree with
 /// (self-consistency, Wang et al., 2022).
 ///
 /// Answers agree when a function maps them to equal keys; answers that it maps to `None` do not
-/// vote. Of several keys with most votes the one that was drawn first wins, and of the answers with
+/// vote. Of several keys with most votes the one that was sampled first wins, and of the answers with
 /// this key the first.
 #[derive(Debug, Clone)]
 pub struct Majority<P, F> {
@@ -21,6 +23,7 @@ pub struct Majority<P, F> {
 
 /// What a vote came to.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Vote {
     /// The answer that won; the first one where none voted. Its usage is that of all answers.
     pub answer: Completion,

@@ -1,4 +1,4 @@
-//! More than one try: policies that ask another policy several times.
+//! Test-time search: policies that ask another policy several times.
 
 mod best_of;
 mod majority;
@@ -9,7 +9,7 @@ use ssr_core::{Completion, Policy, PolicyError, Request, Usage};
 
 pub use best_of::{BestOfN, Ranked};
 pub use majority::{Majority, Vote};
-pub use tree::{Environment, Found, Step, TreeSearch};
+pub use tree::{Environment, Found, Transition, TreeSearch};
 pub use verifier::{SequenceLogprob, Verifier};
 
 /// `n` answers to each request, in one batch. Each draws from a seed of its own.
@@ -54,7 +54,7 @@ fn total(answers: &[Completion]) -> Usage {
     usage
 }
 
-/// A score that compares: what is no number is worst, and there is one zero.
+/// A score in a total order: NaN is worst, and there is one zero.
 fn comparable(score: f64) -> f64 {
     if score.is_nan() { f64::NEG_INFINITY } else { score + 0.0 }
 }

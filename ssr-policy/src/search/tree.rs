@@ -1,15 +1,17 @@
+//! Beam search over the turns of a conversation.
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use ssr_core::{Completion, Message, Policy, PolicyError, Request, Seed, Segment, Usage};
 
 use super::comparable;
 
-/// What answers a turn of a conversation, and says how far it has come.
+/// Answers the turns of a conversation and scores its states.
 pub trait Environment: Sync {
-    /// Where a conversation stands, such as a workspace. Branches of the tree have clones of it.
+    /// The state of a conversation, such as a workspace. Branches of the tree have clones of it.
     type State: Clone + Send + Sync;
 
-    /// What a turn leads to. The same state and turn have to lead to the same step.
+    /// The transition by a turn. Equal states and turns must give equal transitions.
     ///
     /// # Errors
     /// [`PolicyError`] when the environment itself fails. A bad turn is a low score.
@@ -17,30 +19,60 @@ pub trait Environment: Sync {
         &self,
         state: &Self::State,
         turn: &Completion,
-    ) -> Result<Step<Self::State>, PolicyError>;
+    ) -> Result<Transition<Self::State>, PolicyError>;
 }
 
 /// The consequence of a turn.
+///
+/// ```
+/// use ssr_core::Message;
+/// use ssr_policy::Transition;
+///
+/// let next = Transition::new(3, 0.5).with_reply(vec![Message::user("Go on.")]);
+/// assert!(!next.done);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct Step<S> {
-    /// Where the conversation stands now.
+#[non_exhaustive]
+pub struct Transition<S> {
+    /// The new state.
     pub state: S,
-    /// What is said to the policy before its next turn.
+    /// The messages for the policy before its next turn.
     pub reply: Vec<Message>,
-    /// How promising this is; more is better, and what is no number is worst.
+    /// How promising the state is; more is better, and NaN is worst.
     pub score: f64,
     /// Whether the conversation is over.
     pub done: bool,
+}
+
+impl<S> Transition<S> {
+    /// A state and its score. Nothing is replied, and the conversation is not over.
+    #[must_use]
+    pub fn new(state: S, score: f64) -> Self {
+        Self { state, reply: Vec::new(), score, done: false }
+    }
+
+    /// Sets [`Self::reply`].
+    #[must_use]
+    pub fn with_reply(self, reply: Vec<Message>) -> Self {
+        Self { reply, ..self }
+    }
+
+    /// Sets [`Self::done`].
+    #[must_use]
+    pub fn with_done(self, done: bool) -> Self {
+        Self { done, ..self }
+    }
 }
 
 /// The shape and the budget of a search over the turns of a conversation: a beam search in which an
 /// [`Environment`] scores each step.
 ///
 /// In each round every conversation of the beam is continued in `width` ways, and the `beam` best
-/// continuations that are not over stay. Equal scores keep the order in which they were drawn, so
+/// continuations that are not over stay. Equal scores keep the order in which they were sampled, so
 /// equal seeds give equal results.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct TreeSearch {
     /// Continuations of each conversation. Default: 4.
     pub width: usize,
@@ -66,12 +98,13 @@ impl Default for TreeSearch {
 
 /// The best conversation of a search.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Found<S> {
-    /// What the policy said, turn by turn; empty when the budget left no turn.
+    /// The turns of the policy; empty when the budget left no turn.
     pub turns: Vec<Completion>,
     /// The whole conversation, from the first message of the request on.
     pub messages: Vec<Message>,
-    /// Where it stands.
+    /// Its state.
     pub state: S,
     /// Its score; negative infinity without a turn.
     pub score: f64,
@@ -96,7 +129,7 @@ struct Node<S> {
 
 impl<S: Clone> Node<S> {
     /// The conversation after one more turn.
-    fn child(&self, seed: Seed, turn: Completion, step: Step<S>) -> Self {
+    fn child(&self, seed: Seed, turn: Completion, step: Transition<S>) -> Self {
         let mut node = self.clone();
         node.messages.push(turn.message());
         node.messages.extend(step.reply);
@@ -111,6 +144,42 @@ impl<S: Clone> Node<S> {
 }
 
 impl TreeSearch {
+    /// Sets [`Self::width`].
+    #[must_use]
+    pub fn with_width(self, width: usize) -> Self {
+        Self { width, ..self }
+    }
+
+    /// Sets [`Self::beam`].
+    #[must_use]
+    pub fn with_beam(self, beam: usize) -> Self {
+        Self { beam, ..self }
+    }
+
+    /// Sets [`Self::depth`].
+    #[must_use]
+    pub fn with_depth(self, depth: usize) -> Self {
+        Self { depth, ..self }
+    }
+
+    /// Sets [`Self::max_turns`].
+    #[must_use]
+    pub fn with_max_turns(self, max_turns: impl Into<Option<usize>>) -> Self {
+        Self { max_turns: max_turns.into(), ..self }
+    }
+
+    /// Sets [`Self::max_tokens`].
+    #[must_use]
+    pub fn with_max_tokens(self, max_tokens: impl Into<Option<u64>>) -> Self {
+        Self { max_tokens: max_tokens.into(), ..self }
+    }
+
+    /// Sets [`Self::enough`].
+    #[must_use]
+    pub fn with_enough(self, enough: impl Into<Option<f64>>) -> Self {
+        Self { enough: enough.into(), ..self }
+    }
+
     /// Searches the conversations that begin with a request. Its answer's shape, sampling and seed
     /// serve for every turn.
     ///

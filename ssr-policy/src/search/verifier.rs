@@ -1,10 +1,12 @@
+//! Scores of answers.
+
 use ssr_core::{Completion, PolicyError, Request};
 
 /// Says how good an answer is.
 ///
 /// Closures that return a `Result<f64, PolicyError>` are verifiers.
 pub trait Verifier: Send + Sync {
-    /// The score; more is better, and what is no number is worst.
+    /// The score; more is better, and NaN is worst.
     ///
     /// # Errors
     /// [`PolicyError`] when the verifier itself fails, such as a sandbox that is lost. A bad answer
@@ -21,8 +23,9 @@ where
     }
 }
 
-/// Scores by the model's own log-probability of the drawn tokens, in nats.
+/// Scores by the model's own log-probability of the sampled tokens, in nats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SequenceLogprob {
     /// Of the whole answer; favours short answers.
     Sum,
@@ -33,7 +36,7 @@ pub enum SequenceLogprob {
 impl Verifier for SequenceLogprob {
     fn score(&self, _: &Request, answer: &Completion) -> Result<f64, PolicyError> {
         let Some(trace) = &answer.trace else {
-            let problem = "the policy tells no log-probabilities; score with a verifier";
+            let problem = "the policy returns no log-probabilities; score with a verifier";
             return Err(PolicyError::infrastructure("scoring by log-probability", problem));
         };
         let drawn = trace.model_logprobs.iter().zip(&trace.loss_mask).filter(|(_, drawn)| **drawn);

@@ -1,3 +1,5 @@
+//! GPT-2's table of characters for bytes.
+
 use std::collections::HashMap;
 
 /// The printable characters that stand for bytes in a byte-level vocabulary (GPT-2's table):

@@ -1,3 +1,5 @@
+//! What the vocabularies of different families put before a text.
+
 use std::collections::HashMap;
 
 use serde_json::{Value as Json, json};
@@ -31,7 +33,7 @@ enum Lead {
 impl Family {
     /// Finds out the family and turns off in `inner` what it puts before a text.
     pub(super) fn new(inner: &mut tokenizers::Tokenizer) -> Result<Self> {
-        let wrong = |e: serde_json::Error| Error::Tokenizer { problem: e.to_string() };
+        let wrong = |e: serde_json::Error| super::tokenizer_error(e.into());
         let mut lead = Lead::Never;
         let mut normalizer = serde_json::to_value(inner.get_normalizer()).map_err(wrong)?;
         strip(&mut normalizer, &mut lead);
@@ -132,13 +134,13 @@ pub(super) fn token_bytes(
 ) -> Result<Vec<Option<Box<[u8]>>>> {
     if !matches!(inner.get_model(), tokenizers::ModelWrapper::BPE(_)) {
         let problem = "its model is not BPE; Llama's and Qwen's families are supported".to_owned();
-        return Err(Error::Tokenizer { problem });
+        return Err(Error::tokenizer(problem));
     }
     let vocabulary = inner.get_vocab(true);
     let largest = vocabulary.values().max().copied().unwrap_or(0);
     if largest > max_id {
         let problem = format!("the token id {largest} exceeds {max_id}");
-        return Err(Error::Tokenizer { problem });
+        return Err(Error::tokenizer(problem));
     }
     let added = inner.get_added_tokens_decoder();
     let alphabet = ByteAlphabet::new();
@@ -161,7 +163,7 @@ pub(super) fn token_bytes(
             alphabet.decode(token)
         };
         let problem = || format!("the token {token:?} does not stand for bytes");
-        bytes[id as usize] = Some(text.ok_or_else(|| Error::Tokenizer { problem: problem() })?);
+        bytes[id as usize] = Some(text.ok_or_else(|| Error::tokenizer(problem()))?);
     }
     Ok(bytes)
 }

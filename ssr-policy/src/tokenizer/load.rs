@@ -1,3 +1,5 @@
+//! Tokenizers read from a folder.
+
 use std::collections::BTreeSet;
 use std::panic::catch_unwind;
 use std::path::Path;
@@ -11,7 +13,8 @@ use super::special::Specials;
 use super::{MAX_ID, Tokenizer, tokenizer_error};
 use crate::chat::ChatTemplate;
 use crate::error::{Error, Result};
-use crate::files::{self, read_at_most};
+use crate::files;
+use crate::read::read_at_most;
 
 /// The largest `tokenizer.json` that is read, and the largest of the other files.
 const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -45,17 +48,16 @@ pub(super) fn load(dir: &Path) -> Result<Tokenizer> {
     let path = dir.join(files::TOKENIZER);
     let bytes = read_at_most(&path, MAX_FILE_BYTES)?;
     let inner = parse(&bytes)
-        .map_err(|e| Error::file(&path, format!("corrupt or unsupported tokenizer: {e}")))?;
+        .map_err(|e| Error::file_from(&path, "corrupt or unsupported tokenizer: ", e))?;
     let settings = Settings { tokenizer: Some(bytes), ..Settings::read(dir)? };
-    assemble(inner, settings).map_err(|e| Error::file(&path, e))
+    assemble(inner, settings).map_err(|e| Error::file_from(&path, "", e))
 }
 
 /// The tokenizers crate panics on some files that are wrong.
-fn parse(bytes: &[u8]) -> Result<tokenizers::Tokenizer, String> {
-    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|e| e.to_string())?;
+fn parse(bytes: &[u8]) -> tokenizers::Result<tokenizers::Tokenizer> {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes)?;
     catch_unwind(|| tokenizers::Tokenizer::from_bytes(bytes))
-        .map_err(|_| "one of its parts has an unknown form".to_owned())?
-        .map_err(|e| e.to_string())
+        .map_err(|_| "one of its parts has an unknown form")?
 }
 
 /// Puts a tokenizer together.
@@ -115,17 +117,18 @@ fn ends(settings: &Settings, specials: &Specials, vocab_size: usize) -> Result<(
     let messages = ENDS[..2].iter().filter_map(|name| specials.id(name));
     let first =
         messages.chain(eos).chain(settings.ends.iter().copied()).chain(known.clone()).next();
-    let first = first.ok_or_else(|| Error::Tokenizer {
-        problem: "nothing tells which token ends a message; add generation_config.json with \
-                  eos_token_id to its folder"
-            .into(),
+    let first = first.ok_or_else(|| {
+        Error::tokenizer(
+            "nothing tells which token ends a message; add generation_config.json with \
+             eos_token_id to its folder",
+        )
     })?;
     let all: BTreeSet<u32> = settings.ends.iter().copied().chain(eos).chain(known).collect();
     match all.iter().find(|&&id| id as usize >= vocab_size || !specials.contains(id)) {
         None => Ok((all.into_iter().collect(), first)),
         Some(id) => {
             let problem = format!("the end of generation {id} is not one of its special tokens");
-            Err(Error::Tokenizer { problem })
+            Err(Error::tokenizer(problem))
         }
     }
 }
@@ -145,7 +148,8 @@ impl Settings {
             let Some(json) = settings.read_json(dir, name, true)? else { continue };
             settings.read_tokens(&json);
             if let Some(template) = json.get("chat_template").filter(|json| !json.is_null()) {
-                let template = read_template(template).map_err(|e| Error::file(dir.join(name), e));
+                let template =
+                    read_template(template).map_err(|e| Error::file_from(dir.join(name), "", e));
                 settings.template = Some(template?);
             }
         }
@@ -156,8 +160,8 @@ impl Settings {
         let path = dir.join(TEMPLATE);
         if path.exists() {
             let source = read_at_most(&path, MAX_SETTINGS_BYTES)?;
-            let text = std::str::from_utf8(&source).map_err(|e| Error::file(&path, e))?;
-            let template = ChatTemplate::new(text).map_err(|e| Error::file(&path, e))?;
+            let text = std::str::from_utf8(&source).map_err(|e| Error::file_from(&path, "", e))?;
+            let template = ChatTemplate::new(text).map_err(|e| Error::file_from(&path, "", e))?;
             settings.template = Some(template);
             settings.others.push((TEMPLATE, source));
         }
@@ -171,7 +175,7 @@ impl Settings {
         }
         let bytes = read_at_most(&path, MAX_SETTINGS_BYTES)?;
         let json = serde_json::from_slice(&bytes)
-            .map_err(|e| Error::file(&path, format!("not valid JSON: {e}")))?;
+            .map_err(|e| Error::file_from(&path, "not valid JSON: ", e))?;
         if keep {
             self.others.push((name, bytes));
         }

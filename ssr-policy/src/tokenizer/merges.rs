@@ -1,3 +1,5 @@
+//! Byte-pair merges, learnt in an order that depends on the text alone.
+
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 

@@ -1,3 +1,5 @@
+//! Text as tokens and back.
+
 mod bytes;
 mod family;
 mod load;
@@ -103,7 +105,7 @@ impl Tokenizer {
             None => Ok(tokens),
             Some(special) => {
                 let problem = format!("a text would become the special token {special}");
-                Err(Error::Tokenizer { problem })
+                Err(Error::tokenizer(problem))
             }
         }
     }
@@ -200,10 +202,10 @@ impl Tokenizer {
             return Ok((tokens, spans));
         }
         let problem = format!("{} bytes of text are lost", text.len().abs_diff(end));
-        Err(Error::Tokenizer { problem })
+        Err(Error::tokenizer(problem))
     }
 }
 
-fn tokenizer_error(problem: tokenizers::Error) -> Error {
-    Error::Tokenizer { problem: problem.to_string() }
+fn tokenizer_error(source: tokenizers::Error) -> Error {
+    Error::Tokenizer { problem: source.to_string(), source: Some(source) }
 }

@@ -1,3 +1,5 @@
+//! Special tokens and where they stand in a text.
+
 use std::collections::{BTreeMap, HashMap};
 
 use tokenizers::AddedToken;

@@ -1,3 +1,5 @@
+//! Training of a byte-level vocabulary.
+
 use std::collections::HashMap;
 
 use tokenizers::models::bpe::{BPE, Vocab};
@@ -37,7 +39,7 @@ impl Tokenizer {
         if !(Self::MIN_VOCAB_SIZE..=MAX_ID as usize).contains(&vocab_size) {
             let range = Self::MIN_VOCAB_SIZE..=MAX_ID as usize;
             let problem = format!("a vocabulary of {vocab_size}; it must lie in {range:?}");
-            return Err(Error::Tokenizer { problem });
+            return Err(Error::tokenizer(problem));
         }
         let splitter = pre_tokenizer()?;
         let mut words: HashMap<String, u64> = HashMap::new();

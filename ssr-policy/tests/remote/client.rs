@@ -1,17 +1,20 @@
+//! The remote policy against a scripted server.
+
 use serde_json::{Value, json};
 use ssr_core::{
     Completion, FinishReason, Grammar, Message, Policy, PolicyError, Request, Sampling, Seed,
     Segment,
 };
 use ssr_policy::{
-    Dialect, Model, ModelConfig, RemotePolicy, RemoteSettings, RemoteUsage, Tokenizer, render,
+    Dialect, Model, ModelConfig, ModelErrorKind, RemotePolicy, RemoteSettings, RemoteUsage,
+    Tokenizer, render,
 };
 
 use crate::server::{Say, Server};
 
 fn settings(server: &Server, dialect: Dialect) -> RemoteSettings {
     let settings = RemoteSettings::new(format!("{}/v1/", server.url), "tiny");
-    RemoteSettings { dialect, first_delay: 0.0, retries: 3, ..settings }
+    settings.with_dialect(dialect).with_first_delay(0.0).with_retries(3)
 }
 
 fn chat(server: &Server, dialect: Dialect) -> RemotePolicy {
@@ -78,13 +81,10 @@ fn a_chat_goes_to_the_chat_endpoint_with_its_settings() {
     assert_eq!(names, plain);
     assert_eq!(body["messages"][0], json!({"role": "system", "content": "Be brief."}));
     assert_eq!((&body["max_tokens"], &body["stop"]), (&json!(7), &json!(["\n"])));
-    let counted = RemoteUsage {
-        requests: 1,
-        prompt_tokens: 9,
-        completion_tokens: 2,
-        ..RemoteUsage::default()
-    };
-    assert_eq!(policy.usage(), counted);
+    let RemoteUsage { requests, retries, failures, prompt_tokens, completion_tokens, .. } =
+        policy.usage();
+    assert_eq!((requests, retries, failures), (1, 0, 0));
+    assert_eq!((prompt_tokens, completion_tokens), (9, 2));
 }
 
 #[test]
@@ -112,12 +112,24 @@ fn a_server_that_stays_broken_is_an_infrastructure_failure() {
     assert_eq!(policy.usage().failures, 1);
 
     let silent = Server::start(|_, _| Say::Silence);
-    let settings =
-        RemoteSettings { timeout: 0.1, retries: 1, ..settings(&silent, Dialect::OpenAi) };
+    let settings = settings(&silent, Dialect::OpenAi).with_timeout(0.1).with_retries(1);
     let policy = RemotePolicy::new(settings).unwrap();
     let error = infrastructure(one(&policy, vec![free(1, &[])]));
     assert!(error.contains("timeout"), "{error}");
     assert_eq!(policy.usage().requests, 2);
+}
+
+#[test]
+fn a_lost_connection_keeps_its_cause_and_kind() {
+    let settings = RemoteSettings::new("http://127.0.0.1:1", "none").with_retries(0);
+    let policy = RemotePolicy::new(settings).unwrap();
+    let Err(PolicyError::Infrastructure { source, .. }) = one(&policy, vec![free(1, &[])]) else {
+        panic!("nobody listens there");
+    };
+    let error = source.downcast_ref::<ssr_policy::Error>().unwrap();
+    assert_eq!(error.kind(), ModelErrorKind::Remote);
+    let cause = std::error::Error::source(error).unwrap().to_string();
+    assert!(error.to_string().contains(&cause), "{error}: {cause}");
 }
 
 #[test]
@@ -146,7 +158,7 @@ fn a_wrong_request_is_not_tried_again_and_names_its_index() {
 }
 
 #[test]
-fn the_key_is_never_told() {
+fn the_key_is_never_revealed() {
     const KEY: &str = "sk-very-secret";
     for status in [400, 401, 404, 500] {
         let server = Server::start(move |_, _| Say::Status(status, "", format!("wrong key {KEY}")));
@@ -167,7 +179,7 @@ fn no_more_requests_are_under_way_than_allowed() {
         std::thread::sleep(std::time::Duration::from_millis(5));
         said("yes", "stop")
     });
-    let settings = RemoteSettings { max_in_flight: 3, ..settings(&server, Dialect::OpenAi) };
+    let settings = settings(&server, Dialect::OpenAi).with_max_in_flight(3);
     let policy = RemotePolicy::new(settings).unwrap();
     let requests = vec![request(vec![free(1, &[])]); 20];
     assert_eq!(policy.complete(&requests).unwrap().len(), 20);
@@ -186,8 +198,7 @@ fn large_and_senseless_answers_are_refused() {
         infrastructure(one(&policy, vec![free(1, &[])]));
     }
     let server = Server::start(|_, _| Say::Status(200, "", "x".repeat(5000)));
-    let settings =
-        RemoteSettings { max_response_bytes: 1000, ..settings(&server, Dialect::OpenAi) };
+    let settings = settings(&server, Dialect::OpenAi).with_max_response_bytes(1000);
     let policy = RemotePolicy::new(settings).unwrap();
     let error = infrastructure(one(&policy, vec![free(1, &[])]));
     assert!(error.contains("max_response_bytes"), "{error}");
@@ -348,7 +359,7 @@ fn shapes_that_a_server_cannot_give_are_refused_before_it_is_asked() {
 }
 
 #[test]
-fn pushed_weights_are_on_disk_before_the_server_hears_and_count_the_version() {
+fn pushed_weights_are_on_disk_before_the_server_is_asked_and_count_the_version() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("model.safetensors");
     let server = Server::start(move |number, seen| match (number, &seen.path[..]) {
@@ -381,10 +392,10 @@ fn settings_that_cannot_work_are_refused() {
         assert!(RemotePolicy::new(RemoteSettings::new(url, "m")).is_err(), "{url}");
     }
     let wrong = [
-        RemoteSettings { timeout: 0.0, ..good() },
-        RemoteSettings { timeout: f64::NAN, ..good() },
-        RemoteSettings { first_delay: -1.0, ..good() },
-        RemoteSettings { max_in_flight: 0, ..good() },
+        good().with_timeout(0.0),
+        good().with_timeout(f64::NAN),
+        good().with_first_delay(-1.0),
+        good().with_max_in_flight(0),
     ];
     for settings in wrong {
         assert!(RemotePolicy::new(settings).is_err());
@@ -395,8 +406,5 @@ fn settings_that_cannot_work_are_refused() {
     let json = json!({"base_url": "http://h", "model": "m", "dialect": "sglang"});
     let settings: RemoteSettings = serde_json::from_value(json).unwrap();
     assert_eq!(settings.dialect, Dialect::SgLang);
-    assert_eq!(
-        settings,
-        RemoteSettings { dialect: Dialect::SgLang, ..RemoteSettings::new("http://h", "m") }
-    );
+    assert_eq!(settings, RemoteSettings::new("http://h", "m").with_dialect(Dialect::SgLang));
 }

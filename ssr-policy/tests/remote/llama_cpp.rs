@@ -135,14 +135,12 @@ fn llama_cpp_serves_our_model_as_we_do() {
         return;
     };
     let tokenizer = Tokenizer::train([TEXT], 320).unwrap();
-    let config = ModelConfig {
-        hidden_size: 64,
-        intermediate_size: 96,
-        num_hidden_layers: 2,
-        num_attention_heads: 4,
-        max_position_embeddings: 512,
-        ..ModelConfig::tiny(tokenizer.vocab_size())
-    };
+    let config = ModelConfig::tiny(tokenizer.vocab_size())
+        .with_hidden_size(64)
+        .with_intermediate_size(96)
+        .with_num_hidden_layers(2)
+        .with_num_attention_heads(4)
+        .with_max_position_embeddings(512);
     let model = Model::new(config, Seed::new(3)).unwrap();
     // Larger weights than at the start of training, so that not all tokens are alike.
     for (name, var) in model.vars() {
@@ -155,11 +153,9 @@ fn llama_cpp_serves_our_model_as_we_do() {
     gguf::write(&model, &vocabulary(&tokenizer), GgmlDType::F32, &path).unwrap();
     let server = Server::start(&command, &path);
     let local = LocalPolicy::new(model, tokenizer.clone()).unwrap();
-    let settings = RemoteSettings {
-        dialect: Dialect::LlamaCpp,
-        max_in_flight: 4,
-        ..RemoteSettings::new(&server.url, "tiny")
-    };
+    let settings = RemoteSettings::new(&server.url, "tiny")
+        .with_dialect(Dialect::LlamaCpp)
+        .with_max_in_flight(4);
     let chat = RemotePolicy::new(settings.clone()).unwrap();
     let remote = RemotePolicy::new(settings).unwrap().with_tokenizer(tokenizer);
 

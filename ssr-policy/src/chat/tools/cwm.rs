@@ -1,3 +1,5 @@
+//! Tool calls of the Code World Model.
+
 use ssr_core::Grammar;
 
 use super::{AssistantTurn, FormatError, Tool, ToolCall, ToolFormat, reasoning};
@@ -7,22 +9,37 @@ const CLOSE: &str = "</tool>";
 const GAP: &str = "\n";
 
 /// The format of the Code World Model: plain text between tags, exactly one call in a turn. A turn
-/// without a call is the model's last word.
+/// without a call ends the conversation.
 ///
 /// ```
 /// use ssr_policy::{CwmFormat, ToolFormat};
 ///
-/// let format = CwmFormat { opened: true };
+/// let format = CwmFormat::default().with_opened(true);
 /// let turn = format.parse("Look first.\n</think>\n<tool: bash>\nls -la\n</tool>")?;
 /// assert_eq!(turn.reasoning.as_deref(), Some("Look first."));
 /// assert_eq!((turn.calls[0].name.as_str(), turn.calls[0].arguments.as_str()), ("bash", "ls -la"));
 /// # Ok::<_, ssr_policy::FormatError>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CwmFormat {
     /// Whether the prompt ends in `<think>\n`, so that a turn begins with reasoning. Otherwise only
     /// a turn that begins with `<think>` has some. Default: no.
     pub opened: bool,
+}
+
+impl CwmFormat {
+    /// The format with its defaults.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { opened: false }
+    }
+
+    /// Sets [`Self::opened`].
+    #[must_use]
+    pub const fn with_opened(self, opened: bool) -> Self {
+        Self { opened, ..self }
+    }
 }
 
 impl ToolFormat for CwmFormat {

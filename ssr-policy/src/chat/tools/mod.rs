@@ -48,18 +48,18 @@ pub struct ToolCall {
 /// What a model said in one turn.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct AssistantTurn {
-    /// What it thought aloud.
+    /// Its reasoning, which precedes the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<String>,
-    /// What it said.
+    /// The text outside of reasoning and calls.
     pub text: String,
     /// The tools it called, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<ToolCall>,
 }
 
-/// What is wrong with the form of a model's turn. It is the model's mistake and goes back to it,
-/// or is scored; it is never a failure of the infrastructure.
+/// How a model's turn violates the format. This is the model's mistake: it is shown to the model or
+/// scored, and is never a failure of the infrastructure.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormatError {
@@ -119,16 +119,16 @@ pub trait ToolFormat: Send + Sync {
     /// them. Where the chat template writes that itself, give it [`Tool::schema`] instead.
     fn describe(&self, tools: &[Tool]) -> String;
 
-    /// Takes a turn apart. Total: every text gives a turn or says what is wrong with it.
+    /// Parses a turn. Total: every text gives a turn or an error.
     ///
     /// # Errors
     /// The first violation of the format.
     fn parse(&self, turn: &str) -> Result<AssistantTurn, FormatError>;
 
-    /// Writes a turn, whatever becomes of it; use [`ToolFormat::render`].
+    /// Writes a turn without a check that it can be parsed back; see [`ToolFormat::render`].
     fn write(&self, turn: &AssistantTurn) -> String;
 
-    /// Writes a turn as the model would say it, so that [`ToolFormat::parse`] gives it back.
+    /// Writes a turn as the model would, so that [`ToolFormat::parse`] gives it back.
     ///
     /// # Errors
     /// Those of `parse`, or [`FormatError::Inexpressible`] when another turn would come back.

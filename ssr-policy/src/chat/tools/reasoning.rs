@@ -1,3 +1,5 @@
+//! Reasoning between `<think>` and `</think>`.
+
 use super::FormatError;
 
 const OPEN: &str = "<think>";

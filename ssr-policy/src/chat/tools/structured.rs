@@ -1,3 +1,5 @@
+//! Tool calls as JSON: Hermes and Llama 3.1.
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
@@ -21,6 +23,7 @@ const GAP: &str = "\n\n";
 /// # Ok::<_, ssr_policy::FormatError>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HermesFormat {
     /// Whether the prompt ends in `<think>\n`, so that a turn begins with reasoning. Otherwise only
     /// a turn that begins with `<think>` has some. Default: no.
@@ -84,6 +87,20 @@ fn call_schema(tools: &[Tool], key: &str) -> Json {
 
 fn signatures(tools: &[Tool]) -> String {
     tools.iter().map(|tool| format!("\n{}", tool.schema())).collect()
+}
+
+impl HermesFormat {
+    /// The format with its defaults.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { opened: false }
+    }
+
+    /// Sets [`Self::opened`].
+    #[must_use]
+    pub const fn with_opened(self, opened: bool) -> Self {
+        Self { opened, ..self }
+    }
 }
 
 impl ToolFormat for HermesFormat {

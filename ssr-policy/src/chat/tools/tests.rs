@@ -1,3 +1,5 @@
+//! The formats of tool calls: what they accept, refuse and write.
+
 use proptest::prelude::*;
 
 use super::*;

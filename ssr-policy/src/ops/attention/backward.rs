@@ -1,3 +1,5 @@
+//! Gradients of causal attention.
+
 use std::ops::Range;
 
 use super::AttentionShape;

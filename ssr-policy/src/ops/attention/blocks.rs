@@ -1,3 +1,5 @@
+//! The memory layout of a block of keys and values of one layer.
+
 use super::AttentionShape;
 use crate::kernels::{LANES, Line, PANEL};
 

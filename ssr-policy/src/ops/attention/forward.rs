@@ -1,3 +1,5 @@
+//! Causal attention over blocks of keys and values, forward only.
+
 use rayon::prelude::*;
 
 use super::{AttentionShape, BLOCK, KvBlock};

@@ -1,3 +1,5 @@
+//! Causal attention as a differentiable operation over packed sequences.
+
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};

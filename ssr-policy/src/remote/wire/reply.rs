@@ -1,3 +1,5 @@
+//! Replies of servers: parsing that never panics.
+
 use serde_json::Value;
 
 use crate::remote::settings::Dialect;

@@ -1,3 +1,5 @@
+//! Requests of each dialect.
+
 use serde_json::{Map, Value, json};
 use ssr_core::Sampling;
 

@@ -1,3 +1,5 @@
+//! Bodies of each dialect, byte by byte, and replies of any bytes.
+
 use serde_json::{Value, json};
 
 use super::reply::align;

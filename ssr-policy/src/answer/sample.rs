@@ -1,3 +1,5 @@
+//! Sampling of one token from logits, with its log-probabilities.
+
 use std::collections::HashSet;
 
 use ssr_core::Sampling;
@@ -5,18 +7,18 @@ use ssr_core::Sampling;
 use crate::error::{Error, Result};
 use crate::ops::{Mass, exp};
 
-/// One drawn token.
+/// One sampled token.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Drawn {
     pub(crate) token: u32,
-    /// Under the distribution it was drawn from.
+    /// Under the distribution it was sampled from.
     pub(crate) logprob: f32,
     /// Under the model, restricted to the allowed tokens.
     pub(crate) model_logprob: f32,
 }
 
 /// Refuses settings that make no distribution.
-pub(crate) fn check(sampling: &Sampling) -> Result<(), String> {
+pub(crate) fn check_sampling(sampling: &Sampling) -> Result<(), String> {
     let Sampling { temperature, top_p, min_p, repetition_penalty, .. } = *sampling;
     if !(temperature.is_finite() && temperature >= 0.0) {
         return Err(format!("the temperature is {temperature}; it must be 0 or positive"));
@@ -33,7 +35,7 @@ pub(crate) fn check(sampling: &Sampling) -> Result<(), String> {
     Ok(())
 }
 
-/// Draws a token by the uniform number `unit` in `0..1`, among `allowed` (ascending) if given. The
+/// Samples a token by the uniform number `unit` in `0..1`, among `allowed` (ascending) if given. The
 /// repetition penalty falls on the tokens in `seen`.
 pub(crate) fn draw(
     logits: &[f32],
@@ -251,16 +253,16 @@ mod tests {
     fn bad_settings_and_logits_are_refused() {
         let plain = Sampling::default();
         for temperature in [-1.0, f32::NAN, f32::INFINITY] {
-            assert!(check(&plain.with_temperature(temperature)).is_err());
+            assert!(check_sampling(&plain.with_temperature(temperature)).is_err());
         }
         for top_p in [0.0, 1.1, f32::NAN] {
-            assert!(check(&plain.with_top_p(top_p)).is_err());
+            assert!(check_sampling(&plain.with_top_p(top_p)).is_err());
         }
         for min_p in [-0.1, 1.1, f32::NAN] {
-            assert!(check(&plain.with_min_p(min_p)).is_err());
+            assert!(check_sampling(&plain.with_min_p(min_p)).is_err());
         }
         for repetition_penalty in [0.0, -1.0, f32::NAN] {
-            assert!(check(&plain.with_repetition_penalty(repetition_penalty)).is_err());
+            assert!(check_sampling(&plain.with_repetition_penalty(repetition_penalty)).is_err());
         }
         assert!(draw(&[f32::NAN, 0.0], None, &plain, &HashSet::new(), 0.5).is_err());
     }

@@ -1,3 +1,5 @@
+//! Choices among given texts, token by token.
+
 use std::ops::Range;
 
 use crate::tokenizer::Tokenizer;

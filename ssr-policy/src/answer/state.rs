@@ -1,9 +1,12 @@
+//! An answer in the making: which tokens may come next, and the text and record of those that came.
+
 use std::sync::Arc;
 
 use ssr_core::{FinishReason, Segment, TokenTrace};
 
 use super::choice::{Choice, Next};
 use super::sample::Drawn;
+use super::stop::{first_stop, overlap, whole_characters};
 #[cfg(feature = "grammar")]
 use crate::grammar::{Allowed, Matching};
 use crate::tokenizer::Tokenizer;
@@ -26,14 +29,14 @@ enum Part {
     },
 }
 
-/// An answer in the making: knows which tokens may come next and when it is finished. It draws
-/// nothing itself.
+/// An answer in the making: knows which tokens may come next and when it is finished. It samples
+/// nothing itself, so that a server may do that as well as an engine.
 pub(crate) struct Answer {
     tokenizer: Arc<Tokenizer>,
     plan: Vec<Part>,
     /// The segment that is being written.
     pub(crate) segment: usize,
-    /// Bytes and drawn tokens of the free segment that is being written.
+    /// Bytes and tokens of the free segment that is being written.
     text: Vec<u8>,
     drawn: usize,
     /// Tokens that still fit into the context window.
@@ -41,13 +44,13 @@ pub(crate) struct Answer {
     pub(crate) trace: TokenTrace,
     pub(crate) parts: Vec<String>,
     pub(crate) finish: Option<FinishReason>,
-    told: Told,
+    delivered: Delivered,
 }
 
-/// The text that was handed out: all of the parts before `part`, and of that one so many bytes,
-/// which made so many bytes of `text`.
+/// How much text [`Answer::take_text`] has returned: all parts before `part`, and of that one so
+/// many bytes, which made so many bytes of `text`.
 #[derive(Default)]
-struct Told {
+struct Delivered {
     part: usize,
     bytes: usize,
     text: usize,
@@ -103,11 +106,11 @@ impl Answer {
             trace: TokenTrace::default(),
             parts: Vec::new(),
             finish: None,
-            told: Told::default(),
+            delivered: Delivered::default(),
         })
     }
 
-    /// Writes everything that is not left to chance and says what has to be drawn next; `None` when
+    /// Appends every token that leaves no choice and says what has to be sampled next; `None` when
     /// the answer is finished.
     pub(crate) fn next(&mut self, version: u64) -> Option<Draw> {
         while self.finish.is_none() {
@@ -181,7 +184,7 @@ impl Answer {
         Some(fresh)
     }
 
-    /// Takes the token that was drawn as [`Self::next`] asked.
+    /// Appends the token that was sampled as [`Self::next`] asked.
     pub(crate) fn accept(&mut self, drawn: Drawn, draw: Draw, version: u64) {
         if let Draw::Among(allowed) = draw {
             self.trace.allowed.insert(self.trace.len(), allowed.into_iter().collect());
@@ -207,28 +210,28 @@ impl Answer {
         }
     }
 
-    /// The text that became certain since this was last asked, because no later token can take it
-    /// back: whole characters, and nothing that may be the beginning of a stop text.
-    pub(super) fn news(&mut self) -> String {
-        let mut news = String::new();
-        while let Some(part) = self.parts.get(self.told.part) {
-            news.push_str(&part[self.told.text..]);
-            self.told = Told { part: self.told.part + 1, ..Told::default() };
+    /// The text that became final since the last call: whole characters, and nothing that may be the
+    /// beginning of a stop text.
+    pub(crate) fn take_text(&mut self) -> String {
+        let mut taken = String::new();
+        while let Some(part) = self.parts.get(self.delivered.part) {
+            taken.push_str(&part[self.delivered.text..]);
+            self.delivered = Delivered { part: self.delivered.part + 1, ..Delivered::default() };
         }
         let stop = match self.plan.get(self.segment) {
             Some(Part::Free { stop, .. }) => &stop[..],
             #[cfg(feature = "grammar")]
             Some(Part::Grammar { .. }) => &[],
-            _ => return news,
+            _ => return taken,
         };
         let open = stop.iter().map(|stop| overlap(&self.text, stop)).max().unwrap_or(0);
-        let bytes = &self.text[self.told.bytes..self.text.len() - open];
+        let bytes = &self.text[self.delivered.bytes..self.text.len() - open];
         let bytes = &bytes[..whole_characters(bytes)];
         let text = String::from_utf8_lossy(bytes);
-        self.told.bytes += bytes.len();
-        self.told.text += text.len();
-        news.push_str(&text);
-        news
+        self.delivered.bytes += bytes.len();
+        self.delivered.text += text.len();
+        taken.push_str(&text);
+        taken
     }
 
     /// Ends the answer in its free segment, for a reason that its tokens do not show.
@@ -257,59 +260,5 @@ impl Answer {
         self.text.clear();
         self.drawn = 0;
         self.end_segment(text);
-    }
-}
-
-/// Where the earliest stop text begins that ends in the bytes from `fresh` on.
-fn first_stop(text: &[u8], fresh: usize, stop: &[Vec<u8>]) -> Option<usize> {
-    let find = |stop: &Vec<u8>| {
-        let from = (fresh + 1).saturating_sub(stop.len());
-        text[from..].windows(stop.len()).position(|window| window == stop).map(|at| from + at)
-    };
-    stop.iter().filter_map(find).min()
-}
-
-/// How many bytes at the end of `text` may be the beginning of a stop text.
-fn overlap(text: &[u8], stop: &[u8]) -> usize {
-    let longest = text.len().min(stop.len() - 1);
-    (1..=longest).rev().find(|&n| text.ends_with(&stop[..n])).unwrap_or(0)
-}
-
-/// The length of `bytes` without a character at its end that is not complete yet.
-fn whole_characters(bytes: &[u8]) -> usize {
-    for back in 1..=bytes.len().min(3) {
-        let needed = match bytes[bytes.len() - back] {
-            0x80..0xC0 => continue,
-            0xC0..0xE0 => 2,
-            0xE0..0xF0 => 3,
-            0xF0.. => 4,
-            _ => 1,
-        };
-        return if needed > back { bytes.len() - back } else { bytes.len() };
-    }
-    bytes.len()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_earliest_stop_text_wins_wherever_tokens_are_cut() {
-        let stop = [b"END".to_vec(), b"\n\n".to_vec()];
-        assert_eq!(first_stop(b"ab\n\nEND", 0, &stop), Some(2));
-        assert_eq!(first_stop(b"abEND", 4, &stop), Some(2));
-        assert_eq!(first_stop(b"abEN", 3, &stop), None);
-        assert_eq!(first_stop(b"x", 0, &stop), None);
-    }
-
-    #[test]
-    fn what_may_become_a_stop_text_or_a_character_is_held_back() {
-        assert_eq!(overlap(b"abEN", b"END"), 2);
-        assert_eq!(overlap(b"abE", b"END"), 1);
-        assert_eq!((overlap(b"ab", b"END"), overlap(b"", b"END")), (0, 0));
-        let text = "aé€😀".as_bytes();
-        let whole: Vec<usize> = (0..=text.len()).map(|n| whole_characters(&text[..n])).collect();
-        assert_eq!(whole, [0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10]);
     }
 }

@@ -1,60 +1,54 @@
+//! One sequence of the batch: its prompt, its answer and how its tokens are sampled.
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use ssr_core::{Completion, FinishReason, Request, Sampling, Seed, Usage};
 
-use super::answer::{Answer, Draw};
-use super::{Delta, Failure, sample};
-use crate::chat::render;
+use super::{Delta, SequenceError};
+use crate::answer::{Answer, Draw, check_sampling, draw};
+use crate::config::ModelConfig;
 use crate::error::Result;
-use crate::generator::Generator;
 use crate::kv::PrefixKey;
 use crate::ops::BLOCK;
 use crate::score::check_tokens;
 use crate::tokenizer::Tokenizer;
 
-/// One sequence: its prompt and the answer in the making.
-pub(crate) struct Row {
+/// A prompt and the answer in the making. It holds no keys and values, so a sequence that is
+/// preempted goes on where it was once its tokens are computed again.
+pub(crate) struct Sequence {
     sampling: Sampling,
     seed: Seed,
     prompt: Vec<u32>,
     answer: Answer,
-    /// What has to be drawn next; `None` when finished.
+    /// What has to be sampled next; `None` when finished.
     draw: Option<Draw>,
     /// Keys of the full blocks of the sequence, as far as they were asked for.
     keys: Vec<PrefixKey>,
     version: u64,
     /// The key before the first block.
     root: PrefixKey,
-    /// Tokens that the owner of the job has heard of.
-    told: usize,
+    /// Tokens that [`Self::take_deltas`] has returned.
+    delivered: usize,
 }
 
-impl Row {
+impl Sequence {
+    /// The answer to a request after the tokens of its prompt, by weights with the identity
+    /// `weights` of a model of this shape.
     pub(crate) fn new(
-        generator: &Generator,
-        tokenizer: &Arc<Tokenizer>,
-        request: &Request,
-        version: u64,
-    ) -> Result<Self, Failure> {
-        let rendered = render(tokenizer, &request.messages);
-        let prompt = rendered.map_err(|e| Failure::Request(e.to_string()))?.tokens;
-        Self::after(generator, tokenizer, prompt, request, version)
-    }
-
-    /// The same after a prompt that is rendered already.
-    pub(crate) fn after(
-        generator: &Generator,
+        config: &ModelConfig,
+        weights: u64,
         tokenizer: &Arc<Tokenizer>,
         prompt: Vec<u32>,
         request: &Request,
         version: u64,
-    ) -> Result<Self, Failure> {
-        sample::check(&request.sampling).map_err(Failure::Request)?;
-        let config = generator.config();
-        check_tokens(config, &prompt).map_err(|e| Failure::Request(format!("its prompt: {e}")))?;
+    ) -> Result<Self, SequenceError> {
+        check_sampling(&request.sampling).map_err(SequenceError::Request)?;
+        check_tokens(config, &prompt)
+            .map_err(|e| SequenceError::Request(format!("its prompt: {e}")))?;
         let room = config.max_position_embeddings - prompt.len();
-        let mut answer = Answer::new(tokenizer, &request.answer, room).map_err(Failure::Request)?;
+        let mut answer =
+            Answer::new(tokenizer, &request.answer, room).map_err(SequenceError::Request)?;
         let draw = answer.next(version);
         Ok(Self {
             sampling: request.sampling,
@@ -64,8 +58,8 @@ impl Row {
             draw,
             keys: Vec::new(),
             version,
-            root: PrefixKey::root(generator.id()),
-            told: 0,
+            root: PrefixKey::root(weights),
+            delivered: 0,
         })
     }
 
@@ -107,13 +101,14 @@ impl Row {
         }
     }
 
-    /// Draws one token by the logits of what follows the sequence.
-    pub(super) fn step(&mut self, logits: &[f32]) -> Result<()> {
-        let Some(draw) = self.draw.take() else { return Ok(()) };
-        let allowed = match &draw {
+    /// Samples one token from the logits of what follows the sequence.
+    pub(super) fn sample(&mut self, logits: &[f32]) -> Result<()> {
+        let Some(next) = self.draw.take() else { return Ok(()) };
+        let allowed = match &next {
             Draw::Free => None,
             Draw::Among(tokens) => Some(&tokens[..]),
         };
+        // Numbered by position, so that neither the batch nor a preemption changes what is sampled.
         let position = self.answer.trace.len() as u64;
         let unit = self.seed.derive("token").index(position).unit();
         let seen: HashSet<u32> = if self.sampling.repetition_penalty == 1.0 {
@@ -121,19 +116,19 @@ impl Row {
         } else {
             self.prompt.iter().chain(&self.answer.trace.ids).copied().collect()
         };
-        let drawn = sample::draw(logits, allowed, &self.sampling, &seen, unit)?;
-        self.answer.accept(drawn, draw, self.version);
+        let drawn = draw(logits, allowed, &self.sampling, &seen, unit)?;
+        self.answer.accept(drawn, next, self.version);
         self.draw = self.answer.next(self.version);
         Ok(())
     }
 
-    /// The tokens that were added since this was last asked.
-    pub(super) fn news(&mut self) -> Vec<Delta> {
-        // All text that became certain goes with the last of the tokens.
-        let text = self.answer.news();
+    /// The tokens that were appended since the last call.
+    pub(super) fn take_deltas(&mut self) -> Vec<Delta> {
+        // All text that became final goes with the last of the tokens.
+        let text = self.answer.take_text();
         let trace = &self.answer.trace;
-        let fresh = self.told..trace.len();
-        self.told = trace.len();
+        let fresh = self.delivered..trace.len();
+        self.delivered = trace.len();
         let last = fresh.end.saturating_sub(1);
         fresh
             .map(|i| Delta {

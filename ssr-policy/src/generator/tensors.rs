@@ -1,3 +1,5 @@
+//! Forward passes by candle's operations, for any device.
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -5,17 +7,16 @@ use candle_core::{D, DType, Device, Tensor};
 use candle_nn::ops::{rms_norm, softmax_last_dim, swiglu};
 use candle_nn::rotary_emb::rope_thd;
 
-use super::{Feed, Tensors};
+use super::{ModelRunner, SequenceInput, Tensors};
 use crate::bound::Bound;
-use crate::config::ModelConfig;
-use crate::engine::{EngineConfig, Precision};
+use crate::config::{EngineConfig, ModelConfig, Precision};
 use crate::error::{Error, Result};
-use crate::kv::{Cache, DeviceCache, DeviceKv, Pool, device_column_bytes};
+use crate::kv::{DeviceCache, DeviceKv, KvCache, Pool, device_block_bytes};
 use crate::ops::{AttentionShape, Rotation};
 
 /// The executor made of candle's operations, for any device. It batches as the kernels do, but
-/// rounds as the device's libraries do: a row's bits may depend on its batch.
-pub(super) struct DeviceGenerator {
+/// rounds as the device's libraries do: the bits of a sequence may depend on its batch.
+pub(crate) struct TensorRunner {
     device: Bound,
     config: ModelConfig,
     dtype: DType,
@@ -54,8 +55,8 @@ impl Projection {
     }
 }
 
-/// Where the tokens of a step are and what they see; the same for all layers.
-struct Step {
+/// Where the new tokens of a batch are stored and what they attend to; the same for all layers.
+struct BatchLayout {
     /// [N, dim / 2]
     cos: Tensor,
     sin: Tensor,
@@ -67,22 +68,31 @@ struct Step {
     prefilling: Vec<(Group, usize)>,
 }
 
-/// Sequences whose queries look back together.
+/// Sequences that are computed together in the attention.
 struct Group {
-    /// Where the positions that are seen are kept, padded to one length: [sequences * length].
+    /// Where the keys and values of all their positions are stored, padded to one length:
+    /// [sequences * length].
     seen: Tensor,
     sequences: usize,
-    /// 0 where a query sees and −∞ where not, by window: [sequences, 1, queries, length].
-    masks: HashMap<Option<usize>, Tensor>,
+    /// The mask of each layer, 0 where a query attends and −∞ where not:
+    /// [sequences, 1, queries, length]. Layers with one window share theirs.
+    masks: Vec<Tensor>,
 }
 
-impl DeviceGenerator {
-    pub(super) fn new(
+impl ModelRunner for TensorRunner {
+    type Cache = DeviceCache;
+    type Scratch = Vec<f32>;
+    type Storage = Arc<DeviceKv>;
+
+    // candle's operations have threads of their own.
+    const ON_RAYON: bool = false;
+
+    fn load(
         config: &ModelConfig,
         device: &Device,
         mut tensors: Tensors,
         engine: &EngineConfig,
-        kv: &mut Option<Arc<DeviceKv>>,
+        storage: &mut Option<Arc<DeviceKv>>,
     ) -> Result<Self> {
         let dtype = match engine.precision {
             Precision::F32 => DType::F32,
@@ -133,70 +143,69 @@ impl DeviceGenerator {
             })
         };
         let layers = (0..config.num_hidden_layers).map(&mut layer).collect::<Result<_>>()?;
-        let places = match kv {
+        let kv = match storage {
             Some(kv) => Arc::clone(kv),
             None => DeviceKv::new(config, engine.kv_bytes, dtype, device)?,
         };
-        *kv = Some(Arc::clone(&places));
+        *storage = Some(Arc::clone(&kv));
         Ok(Self {
             embedding,
             layers,
             norm,
             head: head.t()?,
             frequencies: config.rope_frequencies(),
-            kv: places,
+            kv,
             config: config.clone(),
             device: Bound(device.clone()),
             dtype,
         })
     }
 
-    pub(super) fn column_bytes(&self) -> usize {
-        device_column_bytes(&self.config, self.dtype)
+    /// `None`: the device computes all sequences of a step together.
+    fn weight_bytes(&self) -> Option<usize> {
+        None
     }
 
-    pub(super) fn new_cache(&self, pool: &Arc<Pool>) -> DeviceCache {
-        DeviceCache::new(self.column_bytes(), &self.kv, pool)
+    fn block_bytes(&self) -> usize {
+        device_block_bytes(&self.config, self.dtype)
     }
 
-    /// As [`super::Generator::forward`].
-    pub(super) fn forward(&self, feeds: &mut [Feed<'_>], logits: &mut Vec<f32>) -> Result<()> {
-        // Sequences with one token first: together they are one batch.
-        let mut order: Vec<usize> = (0..feeds.len()).collect();
-        order.sort_by_key(|&index| feeds[index].tokens.len() > 1);
-        for feed in feeds.iter_mut() {
-            if let Cache::Device(cache) = &mut *feed.cache {
-                cache.reserve(feed.tokens.len())?;
-            }
+    fn new_cache(&self, pool: &Arc<Pool>) -> DeviceCache {
+        DeviceCache::new(self.block_bytes(), &self.kv, pool)
+    }
+
+    fn forward<'s>(
+        &self,
+        inputs: &mut [SequenceInput<'_, DeviceCache>],
+        logits: &'s mut Vec<f32>,
+    ) -> Result<&'s [f32]> {
+        for input in inputs.iter_mut() {
+            input.cache.reserve(input.tokens.len())?;
         }
-        let ordered: Vec<(&DeviceCache, &[u32])> = order
-            .iter()
-            .filter_map(|&index| match &*feeds[index].cache {
-                Cache::Device(cache) => Some((cache, feeds[index].tokens)),
-                Cache::Host(_) => None,
-            })
-            .collect();
-        let step = self.step(&ordered)?;
+        // Sequences with one token first: together they are one batch.
+        let mut order: Vec<usize> = (0..inputs.len()).collect();
+        order.sort_by_key(|&index| inputs[index].tokens.len() > 1);
+        let ordered: Vec<(&DeviceCache, &[u32])> =
+            order.iter().map(|&index| (&*inputs[index].cache, inputs[index].tokens)).collect();
+        let layout = self.layout(&ordered)?;
         let tokens: Vec<u32> = ordered.iter().flat_map(|(_, tokens)| *tokens).copied().collect();
         let mut x = self.embedding.index_select(&Tensor::new(tokens, &self.device.0)?, 0)?;
-        for (index, layer) in self.layers.iter().enumerate() {
-            x = self.layer(layer, index, &x, &step)?;
+        for index in 0..self.layers.len() {
+            x = self.layer(index, &x, &layout)?;
         }
         let ends: HashMap<usize, u32> = order
             .iter()
             .scan(0, |end, &index| {
-                *end += feeds[index].tokens.len() as u32;
+                *end += inputs[index].tokens.len() as u32;
                 Some((index, *end - 1))
             })
             .collect();
-        let wanted: Vec<u32> = (0..feeds.len())
-            .filter(|&index| feeds[index].logits)
+        let wanted: Vec<u32> = (0..inputs.len())
+            .filter(|&index| inputs[index].logits)
             .map(|index| ends[&index])
             .collect();
-        for feed in feeds.iter_mut() {
-            if let Cache::Device(cache) = &mut *feed.cache {
-                cache.advance(feed.tokens.len());
-            }
+        for input in inputs.iter_mut() {
+            input.cache.advance(input.tokens.len());
         }
         logits.clear();
         if !wanted.is_empty() {
@@ -205,12 +214,15 @@ impl DeviceGenerator {
             let rows = x.matmul(&self.head)?.to_dtype(DType::F32)?;
             *logits = rows.flatten_all()?.to_vec1()?;
         }
-        Ok(())
+        Ok(logits)
     }
+}
 
-    fn step(&self, feeds: &[(&DeviceCache, &[u32])]) -> Result<Step> {
+impl TensorRunner {
+    /// The layout of a batch in which sequences with one new token come first.
+    fn layout(&self, inputs: &[(&DeviceCache, &[u32])]) -> Result<BatchLayout> {
         let (heads, dim) = (self.config.num_key_value_heads, self.config.head_dim);
-        let positions = feeds.iter().flat_map(|(cache, tokens)| {
+        let positions = inputs.iter().flat_map(|(cache, tokens)| {
             (cache.len()..cache.len() + tokens.len()).map(move |position| (*cache, position))
         });
         let (places, positions): (Vec<u32>, Vec<usize>) =
@@ -219,50 +231,53 @@ impl DeviceGenerator {
         let rotation = Rotation::new(&positions, &self.frequencies);
         let (cos, sin) = rotation.tensors(&self.device.0)?;
         let places = Tensor::new(places, &self.device.0)?.reshape((1, count, 1))?;
-        let singles = feeds.iter().take_while(|(_, tokens)| tokens.len() == 1).count();
-        let (decoding, prefilling) = feeds.split_at(singles);
-        Ok(Step {
+        let singles = inputs.iter().take_while(|(_, tokens)| tokens.len() == 1).count();
+        let (decoding, prefilling) = inputs.split_at(singles);
+        Ok(BatchLayout {
             cos: cos.to_dtype(self.dtype)?,
             sin: sin.to_dtype(self.dtype)?,
             places: places.broadcast_as((heads, count, dim))?.contiguous()?,
             decoding: if singles == 0 { None } else { Some(self.group(decoding)?) },
             prefilling: prefilling
                 .iter()
-                .map(|feed| Ok((self.group(&[*feed])?, feed.1.len())))
+                .map(|input| Ok((self.group(&[*input])?, input.1.len())))
                 .collect::<Result<_>>()?,
         })
     }
 
     /// Sequences with equally many new tokens.
-    fn group(&self, feeds: &[(&DeviceCache, &[u32])]) -> Result<Group> {
-        let ends = feeds.iter().map(|(cache, tokens)| cache.len() + tokens.len());
+    fn group(&self, inputs: &[(&DeviceCache, &[u32])]) -> Result<Group> {
+        let ends = inputs.iter().map(|(cache, tokens)| cache.len() + tokens.len());
         let length = ends.max().unwrap_or(0);
-        let mut seen = Vec::with_capacity(feeds.len() * length);
-        for (cache, tokens) in feeds {
+        let mut seen = Vec::with_capacity(inputs.len() * length);
+        for (cache, tokens) in inputs {
             let end = cache.len() + tokens.len();
-            // What lies beyond a sequence is masked; any place will do.
+            // Positions beyond the end of a sequence are masked; any place will do.
             seen.extend((0..length).map(|position| cache.place(position.min(end - 1))));
         }
-        let mut masks = HashMap::new();
-        for layer in &self.layers {
-            let shape = layer.shape;
-            if masks.contains_key(&shape.window) {
+        let queries = inputs.first().map_or(0, |(_, tokens)| tokens.len());
+        let mut by_window: HashMap<Option<usize>, Tensor> = HashMap::new();
+        let mut masks = Vec::with_capacity(self.layers.len());
+        for Layer { shape, .. } in &self.layers {
+            if let Some(mask) = by_window.get(&shape.window) {
+                masks.push(mask.clone());
                 continue;
             }
-            let queries = feeds.first().map_or(0, |(_, tokens)| tokens.len());
-            let mut mask = vec![f32::NEG_INFINITY; feeds.len() * queries * length];
-            let rows =
-                feeds.iter().flat_map(|(cache, tokens)| cache.len()..cache.len() + tokens.len());
-            for (row, position) in mask.chunks_mut(length.max(1)).zip(rows) {
+            let mut mask = vec![f32::NEG_INFINITY; inputs.len() * queries * length];
+            let positions =
+                inputs.iter().flat_map(|(cache, tokens)| cache.len()..cache.len() + tokens.len());
+            for (row, position) in mask.chunks_mut(length.max(1)).zip(positions) {
                 row[shape.first_visible(position)..=position].fill(0.0);
             }
-            let mask = Tensor::from_vec(mask, (feeds.len(), 1, queries, length), &self.device.0)?;
-            masks.insert(shape.window, mask);
+            let mask = Tensor::from_vec(mask, (inputs.len(), 1, queries, length), &self.device.0)?;
+            by_window.insert(shape.window, mask.clone());
+            masks.push(mask);
         }
-        Ok(Group { seen: Tensor::new(seen, &self.device.0)?, sequences: feeds.len(), masks })
+        Ok(Group { seen: Tensor::new(seen, &self.device.0)?, sequences: inputs.len(), masks })
     }
 
-    fn layer(&self, layer: &Layer, index: usize, x: &Tensor, step: &Step) -> Result<Tensor> {
+    fn layer(&self, index: usize, x: &Tensor, layout: &BatchLayout) -> Result<Tensor> {
+        let layer = &self.layers[index];
         let eps = self.config.rms_norm_eps as f32;
         let shape = layer.shape;
         let (rows, wide, narrow) = (x.dim(0)?, shape.query_width(), shape.key_width());
@@ -274,24 +289,24 @@ impl DeviceGenerator {
         };
         let rotated = |part: Tensor, norm: Option<&Tensor>| -> Result<Tensor> {
             let part = norm.map_or(Ok(part.clone()), |norm| rms_norm(&part, norm, eps))?;
-            Ok(rope_thd(&part.unsqueeze(0)?, &step.cos, &step.sin)?.squeeze(0)?)
+            Ok(rope_thd(&part.unsqueeze(0)?, &layout.cos, &layout.sin)?.squeeze(0)?)
         };
         let norms = layer.head_norms.as_ref();
         let queries = rotated(heads(0, wide)?, norms.map(|norms| &norms.0))?;
         let keys = rotated(heads(wide, narrow)?, norms.map(|norms| &norms.1))?;
         let values = heads(wide + narrow, narrow)?;
         let (all_keys, all_values) = (&self.kv.keys[index], &self.kv.values[index]);
-        all_keys.scatter_set(&step.places, &keys.transpose(0, 1)?.contiguous()?, 1)?;
-        all_values.scatter_set(&step.places, &values.transpose(0, 1)?.contiguous()?, 1)?;
+        all_keys.scatter_set(&layout.places, &keys.transpose(0, 1)?.contiguous()?, 1)?;
+        all_values.scatter_set(&layout.places, &values.transpose(0, 1)?.contiguous()?, 1)?;
 
         let mut mixed = Vec::new();
         let mut start = 0;
-        let groups = step.decoding.iter().map(|group| (group, 1));
-        let groups = groups.chain(step.prefilling.iter().map(|(group, tokens)| (group, *tokens)));
+        let groups = layout.decoding.iter().map(|group| (group, 1));
+        let groups = groups.chain(layout.prefilling.iter().map(|(group, tokens)| (group, *tokens)));
         for (group, tokens) in groups {
             let own = queries.narrow(0, start, group.sequences * tokens)?;
             start += group.sequences * tokens;
-            mixed.push(group.attend(shape, &own, tokens, all_keys, all_values)?);
+            mixed.push(group.attend(shape, &group.masks[index], &own, all_keys, all_values)?);
         }
         let mixed = if mixed.len() == 1 { mixed.remove(0) } else { Tensor::cat(&mixed, 0)? };
         let x = (x + layer.output.forward(&mixed)?)?;
@@ -306,14 +321,15 @@ impl Group {
     fn attend(
         &self,
         shape: AttentionShape,
+        mask: &Tensor,
         queries: &Tensor,
-        tokens: usize,
         keys: &Tensor,
         values: &Tensor,
     ) -> Result<Tensor> {
         let (count, kv, dim) = (self.sequences, shape.kv_heads, shape.dim);
         let group = shape.heads / kv;
         let length = self.seen.dim(0)? / count;
+        let tokens = queries.dim(0)? / count;
         let seen = |all: &Tensor| -> Result<Tensor> {
             Ok(all.index_select(&self.seen, 1)?.reshape((kv, count, length, dim))?)
         };
@@ -325,7 +341,6 @@ impl Group {
         let scores = queries.matmul(&seen(keys)?.transpose(D::Minus2, D::Minus1)?)?;
         let dtype = scores.dtype();
         let scores = (scores.to_dtype(DType::F32)? * f64::from(dim as u32).powf(-0.5))?;
-        let mask = self.masks.get(&shape.window).ok_or_else(|| Error::input("no mask"))?;
         let scores = scores
             .reshape((kv, count, group, tokens, length))?
             .broadcast_add(&mask.unsqueeze(0)?)?;

@@ -1,21 +1,22 @@
+//! Forward passes by the CPU's kernels, exact to the last bit.
+
 use std::sync::Arc;
 
-use candle_core::Tensor;
 use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
-use super::{HostFeed, Tensors};
-use crate::config::ModelConfig;
-use crate::engine::Precision;
+use super::{ModelRunner, SequenceInput, Tensors};
+use crate::config::{EngineConfig, ModelConfig, Precision};
 use crate::error::{Error, Result};
 use crate::kernels::{Bits, Packed, Quantized, threads};
-use crate::kv::{HostCache, Pool};
+use crate::kv::{HostCache, KvCache, Pool};
 use crate::ops::{
     AttentionShape, KvBlock, Rotation, rms_norm_row, swiglu_row, with_slice, with_slices,
 };
 
 /// The exact executor on the CPU: a snapshot of a model's weights, packed for few rows at a time.
-pub(super) struct HostGenerator {
+pub(crate) struct KernelRunner {
     config: ModelConfig,
     embedding: Embedding,
     layers: Vec<Layer>,
@@ -139,15 +140,27 @@ pub(crate) struct Scratch {
     gate_up: Vec<f32>,
     middle: Vec<f32>,
     projected: Vec<f32>,
-    pub(crate) logits: Vec<f32>,
+    logits: Vec<f32>,
 }
 
-impl HostGenerator {
-    pub(super) fn new(
+impl ModelRunner for KernelRunner {
+    type Cache = HostCache;
+    type Scratch = Scratch;
+    type Storage = ();
+
+    const ON_RAYON: bool = true;
+
+    fn load(
         config: &ModelConfig,
+        device: &Device,
         mut tensors: Tensors,
-        precision: Precision,
+        engine: &EngineConfig,
+        _: &mut Option<()>,
     ) -> Result<Self> {
+        if !device.is_cpu() {
+            return Err(Error::input("the kernels need a model on the CPU; use Executor::Auto"));
+        }
+        let precision = engine.precision;
         let hidden = config.hidden_size;
         let project = |tensors: &mut Tensors, prefix: &str, names: &[&str], inputs: usize| {
             let mut weights = Vec::with_capacity(names.len());
@@ -206,32 +219,32 @@ impl HostGenerator {
         })
     }
 
-    /// Bytes that a step reads, about.
-    pub(super) fn weight_bytes(&self) -> usize {
-        self.head.bytes() + self.layers.iter().map(Layer::bytes).sum::<usize>()
+    fn weight_bytes(&self) -> Option<usize> {
+        Some(self.head.bytes() + self.layers.iter().map(Layer::bytes).sum::<usize>())
     }
 
-    /// Bytes of one block of keys and values in all layers.
-    pub(super) fn column_bytes(&self) -> usize {
+    fn block_bytes(&self) -> usize {
         self.layers.iter().map(|layer| KvBlock::bytes(layer.shape)).sum()
     }
 
-    pub(super) fn new_cache(&self, pool: &Arc<Pool>) -> HostCache {
+    fn new_cache(&self, pool: &Arc<Pool>) -> HostCache {
         HostCache::new(self.layers.iter().map(|layer| layer.shape), pool)
     }
 
-    /// Feeds every sequence its next tokens and leaves in `scratch.logits` the logits [W,
-    /// vocabulary] of what follows the last token of each sequence that wants them. Neither the
-    /// batch nor the cutting into steps changes a bit of a row.
-    pub(super) fn forward(&self, feeds: &mut [HostFeed<'_>], scratch: &mut Scratch) {
+    /// Neither the batch nor the cutting into steps changes a bit of a sequence.
+    fn forward<'s>(
+        &self,
+        inputs: &mut [SequenceInput<'_, HostCache>],
+        scratch: &'s mut Scratch,
+    ) -> Result<&'s [f32]> {
         let hidden = self.config.hidden_size;
-        let positions: Vec<usize> = feeds
+        let positions: Vec<usize> = inputs
             .iter()
-            .flat_map(|feed| feed.cache.len()..feed.cache.len() + feed.tokens.len())
+            .flat_map(|input| input.cache.len()..input.cache.len() + input.tokens.len())
             .collect();
         let rotation = Rotation::new(&positions, &self.frequencies);
         scratch.residual.resize(positions.len() * hidden, 0.0);
-        let tokens = feeds.iter().flat_map(|feed| feed.tokens);
+        let tokens = inputs.iter().flat_map(|input| input.tokens);
         for (row, &token) in scratch.residual.chunks_mut(hidden).zip(tokens) {
             match &self.embedding {
                 Embedding::Rows(rows) => {
@@ -242,14 +255,14 @@ impl HostGenerator {
         }
         let eps = self.config.rms_norm_eps as f32;
         for (index, layer) in self.layers.iter().enumerate() {
-            layer.forward(index, eps, &rotation, feeds, scratch);
+            layer.forward(index, eps, &rotation, inputs, scratch);
         }
         let mut end = 0;
         scratch.normed.clear();
-        for feed in feeds.iter_mut() {
-            end += feed.tokens.len();
-            feed.cache.advance(feed.tokens.len());
-            if feed.logits {
+        for input in inputs.iter_mut() {
+            end += input.tokens.len();
+            input.cache.advance(input.tokens.len());
+            if input.logits {
                 let from = scratch.normed.len();
                 scratch.normed.resize(from + hidden, 0.0);
                 let row = &scratch.residual[(end - 1) * hidden..end * hidden];
@@ -257,6 +270,7 @@ impl HostGenerator {
             }
         }
         self.head.forward(&scratch.normed, &mut scratch.logits);
+        Ok(&scratch.logits)
     }
 }
 
@@ -271,7 +285,7 @@ impl Layer {
         index: usize,
         eps: f32,
         rotation: &Rotation,
-        feeds: &mut [HostFeed<'_>],
+        inputs: &mut [SequenceInput<'_, HostCache>],
         scratch: &mut Scratch,
     ) {
         let Scratch { residual, normed, qkv, mixed, gate_up, middle, projected, .. } = scratch;
@@ -286,13 +300,14 @@ impl Layer {
             self.prepare(key, norms.map(|norms| &norms.1[..]), eps, rotation, row);
         });
         let mut start = 0;
-        for feed in feeds.iter_mut() {
-            let rows = &qkv[start * stride..(start + feed.tokens.len()) * stride];
-            feed.cache.append(index, rows, stride, queries);
-            start += feed.tokens.len();
+        for input in inputs.iter_mut() {
+            let rows = &qkv[start * stride..(start + input.tokens.len()) * stride];
+            input.cache.append(index, rows, stride, queries);
+            start += input.tokens.len();
         }
         mixed.resize(start * queries, 0.0);
-        let caches: Vec<_> = feeds.iter().map(|feed| (&*feed.cache, feed.tokens.len())).collect();
+        let caches: Vec<_> =
+            inputs.iter().map(|input| (&*input.cache, input.tokens.len())).collect();
         HostCache::attend(&caches, index, qkv, stride, mixed);
         self.output.forward(mixed, projected);
         add(residual, projected);

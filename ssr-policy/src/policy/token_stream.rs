@@ -1,3 +1,5 @@
+//! Streamed answers.
+
 use std::sync::RwLockReadGuard;
 
 use ssr_core::{Completion, PolicyError};
@@ -6,23 +8,24 @@ use super::local::Weights;
 use super::{gone, next_event};
 use crate::engine::{Delta, Event, Handle};
 
-/// An answer as it is written, token by token; ends after the last one. Dropping it cancels the
+/// An answer token by token, as it is generated; ends after the last one. Dropping it cancels the
 /// request.
 ///
 /// The weights of a [`LocalPolicy`](crate::LocalPolicy) cannot be updated while it exists.
-pub struct Stream<'a> {
+#[must_use = "dropping the stream cancels the request"]
+pub struct TokenStream<'a> {
     handle: Handle,
     completion: Option<Result<Completion, PolicyError>>,
     _weights: Option<RwLockReadGuard<'a, Weights>>,
 }
 
-impl std::fmt::Debug for Stream<'_> {
+impl std::fmt::Debug for TokenStream<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stream").field("completion", &self.completion).finish_non_exhaustive()
+        f.debug_struct("TokenStream").field("completion", &self.completion).finish_non_exhaustive()
     }
 }
 
-impl<'a> Stream<'a> {
+impl<'a> TokenStream<'a> {
     pub(super) fn new(handle: Handle, weights: Option<RwLockReadGuard<'a, Weights>>) -> Self {
         Self { handle, completion: None, _weights: weights }
     }
@@ -37,7 +40,7 @@ impl<'a> Stream<'a> {
     }
 }
 
-impl Iterator for Stream<'_> {
+impl Iterator for TokenStream<'_> {
     type Item = Delta;
 
     fn next(&mut self) -> Option<Delta> {
@@ -47,7 +50,7 @@ impl Iterator for Stream<'_> {
         match next_event(&self.handle) {
             Ok(Event::Delta(delta)) => return Some(delta),
             Ok(Event::Done(done)) => {
-                self.completion = Some(done.map_err(|failure| failure.of_request(0)));
+                self.completion = Some(done.map_err(|error| error.of_request(0)));
             }
             Err(error) => self.completion = Some(Err(error)),
         }
