@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bashkit::{Builtin, BuiltinContext, ExecResult, FileSystem, Metadata, async_trait};
 
 use super::session::EPOCH;
+use super::text::utc;
 
 /// The size of a directory and the unit of space, as on most disks.
 const BLOCK: u64 = 4096;
@@ -316,13 +317,8 @@ fn permissions(entry: &Entry) -> String {
 fn moment(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = i64::try_from(since.as_secs()).unwrap_or(0);
-    // `Wed Jan 1 00:00:00 2025 +0000`
-    let text = super::git::default_date(seconds);
-    let parts: Vec<_> = text.split(' ').collect();
-    let [_, month, day, clock, year, _] = parts.as_slice() else { return text };
     let recent = (0..HALF_A_YEAR).contains(&(EPOCH - seconds)) || seconds > EPOCH;
-    let last = if recent { clock[..5].to_owned() } else { format!(" {year}") };
-    format!("{month} {day:>2} {last}")
+    utc(time, if recent { "%b %e %H:%M" } else { "%b %e  %Y" })
 }
 
 /// `1.2K`, rounded up.

@@ -1,8 +1,7 @@
+use super::date::{DateStyle, Moment};
 use super::object::{Oid, SHORT, Signature};
 use super::pathspec::locate;
-use super::pretty::date;
 use super::{Call, Fatal, Result};
-use crate::shell::session::EPOCH;
 use crate::shell::text::{Matching, Style, changes, lines};
 
 /// Where a line comes from.
@@ -16,7 +15,7 @@ struct Origin {
 impl Call<'_> {
     pub fn blame(&mut self, args: &[String]) -> Result<i32> {
         let (mut ranges, mut names, mut style, mut long, mut email, mut bare, mut porcelain) =
-            (Vec::new(), Vec::new(), "iso".to_owned(), false, false, false, false);
+            (Vec::new(), Vec::new(), DateStyle::Iso, false, false, false, false);
         let mut rest = args;
         while let Some((arg, after)) = rest.split_first() {
             rest = after;
@@ -35,7 +34,7 @@ impl Call<'_> {
                 "-w" | "-M" | "-C" | "--" | "-f" => {}
                 option => match (option.strip_prefix("-L"), option.strip_prefix("--date=")) {
                     (Some(range), _) => ranges.push(range.to_owned()),
-                    (_, Some(value)) => value.clone_into(&mut style),
+                    (_, Some(value)) => style = DateStyle::parse(value)?,
                     _ if option.starts_with('-') => return Err(Fatal::option("blame", option)),
                     _ => names.push(option.to_owned()),
                 },
@@ -96,7 +95,7 @@ impl Call<'_> {
             let number = at + 1;
             let lead = match bare {
                 true => format!("{id} {number:>digits$}) "),
-                false => format!("{id} ({name}{pad} {} {number:>digits$}) ", date(&by, &style)),
+                false => format!("{id} ({name}{pad} {} {number:>digits$}) ", by.when.show(style)),
             };
             out.extend_from_slice(lead.as_bytes());
             out.extend_from_slice(line);
@@ -113,8 +112,7 @@ impl Call<'_> {
         commit.map(|commit| commit.author.clone()).unwrap_or_else(|| Signature {
             name: "Not Committed Yet".to_owned(),
             email: "not.committed.yet".to_owned(),
-            seconds: EPOCH,
-            offset: 0,
+            when: Moment::now(),
         })
     }
 

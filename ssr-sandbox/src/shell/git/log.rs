@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
+use super::date::{DateStyle, Moment};
 use super::delta::{Delta, deltas};
 use super::diff::DiffOptions;
 use super::object::{Commit, Oid};
 use super::pathspec::{Pathspec, locate};
-use super::pretty::{Pretty, Printer, parse_date};
+use super::pretty::{Pretty, Printer};
 use super::revision::unknown;
 use super::{Call, Fatal, Result};
 
@@ -33,7 +34,7 @@ impl LogOptions {
     pub fn parse(command: &str, args: &[String]) -> Result<Self> {
         let printer = Printer {
             pretty: Pretty::Medium,
-            date: "default".to_owned(),
+            date: DateStyle::Default,
             decorate: false,
             abbreviate: false,
         };
@@ -137,7 +138,7 @@ impl LogOptions {
     fn valued(&mut self, name: &str, value: &str) -> Result<bool> {
         let number = || value.parse().map_err(|_| Fatal::new(format!("'{value}': not an integer")));
         let moment = || {
-            parse_date(value).map(|(seconds, _)| seconds).ok_or_else(|| {
+            Moment::parse(value).map(Moment::seconds).ok_or_else(|| {
                 Fatal::new(format!("'{value}': give dates as 2025-01-31 or 2025-01-31T12:00:00Z"))
             })
         };
@@ -147,7 +148,7 @@ impl LogOptions {
             "--pretty" | "--format" => {
                 self.printer.pretty = Pretty::parse(value)?;
             }
-            "--date" => value.clone_into(&mut self.printer.date),
+            "--date" => self.printer.date = DateStyle::parse(value)?,
             "--author" => self.authors.push(value.to_owned()),
             "--grep" => self.greps.push(value.to_owned()),
             "-S" | "-G" => self.pickaxe = Some(value.to_owned()),
@@ -169,8 +170,8 @@ impl LogOptions {
         };
         any(&self.authors, &author)
             && any(&self.greps, &commit.message)
-            && self.since.is_none_or(|since| commit.committer.seconds >= since)
-            && self.until.is_none_or(|until| commit.committer.seconds <= until)
+            && self.since.is_none_or(|since| commit.committer.when.seconds() >= since)
+            && self.until.is_none_or(|until| commit.committer.when.seconds() <= until)
             && !(self.no_merges && commit.parents.len() > 1)
     }
 }

@@ -8,6 +8,7 @@ mod apply;
 mod blame;
 mod branch;
 mod commit;
+mod date;
 mod delta;
 mod diff;
 mod grep;
@@ -40,7 +41,6 @@ use history::Repository;
 use work::Work;
 
 pub(crate) use history::History;
-pub(super) use pretty::{default_date, local_stamp};
 
 type Result<T> = std::result::Result<T, Fatal>;
 

@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 use sha1::{Digest, Sha1};
 use ssr_core::{File, Tree};
 
+use super::date::{DateStyle, Moment};
+
 /// How many digits git prints of the ids of a small repository.
 pub(super) const SHORT: usize = 7;
 
@@ -88,25 +90,13 @@ fn directory_id(files: &[(&str, &File)], skip: usize) -> Oid {
 pub(super) struct Signature {
     pub name: String,
     pub email: String,
-    /// Seconds since 1970.
-    pub seconds: i64,
-    /// Minutes east of Greenwich.
-    pub offset: i32,
-}
-
-impl Signature {
-    /// The offset as `+0130`.
-    pub fn zone(&self) -> String {
-        let sign = if self.offset < 0 { '-' } else { '+' };
-        let minutes = self.offset.abs();
-        format!("{sign}{:02}{:02}", minutes / 60, minutes % 60)
-    }
+    pub when: Moment,
 }
 
 impl fmt::Display for Signature {
     /// As in a commit object.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} <{}> {} {}", self.name, self.email, self.seconds, self.zone())
+        write!(f, "{} <{}> {}", self.name, self.email, self.when.show(DateStyle::Raw))
     }
 }
 
@@ -177,8 +167,12 @@ mod tests {
 
     #[test]
     fn zones_are_printed_in_hours_and_minutes() {
-        let at = |offset| Signature { name: "A".into(), email: "a@b".into(), seconds: 1, offset };
-        assert_eq!(at(0).to_string(), "A <a@b> 1 +0000");
-        assert_eq!(at(-90).to_string(), "A <a@b> 1 -0130");
+        let at = |date| Signature {
+            name: "A".into(),
+            email: "a@b".into(),
+            when: Moment::parse(date).unwrap(),
+        };
+        assert_eq!(at("@1").to_string(), "A <a@b> 1 +0000");
+        assert_eq!(at("@1 -0130").to_string(), "A <a@b> 1 -0130");
     }
 }

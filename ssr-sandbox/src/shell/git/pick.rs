@@ -1,5 +1,6 @@
 use ssr_core::{File, RepoPath, Tree};
 
+use super::date::DateStyle;
 use super::{Call, Fatal, Result};
 
 impl Call<'_> {
@@ -47,7 +48,7 @@ impl Call<'_> {
             if !reverts {
                 let author = &commit.author;
                 options.push(format!("--author={} <{}>", author.name, author.email));
-                options.push(format!("--date=@{} {}", author.seconds, author.zone()));
+                options.push(format!("--date=@{}", author.when.show(DateStyle::Raw)));
             }
             let code = self.commit(&options)?;
             if code != 0 {
