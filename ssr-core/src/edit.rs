@@ -1,3 +1,5 @@
+//! Edits: byte ranges that are replaced, and their patches.
+
 use std::ops::Range;
 
 use crate::patch::{Change, FilePatch, Hunk, plan_hunks, push_file_header};
@@ -234,7 +236,7 @@ impl<'a> EditRenderer<'a> {
             .map(|plan| Hunk::from_plan(&plan))
             .collect();
         let changed = !hunks.is_empty();
-        Ok(changed.then(|| FilePatch::modify(self.path.clone(), hunks)))
+        Ok(changed.then(|| FilePatch::modified(self.path.clone(), hunks)))
     }
 
     fn find_changes(&mut self, edits: &[Edit]) -> Result<()> {

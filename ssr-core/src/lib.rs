@@ -12,6 +12,7 @@ mod consistency;
 mod edit;
 mod error;
 mod line_index;
+mod object_id;
 mod patch;
 mod path;
 mod policy;
@@ -33,7 +34,8 @@ pub use consistency::{
 pub use edit::{Edit, EditRenderer, apply_edits, render_edits};
 pub use error::{Error, Result};
 pub use line_index::LineIndex;
-pub use patch::{FileChange, FileMode, FilePatch, Hunk, HunkLine, LineKind, Patch};
+pub use object_id::git_object_id;
+pub use patch::{FileChange, FileMode, FilePatch, Hunk, HunkLine, HunkSyntax, LineKind, Patch};
 pub use path::RepoPath;
 pub use policy::{
     ChatRole, Completion, FinishReason, Grammar, Message, Policy, PolicyError, Request, Sampling,

@@ -1,3 +1,5 @@
+//! Repositories as immutable trees of files, with a content hash.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -220,7 +222,7 @@ impl Tree {
 
     /// The content hash; computed once and kept.
     pub fn hash(&self) -> TreeHash {
-        *self.0.hash.get_or_init(|| TreeHash(hash_directory(&self.0.files, "")))
+        *self.0.hash.get_or_init(|| TreeHash(self.git_id(sha256)))
     }
 }
 
@@ -261,42 +263,9 @@ fn check_not_a_directory(files: &BTreeMap<RepoPath, File>, path: &RepoPath) -> R
     }
 }
 
-/// Hashes the directory `prefix` (empty or ending in `/`) the way git does: entries are sorted as
-/// if directory names ended in `/`.
-fn hash_directory(files: &BTreeMap<RepoPath, File>, prefix: &str) -> [u8; 32] {
-    let mut entries: BTreeMap<String, (&str, [u8; 32])> = BTreeMap::new();
-    let mut below =
-        files.range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded));
-    let mut skip: Option<String> = None;
-    for (path, file) in below.by_ref() {
-        let Some(rest) = path.as_str().strip_prefix(prefix) else { break };
-        if skip.as_deref().is_some_and(|directory| path.as_str().starts_with(directory)) {
-            continue;
-        }
-        match rest.split_once('/') {
-            None => {
-                let mode = if file.executable { "100755" } else { "100644" };
-                entries.insert(rest.to_owned(), (mode, hash_object("blob", &file.bytes)));
-            }
-            Some((name, _)) => {
-                let directory = format!("{prefix}{name}/");
-                entries.insert(format!("{name}/"), ("40000", hash_directory(files, &directory)));
-                skip = Some(directory);
-            }
-        }
-    }
-    let mut body = Vec::new();
-    for (name, (mode, hash)) in &entries {
-        body.extend_from_slice(format!("{mode} {}\0", name.trim_end_matches('/')).as_bytes());
-        body.extend_from_slice(hash);
-    }
-    hash_object("tree", &body)
-}
-
-fn hash_object(kind: &str, body: &[u8]) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    hasher.update(format!("{kind} {}\0", body.len()).as_bytes());
-    hasher.update(body);
+/// SHA-256 of the parts in a row.
+fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let hasher = parts.iter().fold(Sha256::new(), |hasher, part| hasher.chain_update(part));
     hasher.finalize().into()
 }
 

@@ -1,3 +1,5 @@
+//! Applies a patch to a tree, as `git apply` does.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::header::Header;

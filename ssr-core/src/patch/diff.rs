@@ -1,3 +1,5 @@
+//! Makes the patch between two trees.
+
 use std::ops::Range;
 
 use imara_diff::{Algorithm, Diff, InternedInput, sources::byte_lines};

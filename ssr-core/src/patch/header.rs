@@ -1,3 +1,5 @@
+//! The lines of a patch before the hunks of a file.
+
 use std::borrow::Cow;
 
 /// How the lines before the hunks were spelled, kept to print them as they were.

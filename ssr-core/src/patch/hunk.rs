@@ -1,6 +1,9 @@
+//! One changed place of a file.
+
 use memchr::memchr;
 
-use super::HunkPlan;
+use super::{HunkPlan, HunkSyntax};
+use crate::{Error, Result};
 
 pub(super) const NO_NEWLINE: &[u8] = b"\\ No newline at end of file\n";
 
@@ -58,6 +61,55 @@ fn push_number(out: &mut Vec<u8>, mut number: usize) {
 }
 
 impl Hunk {
+    /// A hunk with these lines in order; the numbers of lines follow from them. `old_start` and
+    /// `new_start` are as [`Hunk::old_start`] and [`Hunk::new_start`] say.
+    ///
+    /// # Errors
+    /// [`Error::PatchSyntax`] names the line of the hunk's text: a newline inside a line, one that
+    /// is missing before the end of a side, or a hunk that changes nothing.
+    pub fn new<'a>(
+        old_start: usize,
+        new_start: usize,
+        lines: impl IntoIterator<Item = HunkLine<'a>>,
+    ) -> Result<Self> {
+        let mut range = HunkRange { old_start, old_lines: 0, new_start, new_lines: 0 };
+        let mut body = Vec::new();
+        for line in lines {
+            range.old_lines += usize::from(line.kind != LineKind::Added);
+            range.new_lines += usize::from(line.kind != LineKind::Removed);
+            push_line(&mut body, line.kind, line.bytes);
+        }
+        Self { range, section: Vec::new(), body }.checked()
+    }
+
+    /// The same hunk with this text after the second `@@`.
+    ///
+    /// # Errors
+    /// [`Error::PatchSyntax`] when the text is not one line, or the hunk is none of git's.
+    pub fn with_section(self, section: &[u8]) -> Result<Self> {
+        let section = if section.is_empty() { Vec::new() } else { [b" ", section].concat() };
+        Self { section, ..self }.checked()
+    }
+
+    /// Only what the parser reads back may exist.
+    fn checked(self) -> Result<Self> {
+        let text = self.to_bytes();
+        match Self::parse(&text, HunkSyntax::Git)? {
+            (same, length) if same == self && length == text.len() => Ok(self),
+            _ => {
+                let problem = "the hunk reads back as another one".to_owned();
+                Err(Error::PatchSyntax { line: 1, problem })
+            }
+        }
+    }
+
+    /// The text that [`Hunk::parse`] reads.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.push(&mut out);
+        out
+    }
+
     /// The first line before the change, counted from 1; the line before it where none is removed.
     pub fn old_start(&self) -> usize {
         self.range.old_start
@@ -119,7 +171,9 @@ impl Hunk {
         out.extend_from_slice(&self.body);
     }
 
-    pub(super) fn reverse(&self) -> Self {
+    /// The hunk that takes back what this one does.
+    #[must_use]
+    pub fn reverse(&self) -> Self {
         let mut body = Vec::with_capacity(self.body.len());
         // Removed lines come before added ones: hold them back until the run of changes ends.
         let mut added = Vec::new();

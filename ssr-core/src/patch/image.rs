@@ -1,3 +1,5 @@
+//! The lines of a file while hunks are applied to it.
+
 use memchr::memchr_iter;
 
 use super::Hunk;

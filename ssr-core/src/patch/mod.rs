@@ -2,6 +2,7 @@
 
 mod apply;
 mod diff;
+mod file;
 mod header;
 mod hunk;
 mod image;
@@ -11,15 +12,16 @@ mod print;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
-use crate::{RepoPath, Result};
+use crate::{Error, RepoPath, Result};
 
 pub(crate) use diff::{Change, HunkPlan, plan_hunks};
+pub use file::{FileChange, FileMode, FilePatch};
 pub use hunk::{Hunk, HunkLine, LineKind};
 pub(crate) use name::{push_quoted, unquote};
+pub use parse::HunkSyntax;
 pub(crate) use print::push_file_header;
-
-use header::Header;
 
 /// A change of a whole tree in git's unified diff format: one [`FilePatch`] per file.
 ///
@@ -90,6 +92,7 @@ impl Patch {
     ///
     /// As in git, a copy cannot be taken back, because the patch does not hold the content that
     /// would be deleted: its reverse does not apply ("already exists").
+    #[must_use]
     pub fn reverse(&self) -> Self {
         self.files.iter().rev().map(FilePatch::reverse).collect()
     }
@@ -146,173 +149,11 @@ impl IntoIterator for Patch {
     }
 }
 
-/// What happens to one file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FilePatch {
-    change: FileChange,
-    old_mode: Option<FileMode>,
-    new_mode: Option<FileMode>,
-    header: Header,
-    hunks: Vec<Hunk>,
-}
+/// As [`Patch::parse`].
+impl FromStr for Patch {
+    type Err = Error;
 
-impl FilePatch {
-    /// What is done with which path.
-    pub fn change(&self) -> &FileChange {
-        &self.change
-    }
-
-    /// The path of the file afterwards, or of the deleted file.
-    pub fn path(&self) -> &RepoPath {
-        self.change.path()
-    }
-
-    /// The path before the change, `None` for a new file.
-    pub fn old_path(&self) -> Option<&RepoPath> {
-        self.change.old_path()
-    }
-
-    /// The path after the change, `None` for a deleted file.
-    pub fn new_path(&self) -> Option<&RepoPath> {
-        self.change.new_path()
-    }
-
-    /// The mode before, where the patch changes it or deletes the file.
-    pub fn old_mode(&self) -> Option<FileMode> {
-        self.old_mode
-    }
-
-    /// The mode after, where the patch changes it or creates the file.
-    pub fn new_mode(&self) -> Option<FileMode> {
-        self.new_mode
-    }
-
-    /// The changed places, empty for a pure rename or change of mode.
-    pub fn hunks(&self) -> &[Hunk] {
-        &self.hunks
-    }
-
-    /// A modification with the usual git header.
-    pub(crate) fn modify(path: RepoPath, hunks: Vec<Hunk>) -> Self {
-        Self {
-            change: FileChange::Modify { path },
-            old_mode: None,
-            new_mode: None,
-            header: Header::default(),
-            hunks,
-        }
-    }
-
-    fn reverse(&self) -> Self {
-        Self {
-            change: self.change.reverse(),
-            old_mode: self.new_mode,
-            new_mode: self.old_mode,
-            header: self.header.reverse(),
-            hunks: self.hunks.iter().map(Hunk::reverse).collect(),
-        }
-    }
-}
-
-/// What a [`FilePatch`] does with which path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileChange {
-    /// The file stays where it is; its content or mode changes.
-    Modify {
-        /// The file.
-        path: RepoPath,
-    },
-    /// The file must not exist yet.
-    Create {
-        /// The new file.
-        path: RepoPath,
-    },
-    /// The file goes away; the hunks hold its whole content.
-    Delete {
-        /// The deleted file.
-        path: RepoPath,
-    },
-    /// The file moves, perhaps with changes.
-    Rename {
-        /// Where it was.
-        from: RepoPath,
-        /// Where it goes; must not exist yet.
-        to: RepoPath,
-    },
-    /// A new file starts as a copy, perhaps with changes.
-    Copy {
-        /// The file that is copied and stays.
-        from: RepoPath,
-        /// The new file; must not exist yet.
-        to: RepoPath,
-    },
-}
-
-impl FileChange {
-    fn path(&self) -> &RepoPath {
-        match self {
-            Self::Modify { path } | Self::Create { path } | Self::Delete { path } => path,
-            Self::Rename { to, .. } | Self::Copy { to, .. } => to,
-        }
-    }
-
-    fn old_path(&self) -> Option<&RepoPath> {
-        match self {
-            Self::Create { .. } => None,
-            Self::Modify { path } | Self::Delete { path } => Some(path),
-            Self::Rename { from, .. } | Self::Copy { from, .. } => Some(from),
-        }
-    }
-
-    fn new_path(&self) -> Option<&RepoPath> {
-        match self {
-            Self::Delete { .. } => None,
-            other => Some(other.path()),
-        }
-    }
-
-    fn reverse(&self) -> Self {
-        match self.clone() {
-            Self::Modify { path } => Self::Modify { path },
-            Self::Create { path } => Self::Delete { path },
-            Self::Delete { path } => Self::Create { path },
-            Self::Rename { from, to } => Self::Rename { from: to, to: from },
-            Self::Copy { from, to } => Self::Copy { from: to, to: from },
-        }
-    }
-}
-
-/// The two modes that a file can have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FileMode {
-    /// 100644.
-    Regular,
-    /// 100755.
-    Executable,
-}
-
-impl FileMode {
-    /// The mode of a file with or without the executable bit.
-    pub fn new(executable: bool) -> Self {
-        if executable { Self::Executable } else { Self::Regular }
-    }
-
-    /// Whether the executable bit is set.
-    pub fn executable(self) -> bool {
-        self == Self::Executable
-    }
-
-    /// Git's six octal digits.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Regular => "100644",
-            Self::Executable => "100755",
-        }
-    }
-}
-
-impl fmt::Display for FileMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse(text.as_bytes())
     }
 }

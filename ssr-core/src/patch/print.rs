@@ -1,3 +1,5 @@
+//! Writes patches as git prints them.
+
 use super::header::{GitHeader, Header, Similarity};
 use super::name::{push_git_names, push_label, push_quoted};
 use super::{FileChange, FilePatch};

@@ -1,5 +1,7 @@
-//! `Tree::hash` is what `git write-tree` prints in a repository with SHA-256.
+//! `Tree::hash` is what `git write-tree` prints in a repository with SHA-256, and `Tree::git_id` what
+//! it prints in any.
 
+use sha1::{Digest, Sha1};
 use ssr_core::{File, RepoPath, Tree};
 
 use crate::oracle::Git;
@@ -12,11 +14,15 @@ fn tree(files: &[(&str, &[u8], bool)]) -> Tree {
     Tree::from_files(files).unwrap()
 }
 
-fn git_hash(tree: &Tree) -> String {
+fn git_hash(tree: &Tree, format: &str) -> String {
     let git = Git::new(tree);
-    git.init(&["--object-format=sha256"]);
+    git.init(&[&format!("--object-format={format}")]);
     git.run(&["add", "-A", "-f"]);
     String::from_utf8(git.run(&["write-tree"])).unwrap().trim().to_owned()
+}
+
+fn sha1(parts: &[&[u8]]) -> [u8; 20] {
+    parts.iter().fold(Sha1::new(), |hasher, part| hasher.chain_update(part)).finalize().into()
 }
 
 #[test]
@@ -51,6 +57,8 @@ fn the_hash_is_that_of_git_write_tree() {
     ];
     for files in trees {
         let tree = tree(files);
-        assert_eq!(tree.hash().to_string(), git_hash(&tree), "{tree:?}");
+        assert_eq!(tree.hash().to_string(), git_hash(&tree, "sha256"), "{tree:?}");
+        let id: String = tree.git_id(sha1).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(id, git_hash(&tree, "sha1"), "{tree:?}");
     }
 }

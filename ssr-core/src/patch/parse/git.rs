@@ -1,3 +1,5 @@
+//! Headers that start with `diff --git`.
+
 use std::borrow::Cow;
 
 use memchr::memchr;

@@ -1,3 +1,5 @@
+//! Reads patches as git and `diff -u` print them.
+
 mod git;
 mod hunk;
 mod plain;
@@ -7,12 +9,12 @@ use std::borrow::Cow;
 use memchr::memchr;
 
 use super::header::Header;
-use super::hunk::{LineKind, NO_NEWLINE};
 use super::{FileChange, FilePatch, Hunk};
 use crate::{Error, RepoPath, Result};
 
 use git::HeaderLines;
-use hunk::{Side, Sides, is_no_newline, parse_range};
+pub use hunk::HunkSyntax;
+use hunk::parse_range;
 
 const MAX_BYTES: usize = 1 << 28;
 const MAX_HUNKS: usize = 1 << 17;
@@ -81,7 +83,7 @@ impl<'a> Parser<'a> {
             if line.is_empty() {
                 return Ok(None);
             }
-            if line.starts_with(b"@@ -") && parse_range(line).is_some() {
+            if line.starts_with(b"@@ -") && parse_range(line, HunkSyntax::Git).is_some() {
                 return Err(self.error("a hunk without a file header before it"));
             }
             if let Some(text) = line.strip_prefix(b"diff --git ") {
@@ -217,49 +219,46 @@ impl<'a> Parser<'a> {
     }
 
     fn hunk(&mut self, path: &RepoPath) -> Result<Hunk> {
-        let header = self.peek();
-        let Some((range, section)) = parse_range(header) else {
-            let problem = "broken hunk header; expected `@@ -START,LINES +START,LINES @@`";
-            return Err(self.error(format!("{path}: {problem}")));
-        };
-        self.skip(header);
-        let (old, new) = (Side::new(range.old_lines), Side::new(range.new_lines));
-        let mut sides = Sides { old, new, empty: false };
-        let mut body = Vec::new();
-        let mut last = None;
-        let mut changes = false;
-        while sides.old.left > 0 || sides.new.left > 0 {
-            let line = self.peek();
-            let step = if line.ends_with(b"\n") {
-                sides.step(line, &mut last)
-            } else if line.is_empty() {
-                Err("the hunk has fewer lines than its header says")
-            } else {
-                Err("the last line of the patch has no newline; the patch is cut off")
-            };
-            let kind = step.map_err(|problem| self.error(format!("{path}: {problem}")))?;
-            match kind {
-                None => body.extend_from_slice(NO_NEWLINE),
-                // GNU diff can leave out the space of an empty context line.
-                Some(LineKind::Context) if line == b"\n" => body.extend_from_slice(b" \n"),
-                Some(kind) => {
-                    changes |= kind != LineKind::Context;
-                    body.extend_from_slice(line);
-                }
+        let read = hunk::read(self.rest, HunkSyntax::Git).map_err(|fault| {
+            let problem = format!("{path}: {}", fault.problem);
+            Error::PatchSyntax { line: self.line + fault.line, problem }
+        })?;
+        self.rest = &self.rest[read.bytes..];
+        self.line += read.lines;
+        Ok(read.hunk)
+    }
+}
+
+impl Hunk {
+    /// Reads the hunk at the start of `text`, which is its `@@` line. Returns it with the number of
+    /// bytes that it takes; what follows is not looked at.
+    ///
+    /// ```
+    /// use ssr_core::{Hunk, HunkSyntax};
+    ///
+    /// let text = b"@@ -1 +1 @@\n-x = 1\n+x = 2\n@@ -9 +9 @@\n";
+    /// let (hunk, length) = Hunk::parse(text, HunkSyntax::Git)?;
+    /// assert_eq!((hunk.old_start(), length), (1, 26));
+    /// assert!(Hunk::is_header(&text[length..]));
+    /// # Ok::<(), ssr_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::PatchSyntax`] with the line of `text`, from 1; one more than it has lines when it
+    /// ends too early.
+    pub fn parse(text: &[u8], syntax: HunkSyntax) -> Result<(Self, usize)> {
+        match hunk::read(text, syntax) {
+            Ok(read) => Ok((read.hunk, read.bytes)),
+            Err(fault) => {
+                let (line, problem) = (fault.line + 1, fault.problem.to_owned());
+                Err(Error::PatchSyntax { line, problem })
             }
-            self.skip(line);
         }
-        let line = self.peek();
-        if is_no_newline(line) {
-            let end = sides.end(&mut last);
-            end.map_err(|problem| self.error(format!("{path}: {problem}")))?;
-            body.extend_from_slice(NO_NEWLINE);
-            self.skip(line);
-        }
-        if !changes {
-            return Err(self.error(format!("{path}: the hunk before this line changes nothing")));
-        }
-        Ok(Hunk { range, section: section.to_vec(), body })
+    }
+
+    /// Whether `text` starts with the line of a hunk, `@@ -START,LINES +START,LINES @@`.
+    pub fn is_header(text: &[u8]) -> bool {
+        parse_range(line_of(text), HunkSyntax::Gnu).is_some()
     }
 }
 
