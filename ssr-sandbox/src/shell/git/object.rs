@@ -1,9 +1,10 @@
-use std::collections::BTreeMap;
+//! Git's objects: ids, signatures and commits.
+
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use sha1::{Digest, Sha1};
-use ssr_core::{File, Tree};
+use ssr_core::{File, Tree, git_object_id};
 
 use super::date::{DateStyle, Moment};
 
@@ -19,10 +20,7 @@ impl Oid {
     pub const NULL: Self = Self([0; 20]);
 
     fn of(kind: &str, body: &[u8]) -> Self {
-        let mut hash = Sha1::new();
-        hash.update(format!("{kind} {}\0", body.len()).as_bytes());
-        hash.update(body);
-        Self(hash.finalize().into())
+        Self(git_object_id(kind, body, sha1))
     }
 
     pub fn of_blob(bytes: &[u8]) -> Self {
@@ -53,36 +51,12 @@ pub(super) fn mode(file: &File) -> &'static str {
 
 /// The id of the tree object that holds `tree`.
 pub(super) fn tree_id(tree: &Tree) -> Oid {
-    let files: Vec<_> = tree.files().map(|(path, file)| (path.as_str(), file)).collect();
-    directory_id(&files, 0)
+    Oid(tree.git_id(sha1))
 }
 
-/// `files` all lie below the same directory, whose name takes `skip` bytes of their paths.
-fn directory_id(files: &[(&str, &File)], skip: usize) -> Oid {
-    // Git sorts entries as if the names of directories ended in a slash.
-    let mut entries: BTreeMap<String, (&str, &str, Oid)> = BTreeMap::new();
-    let name = |path: &str| path[skip..].find('/').map(|at| skip + at);
-    for group in
-        files.chunk_by(|a, b| name(a.0).is_some_and(|end| b.0.get(..=end) == a.0.get(..=end)))
-    {
-        let (path, file) = group[0];
-        match name(path) {
-            Some(end) => {
-                let entry = ("40000", &path[skip..end], directory_id(group, end + 1));
-                entries.insert(path[skip..=end].to_owned(), entry);
-            }
-            None => {
-                let entry = (mode(file), &path[skip..], Oid::of_blob(file.bytes()));
-                entries.insert(path[skip..].to_owned(), entry);
-            }
-        }
-    }
-    let mut body = Vec::new();
-    for (mode, name, oid) in entries.values() {
-        body.extend_from_slice(format!("{mode} {name}\0").as_bytes());
-        body.extend_from_slice(&oid.0);
-    }
-    Oid::of("tree", &body)
+/// SHA-1 of the parts in a row.
+fn sha1(parts: &[&[u8]]) -> [u8; 20] {
+    parts.iter().fold(Sha1::new(), |hasher, part| hasher.chain_update(part)).finalize().into()
 }
 
 /// Who did something and when.
