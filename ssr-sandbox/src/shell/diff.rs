@@ -1,3 +1,5 @@
+//! The command `diff`, as GNU diffutils does it.
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,3 +1,5 @@
+//! The command `ls`, as coreutils does it when its output is no terminal.
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

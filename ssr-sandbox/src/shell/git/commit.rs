@@ -1,3 +1,5 @@
+//! `git commit`, and who commits.
+
 use ssr_core::RepoPath;
 
 use super::date::{DateStyle, Moment};
@@ -66,7 +68,7 @@ impl Call<'_> {
             None => (last.iter().map(|_| self.repo.head_id()).collect(), head.clone()),
         };
         if tree == before && !options.allow_empty && (amended.is_none()) {
-            self.print_status();
+            self.print_status()?;
             return Ok(1);
         }
         let message =
@@ -113,7 +115,7 @@ impl Call<'_> {
             if dated {
                 self.say(format!(" Date: {}", author.when.show(DateStyle::Default)));
             }
-            let all = deltas(&before, &tree, &Pathspec::default(), true);
+            let all = self.deltas(&before, &tree, &Pathspec::default(), true)?;
             let counts: Vec<_> =
                 all.iter().map(|delta| DiffOptions::default().count(delta)).collect();
             if !all.is_empty() {

@@ -1,3 +1,5 @@
+//! The repository of a workspace: commits, references, index, stash and configuration.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -1,7 +1,9 @@
+//! `git log` and `git rev-list`: which commits, in which order.
+
 use std::sync::Arc;
 
 use super::date::{DateStyle, Moment};
-use super::delta::{Delta, deltas};
+use super::delta::Delta;
 use super::diff::DiffOptions;
 use super::object::{Commit, Oid};
 use super::pathspec::{Pathspec, locate};
@@ -151,7 +153,8 @@ impl LogOptions {
             "--date" => self.printer.date = DateStyle::parse(value)?,
             "--author" => self.authors.push(value.to_owned()),
             "--grep" => self.greps.push(value.to_owned()),
-            "-S" | "-G" => self.pickaxe = Some(value.to_owned()),
+            "-S" => self.pickaxe = Some(value.to_owned()),
+            "-G" => return Err(Fatal::no_option("log", name, "-S<text>")),
             "--since" | "--after" => self.since = Some(moment()?),
             "--until" | "--before" => self.until = Some(moment()?),
             _ => return Ok(false),
@@ -202,6 +205,7 @@ impl Call<'_> {
         let mut options = LogOptions::parse("log", args)?;
         let commits = self.walk(&mut options)?;
         self.print_commits(&options, &commits)?;
+        self.warn_about_renames();
         Ok(0)
     }
 
@@ -220,37 +224,6 @@ impl Call<'_> {
                 _ => id.to_string(),
             };
             self.say(subject);
-        }
-        Ok(0)
-    }
-
-    pub fn shortlog(&mut self, args: &[String]) -> Result<i32> {
-        let flag = |letter: char| {
-            args.iter()
-                .any(|arg| arg.starts_with('-') && !arg.starts_with("--") && arg.contains(letter))
-        };
-        let (summary, numbered, email) = (flag('s'), flag('n'), flag('e'));
-        let names: Vec<_> = args.iter().filter(|arg| !arg.starts_with('-')).cloned().collect();
-        let mut options = LogOptions::parse("shortlog", &names)?;
-        options.reverse = true;
-        let mut authors: std::collections::BTreeMap<String, Vec<String>> = Default::default();
-        for (_, commit) in self.walk(&mut options)? {
-            let by = &commit.author;
-            let name = if email { format!("{} <{}>", by.name, by.email) } else { by.name.clone() };
-            authors.entry(name).or_default().push(commit.subject());
-        }
-        let mut rows: Vec<_> = authors.into_iter().collect();
-        if numbered {
-            rows.sort_by_key(|(_, subjects)| std::cmp::Reverse(subjects.len()));
-        }
-        for (name, subjects) in rows {
-            if summary {
-                self.say(format!("{:>6}\t{name}", subjects.len()));
-                continue;
-            }
-            self.say(format!("{name} ({}):", subjects.len()));
-            subjects.iter().for_each(|subject| self.say(format!("      {subject}")));
-            self.say("");
         }
         Ok(0)
     }
@@ -290,25 +263,39 @@ impl Call<'_> {
         let hidden: Vec<Oid> =
             self.repo.ancestors(&without).into_iter().map(|(id, _)| id).collect();
         let spec = Pathspec::new(&options.paths, &self.prefix)?;
-        let mut commits = self.repo.ancestors(&from);
-        commits.retain(|(id, commit)| {
-            !hidden.contains(id)
-                && options.wants(commit)
-                && (spec.is_empty() || !self.introduced(commit, &spec, false).is_empty())
-                && options.pickaxe.as_ref().is_none_or(|text| {
-                    let count = |bytes: &[u8]| {
-                        String::from_utf8_lossy(bytes).matches(text.as_str()).count()
-                    };
-                    let all = self.introduced(commit, &spec, true);
-                    all.iter().any(|delta| count(delta.old_bytes()) != count(delta.new_bytes()))
-                })
-        });
-        let mut commits: Vec<_> =
-            commits.into_iter().skip(options.skip).take(options.limit).collect();
+        let mut commits = Vec::new();
+        let mut skip = options.skip;
+        for (id, commit) in self.repo.ancestors(&from) {
+            if commits.len() == options.limit {
+                break;
+            }
+            let wanted = !hidden.contains(&id)
+                && options.wants(&commit)
+                && (spec.is_empty() || !self.introduced(&commit, &spec, false)?.is_empty())
+                && self.changes_count(&commit, &spec, options.pickaxe.as_deref())?;
+            if wanted && skip == 0 {
+                commits.push((id, commit));
+            } else if wanted {
+                skip -= 1;
+            }
+        }
         if options.reverse {
             commits.reverse();
         }
         Ok(commits)
+    }
+
+    /// Whether a commit changes how often a file has `text`, as `-S` asks.
+    fn changes_count(&self, commit: &Commit, spec: &Pathspec, text: Option<&str>) -> Result<bool> {
+        let Some(text) = text else { return Ok(true) };
+        let count = |bytes: &[u8]| String::from_utf8_lossy(bytes).matches(text).count();
+        for delta in self.introduced(commit, spec, true)? {
+            self.deadline.check()?;
+            if count(delta.old_bytes()) != count(delta.new_bytes()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether a name on a command line can be meant as a path.
@@ -323,10 +310,15 @@ impl Call<'_> {
     }
 
     /// What a commit changed compared with its first parent.
-    pub fn introduced(&self, commit: &Commit, spec: &Pathspec, renames: bool) -> Vec<Delta> {
+    pub fn introduced(
+        &self,
+        commit: &Commit,
+        spec: &Pathspec,
+        renames: bool,
+    ) -> Result<Vec<Delta>> {
         let parent = commit.parents.first();
         let before = parent.map(|id| self.repo.tree(*id)).unwrap_or_default();
-        deltas(&before, &commit.tree, spec, renames)
+        self.deltas(&before, &commit.tree, spec, renames)
     }
 
     pub fn print_commits(
@@ -344,9 +336,9 @@ impl Call<'_> {
             let header = options.printer.commit(self.repo, *id, commit);
             self.out.extend_from_slice(header.as_bytes());
             if options.diff.is_chosen() && !options.no_patch && commit.parents.len() < 3 {
-                let all = self.introduced(commit, &spec, options.diff.renames);
+                let all = self.introduced(commit, &spec, options.diff.renames)?;
                 let mut text = Vec::new();
-                if options.diff.print(&mut text, all) {
+                if options.diff.print(&mut text, all, self.deadline)? {
                     if *pretty != Pretty::Oneline && !pretty.is_empty() {
                         if !header.ends_with('\n') {
                             self.out.push(b'\n');

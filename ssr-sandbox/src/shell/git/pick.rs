@@ -1,3 +1,5 @@
+//! `git cherry-pick` and `git revert`: the change of a commit made again, or taken back.
+
 use ssr_core::{File, RepoPath, Tree};
 
 use super::date::DateStyle;

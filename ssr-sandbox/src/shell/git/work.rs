@@ -1,4 +1,7 @@
+//! The working tree: reading it, changing it, and which of its files git tracks.
+
 use std::cell::OnceCell;
+use std::collections::HashSet;
 
 use ssr_core::{File, RepoPath, Tree};
 
@@ -87,8 +90,8 @@ impl Call<'_> {
     /// Untracked directories instead of all that is in them.
     pub fn collapse(&self, paths: &[RepoPath]) -> Vec<String> {
         let index = &self.repo.index;
-        let has_tracked =
-            |directory: &str| index.files().any(|(path, _)| path.as_str().starts_with(directory));
+        let tracked: HashSet<&str> =
+            index.files().flat_map(|(path, _)| directories(path.as_str())).collect();
         let mut out: Vec<String> = Vec::new();
         for path in paths {
             let path = path.as_str();
@@ -96,10 +99,14 @@ impl Call<'_> {
             {
                 continue;
             }
-            let directories = path.match_indices('/').map(|(at, _)| &path[..=at]);
-            let whole = directories.into_iter().find(|directory| !has_tracked(directory));
+            let whole = directories(path).find(|directory| !tracked.contains(directory));
             out.push(whole.unwrap_or(path).to_owned());
         }
         out
     }
+}
+
+/// The directories that a path goes through, from the top, each with its slash.
+pub(super) fn directories(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(at, _)| &path[..=at])
 }

@@ -10,9 +10,9 @@ use bashkit::{Builtin, BuiltinContext, ExecResult, FileSystem, async_trait};
 use ssr_core::Hunk;
 
 use super::text::lines;
-use hunk::Application;
 use read::{FileDiff, read};
 
+pub(super) use hunk::Application;
 pub(super) use read::strip_names;
 
 /// The exit status for "something is wrong".
