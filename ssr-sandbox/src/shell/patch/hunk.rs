@@ -26,7 +26,7 @@ fn context(hunk: &Hunk) -> [usize; 2] {
 }
 
 /// Where a hunk was applied.
-pub(super) struct Placement {
+pub(in crate::shell) struct Placement {
     /// The line of the new file, from 1, `None` when the hunk fits nowhere.
     pub place: Option<usize>,
     expected: usize,
@@ -58,7 +58,7 @@ impl Placement {
 }
 
 /// All hunks of a file applied to its lines.
-pub(super) struct Application<'a> {
+pub(in crate::shell) struct Application<'a> {
     pub placements: Vec<Placement>,
     /// The new lines.
     output: Vec<&'a [u8]>,
