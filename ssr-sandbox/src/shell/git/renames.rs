@@ -16,6 +16,9 @@ const MIN_SCORE: u64 = MAX_SCORE / 2;
 const PERCENT: u64 = MAX_SCORE / 100;
 /// Git's `diff.renameLimit`: with more than its square of pairs, content is not compared.
 pub(super) const LIMIT: usize = 1000;
+/// How many deleted files are kept in mind for each new one, so that memory stays linear, too; git
+/// keeps four.
+const CANDIDATES: usize = 16;
 /// How many steps lie between two looks at the clock.
 const STEPS: usize = 1 << 16;
 
@@ -30,7 +33,8 @@ pub(super) struct Renames {
 ///
 /// The work is linear in the bytes of the files, but for parts that many of them share: every file
 /// is cut into chunks once, and an index from chunks to deleted files gives for each new file the
-/// bytes that it shares with each of them. The result is that of comparing all pairs.
+/// bytes that it shares with each of them. The result is that of comparing all pairs and keeping the
+/// best [`CANDIDATES`] of each new file.
 pub(super) fn find_renames(all: Vec<Delta>, limit: usize, deadline: Deadline) -> Result<Renames> {
     let positions = |wanted: fn(&Delta) -> bool| -> Vec<usize> {
         (0..all.len()).filter(|at| wanted(&all[*at])).collect()
@@ -170,12 +174,15 @@ fn pair_similar(
                 deadline.check()?;
             }
         }
+        let mut candidates = Vec::new();
         for (source, shared) in shared.iter_mut().enumerate() {
             let score = score(std::mem::take(shared), all[gone[source]].old_bytes(), new);
             if score >= MIN_SCORE {
-                scored.push((score, gone[source], target));
+                candidates.push((score, gone[source], target));
             }
         }
+        candidates.sort_by_key(|(score, ..)| std::cmp::Reverse(*score));
+        scored.extend(candidates.into_iter().take(CANDIDATES));
     }
     // Stable: of equally similar pairs the first new file, and of its sources the first one.
     scored.sort_by_key(|(score, ..)| std::cmp::Reverse(*score));
