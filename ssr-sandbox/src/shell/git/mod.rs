@@ -91,10 +91,6 @@ impl Fatal {
     fn out_of_time() -> Self {
         Self { message: String::new(), code: TIMED_OUT }
     }
-
-    fn is_out_of_time(&self) -> bool {
-        self.code == TIMED_OUT
-    }
 }
 
 /// One command and what it works on.

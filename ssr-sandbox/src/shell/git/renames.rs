@@ -222,6 +222,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::shell::git::TIMED_OUT;
     use crate::shell::git::delta::deltas;
     use crate::shell::git::pathspec::Pathspec;
     use proptest::collection::{btree_map, vec};
@@ -352,6 +353,6 @@ mod tests {
     fn the_search_ends_when_the_time_is_over() {
         let (old, new) = (tree([("a", "1\n")]), tree([("b", "1\n")]));
         let ended = find_renames(between(&old, &new), LIMIT, Deadline::passed());
-        assert!(ended.is_err_and(|fatal| fatal.is_out_of_time()));
+        assert!(ended.is_err_and(|fatal| fatal.code == TIMED_OUT));
     }
 }
