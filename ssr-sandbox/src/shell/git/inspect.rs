@@ -114,9 +114,9 @@ impl Call<'_> {
         let here = |path: &&ssr_core::RepoPath| path.as_str().starts_with(&prefix);
         let mut out = String::new();
         if others {
-            let mut files = self.untracked(&spec, ignored);
+            let mut files = self.untracked(&spec, ignored)?;
             if !standard && !ignored {
-                files.extend(self.untracked(&spec, true));
+                files.extend(self.untracked(&spec, true)?);
                 files.sort();
             }
             for path in files.iter().filter(here) {

@@ -73,8 +73,8 @@ impl Call<'_> {
         let spec = Pathspec::new(&paths, &self.prefix)?;
         let mut chosen: Vec<RepoPath> = spec.of(&self.repo.index).cloned().collect();
         if !update {
-            let new = self.untracked(&spec, false);
-            let ignored = self.untracked(&spec, true);
+            let new = self.untracked(&spec, false)?;
+            let ignored = self.untracked(&spec, true)?;
             let asked = |path: &&RepoPath| {
                 paths.iter().any(|arg| locate(arg, &self.prefix).as_deref() == Some(path.as_str()))
             };
@@ -262,9 +262,9 @@ impl Call<'_> {
             ));
         }
         let spec = Pathspec::new(&paths, &self.prefix)?;
-        let mut files = if only { Vec::new() } else { self.untracked(&spec, false) };
+        let mut files = if only { Vec::new() } else { self.untracked(&spec, false)? };
         if ignored || only {
-            files.extend(self.untracked(&spec, true));
+            files.extend(self.untracked(&spec, true)?);
             files.sort();
         }
         let shown = self.collapse(&files);

@@ -114,7 +114,7 @@ impl Call<'_> {
         }
         let spec = Pathspec::new(&paths, &self.prefix)?;
         let (head_id, head) = (self.repo.head_id(), self.repo.head_tree());
-        let new = if untracked { self.untracked(&spec, false) } else { Vec::new() };
+        let new = if untracked { self.untracked(&spec, false)? } else { Vec::new() };
         let (index, tracked) = (self.repo.index.clone(), self.tracked());
         let nothing = spec.of(&index).chain(spec.of(&head)).all(|path| {
             let path = path.as_str();

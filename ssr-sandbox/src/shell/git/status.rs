@@ -82,12 +82,12 @@ impl Call<'_> {
         let untracked = match options.untracked {
             Untracked::No => Vec::new(),
             Untracked::Files => {
-                self.untracked(spec, false).iter().map(|path| path.to_string()).collect()
+                self.untracked(spec, false)?.iter().map(|path| path.to_string()).collect()
             }
-            Untracked::Directories => self.collapse(&self.untracked(spec, false)),
+            Untracked::Directories => self.collapse(&self.untracked(spec, false)?),
         };
         let ignored = match options.ignored {
-            true => self.collapse(&self.untracked(spec, true)),
+            true => self.collapse(&self.untracked(spec, true)?),
             false => Vec::new(),
         };
         Ok(State {

@@ -76,15 +76,19 @@ impl Call<'_> {
     }
 
     /// Files that are neither in the index nor ignored, or that are ignored.
-    pub fn untracked(&self, spec: &Pathspec, ignored: bool) -> Vec<RepoPath> {
+    pub fn untracked(&self, spec: &Pathspec, ignored: bool) -> Result<Vec<RepoPath>> {
         let rules = Ignored::new(self.work.tree());
         let index = &self.repo.index;
-        let files = self.work.tree().files().map(|(path, _)| path);
-        files
-            .filter(|path| !index.contains(path.as_str()) && spec.matches(path.as_str()))
-            .filter(|path| rules.is_ignored(path.as_str()) == ignored)
-            .cloned()
-            .collect()
+        let mut out = Vec::new();
+        for (path, _) in self.work.tree().files() {
+            // Patterns can be made to take long.
+            self.deadline.check()?;
+            let name = path.as_str();
+            if !index.contains(name) && spec.matches(name) && rules.is_ignored(name) == ignored {
+                out.push(path.clone());
+            }
+        }
+        Ok(out)
     }
 
     /// Untracked directories instead of all that is in them.
