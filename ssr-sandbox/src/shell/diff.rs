@@ -1,3 +1,5 @@
+//! The command `diff`, as GNU diffutils does it.
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -5,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bashkit::{Builtin, BuiltinContext, ExecResult, FileSystem, async_trait};
 
 use super::glob::{self, Slash};
-use super::text::{Change, Matching, Section, Style, changes, is_binary, lines, unified};
+use super::text::{Change, Matching, Section, Style, changes, is_binary, lines, unified, utc};
 
 /// The exit status for "something is wrong".
 const TROUBLE: i32 = 2;
@@ -260,6 +262,8 @@ impl Run {
             if self.options.excluded.iter().any(|glob| glob::matches(glob, &name, Slash::Plain)) {
                 continue;
             }
+            // Nothing here waits, and the script has to notice the end of its time.
+            tokio::task::yield_now().await;
             let join = |directory: &str| format!("{}/{name}", directory.trim_end_matches('/'));
             let (one, two) = (join(left), join(right));
             let status = match (self.read(&one).await, self.read(&two).await) {
@@ -385,9 +389,7 @@ fn without_cr(text: &[u8]) -> Vec<u8> {
 
 /// `2025-01-01 00:00:00.000000000 +0000`
 fn stamp(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let seconds = i64::try_from(since.as_secs()).unwrap_or(0);
-    super::git::local_stamp(seconds, since.subsec_nanos())
+    utc(time, "%Y-%m-%d %H:%M:%S.%N %z")
 }
 
 fn push_normal(out: &mut Vec<u8>, old: &[&[u8]], new: &[&[u8]], all: &[Change]) {

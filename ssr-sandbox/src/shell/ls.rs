@@ -1,3 +1,5 @@
+//! The command `ls`, as coreutils does it when its output is no terminal.
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -5,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bashkit::{Builtin, BuiltinContext, ExecResult, FileSystem, Metadata, async_trait};
 
 use super::session::EPOCH;
+use super::text::utc;
 
 /// The size of a directory and the unit of space, as on most disks.
 const BLOCK: u64 = 4096;
@@ -195,6 +198,8 @@ impl Listing {
     }
 
     async fn directory(&mut self, name: &str, heading: bool, first: &mut bool, depth: usize) {
+        // Nothing here waits, and the script has to notice the end of its time.
+        tokio::task::yield_now().await;
         let path = self.cwd.join(name);
         let Ok(found) = self.fs.read_dir(&path).await else {
             self.err += &format!("ls: cannot open directory '{name}': Permission denied\n");
@@ -316,13 +321,8 @@ fn permissions(entry: &Entry) -> String {
 fn moment(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = i64::try_from(since.as_secs()).unwrap_or(0);
-    // `Wed Jan 1 00:00:00 2025 +0000`
-    let text = super::git::default_date(seconds);
-    let parts: Vec<_> = text.split(' ').collect();
-    let [_, month, day, clock, year, _] = parts.as_slice() else { return text };
     let recent = (0..HALF_A_YEAR).contains(&(EPOCH - seconds)) || seconds > EPOCH;
-    let last = if recent { clock[..5].to_owned() } else { format!(" {year}") };
-    format!("{month} {day:>2} {last}")
+    utc(time, if recent { "%b %e %H:%M" } else { "%b %e  %Y" })
 }
 
 /// `1.2K`, rounded up.

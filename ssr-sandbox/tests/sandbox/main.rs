@@ -10,6 +10,7 @@ mod collected;
 mod determinism;
 mod django;
 mod gates;
+mod git;
 mod isolation;
 mod limits;
 mod logs;

@@ -1,14 +1,17 @@
-use ssr_core::{Patch, Tree};
+//! `git apply`.
 
-use super::delta::deltas;
+use ssr_core::{File, FileChange, FilePatch, Patch, Tree};
+
 use super::diff::DiffOptions;
 use super::pathspec::Pathspec;
 use super::stat::push_apply_stat;
 use super::{Call, Fatal, Result};
+use crate::shell::patch::Application;
+use crate::shell::text::lines;
 
 impl Call<'_> {
     pub fn apply(&mut self, args: &[String]) -> Result<i32> {
-        let (mut check, mut reverse, mut index, mut cached, mut verbose, mut lenient) =
+        let (mut check, mut reverse, mut index, mut cached, mut verbose, mut zero) =
             (false, false, false, false, false, false);
         let (mut strip, mut files) = (1, Vec::new());
         let mut only_show = DiffOptions::default();
@@ -24,22 +27,17 @@ impl Call<'_> {
                 "--stat" | "--numstat" | "--summary" => {
                     only_show.take(arg, &[])?;
                 }
-                "--ignore-whitespace" | "--ignore-space-change" => lenient = true,
+                "--unidiff-zero" => zero = true,
                 "--whitespace=nowarn"
                 | "--whitespace=fix"
                 | "--whitespace=warn"
                 | "-q"
                 | "--quiet"
                 | "--recount"
-                | "--unidiff-zero"
                 | "--allow-empty"
                 | "--apply"
-                | "-"
-                | "--" => {
-                    if arg == "-" {
-                        files.push(arg.clone());
-                    }
-                }
+                | "--" => {}
+                "-" => files.push(arg.clone()),
                 "-p" => {
                     let (value, after) = rest
                         .split_first()
@@ -52,9 +50,6 @@ impl Call<'_> {
                     None => files.push(option.to_owned()),
                 },
             }
-        }
-        if lenient {
-            return Err(Fatal::option("apply", "--ignore-whitespace"));
         }
         let mut bytes = Vec::new();
         if files.is_empty() {
@@ -80,13 +75,14 @@ impl Call<'_> {
             Err(error) => return Err(Fatal { message: format!("error: {error}\n"), code: 128 }),
         };
         let base = if cached { self.repo.index.clone() } else { self.work.tree().clone() };
+        let patch = if zero { with_context(&patch, &base) } else { patch };
         let result: Tree = base.apply(&patch).map_err(Fatal::error)?;
         if only_show.is_chosen() {
-            let all = deltas(&base, &result, &Pathspec::default(), true);
+            let all = self.deltas(&base, &result, &Pathspec::default(), true)?;
             if std::mem::take(&mut only_show.stat) {
                 push_apply_stat(&mut self.out, &all, &only_show);
             }
-            only_show.print(&mut self.out, all);
+            only_show.print(&mut self.out, all, self.deadline)?;
             return Ok(0);
         }
         if verbose {
@@ -117,4 +113,23 @@ impl Call<'_> {
 
 fn number(text: &str) -> Result<usize> {
     text.parse().map_err(|_| Fatal::usage("option `p' expects a numerical value"))
+}
+
+/// The patch as `--unidiff-zero` reads it. Otherwise a hunk without context stands at the start or
+/// the end of its file; here it stands at the lines that it names, so it is given the context that
+/// the file has there. A hunk that fits nowhere stays as it is and is refused later.
+fn with_context(patch: &Patch, base: &Tree) -> Patch {
+    let whole = |file: &FilePatch| {
+        let FileChange::Modify { path } = file.change() else { return None };
+        let old = base.get(path.as_str()).filter(|_| file.new_mode().is_none())?;
+        let input = lines(old.bytes());
+        let application = Application::new(&input, file.hunks(), 0);
+        if application.failures() > 0 {
+            return None;
+        }
+        let new = File::new(application.result()).with_executable(old.executable());
+        let only = |file: File| Tree::from_files([(path.clone(), file)]).ok();
+        only(old.clone())?.diff(&only(new)?).into_iter().next()
+    };
+    patch.files().iter().map(|file| whole(file).unwrap_or_else(|| file.clone())).collect()
 }

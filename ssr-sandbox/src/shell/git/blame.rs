@@ -1,22 +1,15 @@
+//! `git blame`: the commit that each line comes from.
+
+use super::date::{DateStyle, Moment};
 use super::object::{Oid, SHORT, Signature};
 use super::pathspec::locate;
-use super::pretty::date;
 use super::{Call, Fatal, Result};
-use crate::shell::session::EPOCH;
 use crate::shell::text::{Matching, Style, changes, lines};
-
-/// Where a line comes from.
-#[derive(Clone)]
-struct Origin {
-    id: Oid,
-    /// The number of the line there, from 1.
-    line: usize,
-}
 
 impl Call<'_> {
     pub fn blame(&mut self, args: &[String]) -> Result<i32> {
-        let (mut ranges, mut names, mut style, mut long, mut email, mut bare, mut porcelain) =
-            (Vec::new(), Vec::new(), "iso".to_owned(), false, false, false, false);
+        let (mut ranges, mut names, mut style, mut long, mut email, mut bare) =
+            (Vec::new(), Vec::new(), DateStyle::Iso, false, false, false);
         let mut rest = args;
         while let Some((arg, after)) = rest.split_first() {
             rest = after;
@@ -31,11 +24,13 @@ impl Call<'_> {
                 "-l" => long = true,
                 "-e" | "--show-email" => email = true,
                 "-s" => bare = true,
-                "-p" | "--porcelain" | "--line-porcelain" => porcelain = true,
+                "-p" | "--porcelain" | "--line-porcelain" => {
+                    return Err(Fatal::no_option("blame", arg, "-s, -e, -l or --date=<format>"));
+                }
                 "-w" | "-M" | "-C" | "--" | "-f" => {}
                 option => match (option.strip_prefix("-L"), option.strip_prefix("--date=")) {
                     (Some(range), _) => ranges.push(range.to_owned()),
-                    (_, Some(value)) => value.clone_into(&mut style),
+                    (_, Some(value)) => style = DateStyle::parse(value)?,
                     _ if option.starts_with('-') => return Err(Fatal::option("blame", option)),
                     _ => names.push(option.to_owned()),
                 },
@@ -54,7 +49,7 @@ impl Call<'_> {
             None => self.repo.head_id(),
         };
         let missing = || Fatal::new(format!("no such path '{path}' in HEAD"));
-        let (mut origins, mut text) = self.origins(start, &path).ok_or_else(missing)?;
+        let (mut origins, mut text) = self.origins(start, &path)?.ok_or_else(missing)?;
         if revision.is_none() {
             let now = self.work.tree().get(&path).ok_or_else(missing)?.shared_bytes();
             origins = advance(&origins, &text, &now, Oid::NULL);
@@ -68,27 +63,22 @@ impl Call<'_> {
         if ranges.is_empty() {
             wanted.extend(0..all.len());
         }
-        let rows: Vec<_> =
-            wanted.into_iter().map(|at| (at, origins[at].clone(), all[at])).collect();
-        if porcelain {
-            self.porcelain(&rows, &path);
-            return Ok(0);
-        }
+        let rows: Vec<_> = wanted.into_iter().map(|at| (at, origins[at], all[at])).collect();
         let author = |id: Oid| self.author_of(id);
         let who = |by: &Signature| if email { format!("<{}>", by.email) } else { by.name.clone() };
         let width = rows
             .iter()
-            .map(|(_, origin, _)| who(&author(origin.id)).chars().count())
+            .map(|(_, origin, _)| who(&author(*origin)).chars().count())
             .max()
             .unwrap_or(0);
         let digits = rows.last().map_or(1, |(at, ..)| (at + 1).to_string().len());
         let mut out = Vec::new();
         for (at, origin, line) in &rows {
-            let by = author(origin.id);
+            let by = author(*origin);
             let length = if long { 40 } else { SHORT + 1 };
-            let id = origin.id.to_string();
+            let id = origin.to_string();
             let boundary =
-                self.repo.commits.get(&origin.id).is_some_and(|commit| commit.parents.is_empty());
+                self.repo.commits.get(origin).is_some_and(|commit| commit.parents.is_empty());
             let id =
                 if boundary { format!("^{}", &id[..length - 1]) } else { id[..length].to_owned() };
             let name = who(&by);
@@ -96,7 +86,7 @@ impl Call<'_> {
             let number = at + 1;
             let lead = match bare {
                 true => format!("{id} {number:>digits$}) "),
-                false => format!("{id} ({name}{pad} {} {number:>digits$}) ", date(&by, &style)),
+                false => format!("{id} ({name}{pad} {} {number:>digits$}) ", by.when.show(style)),
             };
             out.extend_from_slice(lead.as_bytes());
             out.extend_from_slice(line);
@@ -113,65 +103,43 @@ impl Call<'_> {
         commit.map(|commit| commit.author.clone()).unwrap_or_else(|| Signature {
             name: "Not Committed Yet".to_owned(),
             email: "not.committed.yet".to_owned(),
-            seconds: EPOCH,
-            offset: 0,
+            when: Moment::now(),
         })
     }
 
-    /// The lines of `path` in a commit and which commit each comes from.
-    fn origins(&self, id: Oid, path: &str) -> Option<(Vec<Origin>, Vec<u8>)> {
-        let mut line = vec![id];
+    /// The lines of `path` in a commit and which commit each comes from, `None` when it has no such
+    /// file.
+    fn origins(&self, id: Oid, path: &str) -> Result<Option<(Vec<Oid>, Vec<u8>)>> {
+        let file = |id: Oid| self.repo.commits.get(&id).and_then(|commit| commit.tree.get(path));
         // Along first parents, back to where the file came in.
-        let mut at = self.repo.commits.get(&id)?;
-        at.tree.get(path)?;
-        while let Some(parent) = at.parents.first() {
-            let commit = self.repo.commits.get(parent)?;
-            if !commit.tree.contains(path) {
-                break;
-            }
-            line.push(*parent);
-            at = commit;
+        let mut line = Vec::new();
+        let mut at = Some(id);
+        while let Some(id) = at.filter(|id| file(*id).is_some()) {
+            line.push(id);
+            at = self.repo.commits.get(&id).and_then(|commit| commit.parents.first().copied());
+        }
+        if line.is_empty() {
+            return Ok(None);
         }
         let (mut origins, mut text) = (Vec::new(), Vec::new());
         for id in line.into_iter().rev() {
-            let file = self.repo.commits.get(&id)?.tree.get(path)?;
-            origins = advance(&origins, &text, file.bytes(), id);
-            text = file.bytes().to_vec();
+            self.deadline.check()?;
+            let new = file(id).map_or(&[][..], |file| file.bytes());
+            origins = advance(&origins, &text, new, id);
+            text = new.to_vec();
         }
-        Some((origins, text))
-    }
-
-    fn porcelain(&mut self, rows: &[(usize, Origin, &[u8])], path: &str) {
-        let mut known: Vec<Oid> = Vec::new();
-        for (at, origin, line) in rows {
-            self.say(format!("{} {} {} 1", origin.id, origin.line, at + 1));
-            if !known.contains(&origin.id) {
-                known.push(origin.id);
-                let by = self.author_of(origin.id);
-                let (author, zone) = (&by.name, by.zone());
-                let summary = self.repo.commits.get(&origin.id).map(|commit| commit.subject());
-                self.say(format!(
-                    "author {author}\nauthor-mail <{}>\nauthor-time {}\nauthor-tz {zone}\nsummary {}\nfilename {path}",
-                    by.email, by.seconds, summary.unwrap_or_default()
-                ));
-            }
-            self.out.push(b'\t');
-            self.out.extend_from_slice(line);
-            if !line.ends_with(b"\n") {
-                self.out.push(b'\n');
-            }
-        }
+        Ok(Some((origins, text)))
     }
 }
 
 /// Lines that `old` had keep where they come from; the others come from `id`.
-fn advance(origins: &[Origin], old: &[u8], new: &[u8], id: Oid) -> Vec<Origin> {
+fn advance(origins: &[Oid], old: &[u8], new: &[u8], id: Oid) -> Vec<Oid> {
     let (old, new) = (lines(old), lines(new));
     let mut out = Vec::with_capacity(new.len());
     let mut at = 0;
     for change in changes(&old, &new, Matching::default(), Style::Git) {
         out.extend_from_slice(&origins[at..change.old.start]);
-        out.extend(change.new.clone().map(|line| Origin { id, line: line + 1 }));
+        out.extend(change.new.clone().map(|_| id));
         at = change.old.end;
     }
     out.extend_from_slice(&origins[at..old.len()]);

@@ -1,6 +1,7 @@
+//! `git checkout`, `switch`, `branch` and `tag`: references and where `HEAD` points.
+
 use ssr_core::RepoPath;
 
-use super::delta::deltas;
 use super::history::Head;
 use super::object::Oid;
 use super::pathspec::Pathspec;
@@ -140,7 +141,8 @@ impl Call<'_> {
         } else {
             self.carry_over(&commit.tree)?;
             if !quiet && !new {
-                let local = deltas(&commit.tree, &self.tracked(), &Pathspec::default(), false);
+                let everything = Pathspec::default();
+                let local = self.deltas(&commit.tree, &self.tracked(), &everything, false)?;
                 for delta in local {
                     self.say(format!("{}\t{}", delta.letter(), delta.path()));
                 }

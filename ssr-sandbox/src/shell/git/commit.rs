@@ -1,28 +1,26 @@
+//! `git commit`, and who commits.
+
 use ssr_core::RepoPath;
 
-use super::delta::deltas;
+use super::date::{DateStyle, Moment};
 use super::diff::DiffOptions;
 use super::history::Head;
 use super::object::{Commit, Oid, Signature};
 use super::pathspec::Pathspec;
-use super::pretty::{date, parse_date};
 use super::stage::overlay;
 use super::stat::{push_summary, push_totals};
 use super::{Call, Fatal, Result};
-use crate::shell::session::EPOCH;
 
 impl Call<'_> {
     /// Who commits or wrote it: the environment, then the configuration.
     pub fn signature(&self, role: &str) -> Signature {
         let variable = |what: &str| self.env.get(&format!("GIT_{role}_{what}")).cloned();
         let config = |name: &str| self.repo.config.get(name).cloned().unwrap_or_default();
-        let when = variable("DATE").and_then(|text| parse_date(&text));
-        let (seconds, offset) = when.unwrap_or((EPOCH, 0));
+        let when = variable("DATE").and_then(|text| Moment::parse(&text));
         Signature {
             name: variable("NAME").unwrap_or_else(|| config("user.name")),
             email: variable("EMAIL").unwrap_or_else(|| config("user.email")),
-            seconds,
-            offset,
+            when: when.unwrap_or_else(Moment::now),
         }
     }
 
@@ -70,7 +68,7 @@ impl Call<'_> {
             None => (last.iter().map(|_| self.repo.head_id()).collect(), head.clone()),
         };
         if tree == before && !options.allow_empty && (amended.is_none()) {
-            self.print_status();
+            self.print_status()?;
             return Ok(1);
         }
         let message =
@@ -95,9 +93,8 @@ impl Call<'_> {
             (author.name, author.email) = (name.to_owned(), email.to_owned());
         }
         if let Some(text) = &options.date {
-            let when = parse_date(text)
+            author.when = Moment::parse(text)
                 .ok_or_else(|| Fatal::new(format!("invalid date format: {text}")))?;
-            (author.seconds, author.offset) = when;
         }
         let dated = amended.is_some() || options.date.is_some() || options.picked;
         let root = parents.is_empty();
@@ -116,9 +113,9 @@ impl Call<'_> {
                 self.say(format!(" Author: {} <{}>", author.name, author.email));
             }
             if dated {
-                self.say(format!(" Date: {}", date(&author, "default")));
+                self.say(format!(" Date: {}", author.when.show(DateStyle::Default)));
             }
-            let all = deltas(&before, &tree, &Pathspec::default(), true);
+            let all = self.deltas(&before, &tree, &Pathspec::default(), true)?;
             let counts: Vec<_> =
                 all.iter().map(|delta| DiffOptions::default().count(delta)).collect();
             if !all.is_empty() {

@@ -1,3 +1,6 @@
+//! What `git diff`, `log` and `show` print of changes: patches, names, statistics.
+
+use super::deadline::Deadline;
 use super::delta::Delta;
 use super::object::{Oid, SHORT, mode};
 use super::{Fatal, Result};
@@ -13,7 +16,6 @@ pub(super) struct DiffOptions {
     pub name_only: bool,
     pub name_status: bool,
     pub summary: bool,
-    pub raw: bool,
     pub renames: bool,
     pub reverse: bool,
     pub context: usize,
@@ -41,7 +43,6 @@ impl Default for DiffOptions {
             name_only: false,
             name_status: false,
             summary: false,
-            raw: false,
             renames: true,
             reverse: false,
             context: 3,
@@ -75,8 +76,10 @@ impl DiffOptions {
             "--name-only" => self.name_only = true,
             "--name-status" => self.name_status = true,
             "--summary" => self.summary = true,
-            "--raw" => self.raw = true,
-            "--compact-summary" => (self.stat, self.summary) = (true, true),
+            "--raw" | "--compact-summary" => {
+                let instead = "--stat, --numstat, --name-only, --name-status, --summary or -p";
+                return Err(Fatal::no_option("diff", arg, instead));
+            }
             "-M" | "--find-renames" => self.renames = true,
             "--no-renames" => self.renames = false,
             "-R" => self.reverse = true,
@@ -140,24 +143,23 @@ impl DiffOptions {
             || self.name_only
             || self.name_status
             || self.summary
-            || self.raw
             || self.check
             || self.quiet
     }
 
     /// Prints `all`; returns whether there was something.
-    pub fn print(&self, out: &mut Vec<u8>, all: Vec<Delta>) -> bool {
-        let all: Vec<_> = all
-            .into_iter()
-            .map(|delta| if self.reverse { delta.reverse() } else { delta })
-            .filter(|delta| self.is_wanted(delta))
-            .collect();
+    pub fn print(&self, out: &mut Vec<u8>, all: Vec<Delta>, deadline: Deadline) -> Result<bool> {
+        let mut wanted = Vec::new();
+        for delta in all {
+            deadline.check()?;
+            let delta = if self.reverse { delta.reverse() } else { delta };
+            if self.is_wanted(&delta) {
+                wanted.push(delta);
+            }
+        }
+        let all = wanted;
         let end = if self.zero { "\0" } else { "\n" };
         let mut parts = 0;
-        if self.raw {
-            all.iter().for_each(|delta| self.push_raw(out, delta));
-            parts += 1;
-        }
         if self.name_status || self.name_only {
             for delta in &all {
                 let score = delta.similarity.map(|score| format!("{score:03}"));
@@ -175,10 +177,13 @@ impl DiffOptions {
             }
             parts += 1;
         }
-        let counts: Vec<_> = match self.num_stat || self.stat || self.short_stat {
-            true => all.iter().map(|delta| self.count(delta)).collect(),
-            false => Vec::new(),
-        };
+        let mut counts = Vec::new();
+        if self.num_stat || self.stat || self.short_stat {
+            for delta in &all {
+                deadline.check()?;
+                counts.push(self.count(delta));
+            }
+        }
         if self.num_stat {
             for (delta, count) in all.iter().zip(&counts) {
                 let numbers = count.map_or("-\t-".to_owned(), |(add, del)| format!("{add}\t{del}"));
@@ -202,9 +207,12 @@ impl DiffOptions {
             if parts > 0 && !all.is_empty() {
                 out.push(b'\n');
             }
-            all.iter().for_each(|delta| self.push_patch(out, delta));
+            for delta in &all {
+                deadline.check()?;
+                self.push_patch(out, delta);
+            }
         }
-        !all.is_empty()
+        Ok(!all.is_empty())
     }
 
     fn is_wanted(&self, delta: &Delta) -> bool {
@@ -261,23 +269,6 @@ impl DiffOptions {
         let id = bytes.map_or(Oid::NULL, Oid::of_blob).to_string();
         let length = if self.full_index { id.len() } else { SHORT };
         id[..length].to_owned()
-    }
-
-    fn push_raw(&self, out: &mut Vec<u8>, delta: &Delta) {
-        let modes = [&delta.old, &delta.new]
-            .map(|side| side.as_ref().map_or("000000", |(_, file)| mode(file)));
-        let ids = [&delta.old, &delta.new]
-            .map(|side| self.id(side.as_ref().map(|(_, file)| file.bytes())));
-        let line = format!(
-            ":{} {} {} {} {}\t{}\n",
-            modes[0],
-            modes[1],
-            ids[0],
-            ids[1],
-            delta.letter(),
-            self.quoted(delta.path())
-        );
-        out.extend_from_slice(line.as_bytes());
     }
 
     fn push_patch(&self, out: &mut Vec<u8>, delta: &Delta) {

@@ -1,3 +1,5 @@
+//! `git grep`, as a run of the shell's grep over the files of the index.
+
 use bashkit::ExecutionPlan;
 
 use super::history::Repository;

@@ -1,10 +1,12 @@
+//! The repository of a workspace: commits, references, index, stash and configuration.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ssr_core::Tree;
 
+use super::date::Moment;
 use super::object::{Commit, Oid, Signature};
-use crate::shell::session::EPOCH;
 
 /// The branch of a new workspace.
 const BRANCH: &str = "main";
@@ -64,7 +66,7 @@ pub(super) struct Repository {
 
 impl Repository {
     fn new(base: &Tree) -> Self {
-        let by = Signature { name: NAME.into(), email: EMAIL.into(), seconds: EPOCH, offset: 0 };
+        let by = Signature { name: NAME.into(), email: EMAIL.into(), when: Moment::now() };
         let commit = Commit::new(base.clone(), Vec::new(), by.clone(), by, "initial\n".to_owned());
         let id = commit.id();
         Self {
@@ -155,7 +157,7 @@ impl Repository {
         }
         let mut out = Vec::new();
         loop {
-            let date = |id: &Oid| seen.get(id).map_or(0, |commit| commit.committer.seconds);
+            let date = |id: &Oid| seen.get(id).map_or(0, |commit| commit.committer.when.seconds());
             // The first of the youngest, as a stable sort would take it.
             let Some(at) = (0..ready.len()).max_by_key(|at| (date(&ready[*at]), usize::MAX - at))
             else {

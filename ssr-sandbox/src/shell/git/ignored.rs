@@ -1,3 +1,5 @@
+//! Which files the `.gitignore` files of the working tree ignore.
+
 use std::collections::BTreeMap;
 
 use ssr_core::Tree;
@@ -61,11 +63,11 @@ impl Ignored {
         let directories = path.match_indices('/').map(|(at, _)| (&path[..at], true));
         directories
             .chain([(path, false)])
-            .any(|(path, is_directory)| self.verdict(path, is_directory))
+            .any(|(path, is_directory)| self.excludes(path, is_directory))
     }
 
     /// The last line that matches in the nearest file that has one decides.
-    fn verdict(&self, path: &str, is_directory: bool) -> bool {
+    fn excludes(&self, path: &str, is_directory: bool) -> bool {
         let above = path.rmatch_indices('/').map(|(at, _)| (&path[..at], &path[at + 1..]));
         let rules = above.chain([("", path)]).filter_map(|(directory, below)| {
             let rules = self.0.get(directory)?;

@@ -1,3 +1,6 @@
+//! Commands that look into the repository: `rev-parse`, `ls-files`, `ls-tree`, `cat-file`,
+//! `hash-object`, `config` and `merge-base`.
+
 use std::collections::BTreeMap;
 
 use super::diff::quote;
@@ -70,15 +73,6 @@ impl Call<'_> {
         Ok(0)
     }
 
-    pub fn symbolic_ref(&mut self, args: &[String]) -> Result<i32> {
-        let short = args.iter().any(|arg| arg == "--short");
-        match self.repo.head.clone() {
-            Head::Branch(name) => self.say(if short { name } else { format!("refs/heads/{name}") }),
-            Head::Detached(_) => return Err(Fatal::new("ref HEAD is not a symbolic ref")),
-        }
-        Ok(0)
-    }
-
     pub fn ls_files(&mut self, args: &[String]) -> Result<i32> {
         let (mut stage, mut zero, mut error_unmatch, mut paths) = (false, false, false, Vec::new());
         let (mut cached, mut others, mut modified, mut deleted, mut standard, mut ignored) =
@@ -97,7 +91,7 @@ impl Call<'_> {
                 "-z" => zero = true,
                 "--exclude-standard" => standard = true,
                 "--error-unmatch" => error_unmatch = true,
-                "--full-name" | "-t" => {}
+                "--full-name" => {}
                 option if option.starts_with('-') => return Err(Fatal::option("ls-files", option)),
                 _ => paths.push(arg.clone()),
             }
@@ -120,9 +114,9 @@ impl Call<'_> {
         let here = |path: &&ssr_core::RepoPath| path.as_str().starts_with(&prefix);
         let mut out = String::new();
         if others {
-            let mut files = self.untracked(&spec, ignored);
+            let mut files = self.untracked(&spec, ignored)?;
             if !standard && !ignored {
-                files.extend(self.untracked(&spec, true));
+                files.extend(self.untracked(&spec, true)?);
                 files.sort();
             }
             for path in files.iter().filter(here) {
@@ -224,12 +218,8 @@ impl Call<'_> {
                 );
                 self.out.extend_from_slice(text.as_bytes());
             }
-            ("-p", Object::Tree(id, _)) => {
-                let id = id.to_string();
-                let name =
-                    if name.contains(':') { name.clone() } else { format!("{name}^{{tree}}") };
-                let _ = id;
-                return self.ls_tree(&[name]);
+            ("-p", Object::Tree(..)) => {
+                return self.ls_tree(&[name.clone()]);
             }
             (action, _) => return Err(Fatal::option("cat-file", action)),
         }
@@ -286,15 +276,6 @@ impl Call<'_> {
                 None => return Ok(1),
             },
             (_, None, _) => return Err(Fatal::usage("usage: git config [<options>]")),
-        }
-        Ok(0)
-    }
-
-    pub fn reflog(&mut self, _: &[String]) -> Result<i32> {
-        let entries: Vec<_> = self.repo.reflog.iter().rev().copied().collect();
-        for (at, id) in entries.into_iter().enumerate() {
-            let subject = self.repo.commits.get(&id).map(|commit| commit.subject());
-            self.say(format!("{} HEAD@{{{at}}}: {}", id.short(), subject.unwrap_or_default()));
         }
         Ok(0)
     }

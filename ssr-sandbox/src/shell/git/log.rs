@@ -1,10 +1,13 @@
+//! `git log` and `git rev-list`: which commits, in which order.
+
 use std::sync::Arc;
 
-use super::delta::{Delta, deltas};
+use super::date::{DateStyle, Moment};
+use super::delta::Delta;
 use super::diff::DiffOptions;
 use super::object::{Commit, Oid};
 use super::pathspec::{Pathspec, locate};
-use super::pretty::{Pretty, Printer, parse_date};
+use super::pretty::{Pretty, Printer};
 use super::revision::unknown;
 use super::{Call, Fatal, Result};
 
@@ -33,7 +36,7 @@ impl LogOptions {
     pub fn parse(command: &str, args: &[String]) -> Result<Self> {
         let printer = Printer {
             pretty: Pretty::Medium,
-            date: "default".to_owned(),
+            date: DateStyle::Default,
             decorate: false,
             abbreviate: false,
         };
@@ -137,7 +140,7 @@ impl LogOptions {
     fn valued(&mut self, name: &str, value: &str) -> Result<bool> {
         let number = || value.parse().map_err(|_| Fatal::new(format!("'{value}': not an integer")));
         let moment = || {
-            parse_date(value).map(|(seconds, _)| seconds).ok_or_else(|| {
+            Moment::parse(value).map(Moment::seconds).ok_or_else(|| {
                 Fatal::new(format!("'{value}': give dates as 2025-01-31 or 2025-01-31T12:00:00Z"))
             })
         };
@@ -147,10 +150,11 @@ impl LogOptions {
             "--pretty" | "--format" => {
                 self.printer.pretty = Pretty::parse(value)?;
             }
-            "--date" => value.clone_into(&mut self.printer.date),
+            "--date" => self.printer.date = DateStyle::parse(value)?,
             "--author" => self.authors.push(value.to_owned()),
             "--grep" => self.greps.push(value.to_owned()),
-            "-S" | "-G" => self.pickaxe = Some(value.to_owned()),
+            "-S" => self.pickaxe = Some(value.to_owned()),
+            "-G" => return Err(Fatal::no_option("log", name, "-S<text>")),
             "--since" | "--after" => self.since = Some(moment()?),
             "--until" | "--before" => self.until = Some(moment()?),
             _ => return Ok(false),
@@ -169,8 +173,8 @@ impl LogOptions {
         };
         any(&self.authors, &author)
             && any(&self.greps, &commit.message)
-            && self.since.is_none_or(|since| commit.committer.seconds >= since)
-            && self.until.is_none_or(|until| commit.committer.seconds <= until)
+            && self.since.is_none_or(|since| commit.committer.when.seconds() >= since)
+            && self.until.is_none_or(|until| commit.committer.when.seconds() <= until)
             && !(self.no_merges && commit.parents.len() > 1)
     }
 }
@@ -201,6 +205,7 @@ impl Call<'_> {
         let mut options = LogOptions::parse("log", args)?;
         let commits = self.walk(&mut options)?;
         self.print_commits(&options, &commits)?;
+        self.warn_about_renames();
         Ok(0)
     }
 
@@ -219,37 +224,6 @@ impl Call<'_> {
                 _ => id.to_string(),
             };
             self.say(subject);
-        }
-        Ok(0)
-    }
-
-    pub fn shortlog(&mut self, args: &[String]) -> Result<i32> {
-        let flag = |letter: char| {
-            args.iter()
-                .any(|arg| arg.starts_with('-') && !arg.starts_with("--") && arg.contains(letter))
-        };
-        let (summary, numbered, email) = (flag('s'), flag('n'), flag('e'));
-        let names: Vec<_> = args.iter().filter(|arg| !arg.starts_with('-')).cloned().collect();
-        let mut options = LogOptions::parse("shortlog", &names)?;
-        options.reverse = true;
-        let mut authors: std::collections::BTreeMap<String, Vec<String>> = Default::default();
-        for (_, commit) in self.walk(&mut options)? {
-            let by = &commit.author;
-            let name = if email { format!("{} <{}>", by.name, by.email) } else { by.name.clone() };
-            authors.entry(name).or_default().push(commit.subject());
-        }
-        let mut rows: Vec<_> = authors.into_iter().collect();
-        if numbered {
-            rows.sort_by_key(|(_, subjects)| std::cmp::Reverse(subjects.len()));
-        }
-        for (name, subjects) in rows {
-            if summary {
-                self.say(format!("{:>6}\t{name}", subjects.len()));
-                continue;
-            }
-            self.say(format!("{name} ({}):", subjects.len()));
-            subjects.iter().for_each(|subject| self.say(format!("      {subject}")));
-            self.say("");
         }
         Ok(0)
     }
@@ -289,25 +263,39 @@ impl Call<'_> {
         let hidden: Vec<Oid> =
             self.repo.ancestors(&without).into_iter().map(|(id, _)| id).collect();
         let spec = Pathspec::new(&options.paths, &self.prefix)?;
-        let mut commits = self.repo.ancestors(&from);
-        commits.retain(|(id, commit)| {
-            !hidden.contains(id)
-                && options.wants(commit)
-                && (spec.is_empty() || !self.introduced(commit, &spec, false).is_empty())
-                && options.pickaxe.as_ref().is_none_or(|text| {
-                    let count = |bytes: &[u8]| {
-                        String::from_utf8_lossy(bytes).matches(text.as_str()).count()
-                    };
-                    let all = self.introduced(commit, &spec, true);
-                    all.iter().any(|delta| count(delta.old_bytes()) != count(delta.new_bytes()))
-                })
-        });
-        let mut commits: Vec<_> =
-            commits.into_iter().skip(options.skip).take(options.limit).collect();
+        let mut commits = Vec::new();
+        let mut skip = options.skip;
+        for (id, commit) in self.repo.ancestors(&from) {
+            if commits.len() == options.limit {
+                break;
+            }
+            let wanted = !hidden.contains(&id)
+                && options.wants(&commit)
+                && (spec.is_empty() || !self.introduced(&commit, &spec, false)?.is_empty())
+                && self.changes_count(&commit, &spec, options.pickaxe.as_deref())?;
+            if wanted && skip == 0 {
+                commits.push((id, commit));
+            } else if wanted {
+                skip -= 1;
+            }
+        }
         if options.reverse {
             commits.reverse();
         }
         Ok(commits)
+    }
+
+    /// Whether a commit changes how often a file has `text`, as `-S` asks.
+    fn changes_count(&self, commit: &Commit, spec: &Pathspec, text: Option<&str>) -> Result<bool> {
+        let Some(text) = text else { return Ok(true) };
+        let count = |bytes: &[u8]| String::from_utf8_lossy(bytes).matches(text).count();
+        for delta in self.introduced(commit, spec, true)? {
+            self.deadline.check()?;
+            if count(delta.old_bytes()) != count(delta.new_bytes()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether a name on a command line can be meant as a path.
@@ -322,10 +310,15 @@ impl Call<'_> {
     }
 
     /// What a commit changed compared with its first parent.
-    pub fn introduced(&self, commit: &Commit, spec: &Pathspec, renames: bool) -> Vec<Delta> {
+    pub fn introduced(
+        &self,
+        commit: &Commit,
+        spec: &Pathspec,
+        renames: bool,
+    ) -> Result<Vec<Delta>> {
         let parent = commit.parents.first();
         let before = parent.map(|id| self.repo.tree(*id)).unwrap_or_default();
-        deltas(&before, &commit.tree, spec, renames)
+        self.deltas(&before, &commit.tree, spec, renames)
     }
 
     pub fn print_commits(
@@ -343,9 +336,9 @@ impl Call<'_> {
             let header = options.printer.commit(self.repo, *id, commit);
             self.out.extend_from_slice(header.as_bytes());
             if options.diff.is_chosen() && !options.no_patch && commit.parents.len() < 3 {
-                let all = self.introduced(commit, &spec, options.diff.renames);
+                let all = self.introduced(commit, &spec, options.diff.renames)?;
                 let mut text = Vec::new();
-                if options.diff.print(&mut text, all) {
+                if options.diff.print(&mut text, all, self.deadline)? {
                     if *pretty != Pretty::Oneline && !pretty.is_empty() {
                         if !header.ends_with('\n') {
                             self.out.push(b'\n');

@@ -1,13 +1,15 @@
 //! `git` over a history in memory, with git's own object ids.
 //!
-//! There is no `.git` directory: a [`Tree`] cannot hold one, so no program can reach the history
-//! but through the command. Neither are there remotes, merges with two parents, rebases and symbolic
-//! links.
+//! There is no `.git` directory: a [`Tree`](ssr_core::Tree) cannot hold one, so no program can reach
+//! the history but through the command. Neither are there remotes, merges with two parents, rebases
+//! and symbolic links. [`COMMANDS`] lists what there is: what agents type.
 
 mod apply;
 mod blame;
 mod branch;
 mod commit;
+mod date;
+mod deadline;
 mod delta;
 mod diff;
 mod grep;
@@ -19,6 +21,7 @@ mod object;
 mod pathspec;
 mod pick;
 mod pretty;
+mod renames;
 mod restore;
 mod revision;
 mod show;
@@ -28,6 +31,7 @@ mod stat;
 mod status;
 mod work;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -36,11 +40,20 @@ use bashkit::{Builtin, BuiltinContext, ExecResult, ExecutionPlan, async_trait};
 use super::session::Session;
 use crate::sandbox::TESTBED;
 
+use deadline::Deadline;
 use history::Repository;
 use work::Work;
 
 pub(crate) use history::History;
-pub(super) use pretty::{default_date, local_stamp};
+
+/// The exit status of `timeout`.
+const TIMED_OUT: i32 = 124;
+
+/// The commands of git that exist here.
+const COMMANDS: &str = "add, apply, blame, branch, cat-file, checkout, cherry-pick, clean, commit, \
+                        config, diff, grep, hash-object, init, log, ls-files, ls-tree, merge-base, \
+                        mv, remote, reset, restore, rev-list, rev-parse, revert, rm, show, stash, \
+                        status, switch, tag and version";
 
 type Result<T> = std::result::Result<T, Fatal>;
 
@@ -68,6 +81,16 @@ impl Fatal {
     fn option(command: &str, arg: &str) -> Self {
         Self::usage(format!("git {command} has no option {arg} in this sandbox"))
     }
+
+    /// An option of git that this one lacks, and what there is instead.
+    fn no_option(command: &str, arg: &str, instead: &str) -> Self {
+        Self::usage(format!("git {command} has no option {arg} in this sandbox; use {instead}"))
+    }
+
+    /// The time of the script or of a `timeout` around the command is over.
+    fn out_of_time() -> Self {
+        Self { message: String::new(), code: TIMED_OUT }
+    }
 }
 
 /// One command and what it works on.
@@ -78,6 +101,9 @@ struct Call<'a> {
     prefix: String,
     env: &'a HashMap<String, String>,
     stdin: &'a [u8],
+    deadline: Deadline,
+    /// The `diff.renameLimit` with which all renames would have been found.
+    needed_limit: Cell<Option<usize>>,
     out: Vec<u8>,
     err: Vec<u8>,
 }
@@ -104,6 +130,10 @@ impl Builtin for Git {
         let cwd = ctx.cwd.to_string_lossy().into_owned();
         let stdin = ctx.stdin.map(|data| data.as_bytes()).unwrap_or_default();
         let (code, out, err) = self.run(ctx.args, &cwd, ctx.env, stdin);
+        // Otherwise it was a `timeout`, which has this status, too.
+        if code == TIMED_OUT && self.0.left().is_zero() {
+            return Err(self.0.time_out());
+        }
         let mut result = ExecResult::err(err, code);
         result.stdout = out.into();
         Ok(result)
@@ -139,7 +169,7 @@ impl Git {
         let Some(command) = line.command else {
             return match line.version {
                 true => (0, b"git version 2.47.3\n".to_vec(), Vec::new()),
-                false => (1, USAGE.as_bytes().to_vec(), Vec::new()),
+                false => (1, usage().into_bytes(), Vec::new()),
             };
         };
         let Some(prefix) = prefix(&line.cwd) else {
@@ -158,6 +188,8 @@ impl Git {
             prefix,
             env,
             stdin,
+            deadline: Deadline::new(&self.0, env),
+            needed_limit: Cell::new(None),
             out: Vec::new(),
             err: Vec::new(),
         };
@@ -179,16 +211,15 @@ impl Git {
 impl Call<'_> {
     fn dispatch(&mut self, command: &str, args: &[String]) -> Result<i32> {
         match command {
-            "add" | "stage" => self.add(args),
+            "add" => self.add(args),
             "apply" => self.apply(args),
-            "blame" | "annotate" => self.blame(args),
+            "blame" => self.blame(args),
             "branch" => self.branch(args),
             "cat-file" => self.cat_file(args),
             "checkout" => self.checkout(args),
             "clean" => self.clean(args),
             "commit" => self.commit(args),
             "config" => self.config(args),
-            "describe" => Err(Fatal::new("No names found, cannot describe anything.")),
             "diff" => self.diff(args),
             "hash-object" => self.hash_object(args),
             "init" => {
@@ -202,7 +233,6 @@ impl Call<'_> {
             "ls-tree" => self.ls_tree(args),
             "merge-base" => self.merge_base(args),
             "mv" => self.mv(args),
-            "reflog" => self.reflog(args),
             "remote" => Ok(0),
             "reset" => self.reset(args),
             "restore" => self.restore(args),
@@ -210,31 +240,32 @@ impl Call<'_> {
             "rev-list" => self.rev_list(args),
             "rev-parse" => self.rev_parse(args),
             "rm" => self.rm(args),
-            "shortlog" => self.shortlog(args),
             "show" => self.show(args),
             "stash" => self.stash(args),
             "status" => self.status(args),
             "switch" => self.switch(args),
-            "symbolic-ref" => self.symbolic_ref(args),
             "tag" => self.tag(args),
             "grep" => grep::plan(self.repo, args, &self.prefix).map(|_| 1),
-            "--version" | "version" => {
+            "version" => {
                 self.say("git version 2.47.3");
                 Ok(0)
             }
-            "am" | "bisect" | "clone" | "fetch" | "format-patch" | "gc" | "merge" | "pull"
-            | "push" | "rebase" | "submodule" | "worktree" => {
-                Err(Fatal::error(format!("git {command} does not exist in this sandbox")))
-            }
             _ => Err(Fatal {
-                message: format!("git: '{command}' is not a git command. See 'git --help'.\n"),
+                message: format!(
+                    "git: '{command}' is not a git command of this sandbox, which has {COMMANDS}\n"
+                ),
                 code: 1,
             }),
         }
     }
 }
 
-const USAGE: &str = "usage: git [--version] [-C <path>] [-c <name>=<value>] <command> [<args>]\n";
+fn usage() -> String {
+    format!(
+        "usage: git [--version] [-C <path>] [-c <name>=<value>] <command> [<args>]\n\n\
+         The commands of this sandbox: {COMMANDS}\n"
+    )
+}
 
 /// The command line up to the command.
 struct Line<'a> {

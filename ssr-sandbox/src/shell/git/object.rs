@@ -1,9 +1,12 @@
-use std::collections::BTreeMap;
+//! Git's objects: ids, signatures and commits.
+
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use sha1::{Digest, Sha1};
-use ssr_core::{File, Tree};
+use ssr_core::{File, Tree, git_object_id};
+
+use super::date::{DateStyle, Moment};
 
 /// How many digits git prints of the ids of a small repository.
 pub(super) const SHORT: usize = 7;
@@ -17,10 +20,7 @@ impl Oid {
     pub const NULL: Self = Self([0; 20]);
 
     fn of(kind: &str, body: &[u8]) -> Self {
-        let mut hash = Sha1::new();
-        hash.update(format!("{kind} {}\0", body.len()).as_bytes());
-        hash.update(body);
-        Self(hash.finalize().into())
+        Self(git_object_id(kind, body, sha1))
     }
 
     pub fn of_blob(bytes: &[u8]) -> Self {
@@ -51,36 +51,12 @@ pub(super) fn mode(file: &File) -> &'static str {
 
 /// The id of the tree object that holds `tree`.
 pub(super) fn tree_id(tree: &Tree) -> Oid {
-    let files: Vec<_> = tree.files().map(|(path, file)| (path.as_str(), file)).collect();
-    directory_id(&files, 0)
+    Oid(tree.git_id(sha1))
 }
 
-/// `files` all lie below the same directory, whose name takes `skip` bytes of their paths.
-fn directory_id(files: &[(&str, &File)], skip: usize) -> Oid {
-    // Git sorts entries as if the names of directories ended in a slash.
-    let mut entries: BTreeMap<String, (&str, &str, Oid)> = BTreeMap::new();
-    let name = |path: &str| path[skip..].find('/').map(|at| skip + at);
-    for group in
-        files.chunk_by(|a, b| name(a.0).is_some_and(|end| b.0.get(..=end) == a.0.get(..=end)))
-    {
-        let (path, file) = group[0];
-        match name(path) {
-            Some(end) => {
-                let entry = ("40000", &path[skip..end], directory_id(group, end + 1));
-                entries.insert(path[skip..=end].to_owned(), entry);
-            }
-            None => {
-                let entry = (mode(file), &path[skip..], Oid::of_blob(file.bytes()));
-                entries.insert(path[skip..].to_owned(), entry);
-            }
-        }
-    }
-    let mut body = Vec::new();
-    for (mode, name, oid) in entries.values() {
-        body.extend_from_slice(format!("{mode} {name}\0").as_bytes());
-        body.extend_from_slice(&oid.0);
-    }
-    Oid::of("tree", &body)
+/// SHA-1 of the parts in a row.
+fn sha1(parts: &[&[u8]]) -> [u8; 20] {
+    parts.iter().fold(Sha1::new(), |hasher, part| hasher.chain_update(part)).finalize().into()
 }
 
 /// Who did something and when.
@@ -88,25 +64,13 @@ fn directory_id(files: &[(&str, &File)], skip: usize) -> Oid {
 pub(super) struct Signature {
     pub name: String,
     pub email: String,
-    /// Seconds since 1970.
-    pub seconds: i64,
-    /// Minutes east of Greenwich.
-    pub offset: i32,
-}
-
-impl Signature {
-    /// The offset as `+0130`.
-    pub fn zone(&self) -> String {
-        let sign = if self.offset < 0 { '-' } else { '+' };
-        let minutes = self.offset.abs();
-        format!("{sign}{:02}{:02}", minutes / 60, minutes % 60)
-    }
+    pub when: Moment,
 }
 
 impl fmt::Display for Signature {
     /// As in a commit object.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} <{}> {} {}", self.name, self.email, self.seconds, self.zone())
+        write!(f, "{} <{}> {}", self.name, self.email, self.when.show(DateStyle::Raw))
     }
 }
 
@@ -177,8 +141,12 @@ mod tests {
 
     #[test]
     fn zones_are_printed_in_hours_and_minutes() {
-        let at = |offset| Signature { name: "A".into(), email: "a@b".into(), seconds: 1, offset };
-        assert_eq!(at(0).to_string(), "A <a@b> 1 +0000");
-        assert_eq!(at(-90).to_string(), "A <a@b> 1 -0130");
+        let at = |date| Signature {
+            name: "A".into(),
+            email: "a@b".into(),
+            when: Moment::parse(date).unwrap(),
+        };
+        assert_eq!(at("@1").to_string(), "A <a@b> 1 +0000");
+        assert_eq!(at("@1 -0130").to_string(), "A <a@b> 1 -0130");
     }
 }

@@ -1,3 +1,5 @@
+//! Paths on a command line, seen from the current directory, with globs and exclusions.
+
 use ssr_core::{RepoPath, Tree};
 
 use super::{Fatal, Result};

@@ -1,5 +1,8 @@
+//! `git cherry-pick` and `git revert`: the change of a commit made again, or taken back.
+
 use ssr_core::{File, RepoPath, Tree};
 
+use super::date::DateStyle;
 use super::{Call, Fatal, Result};
 
 impl Call<'_> {
@@ -47,7 +50,7 @@ impl Call<'_> {
             if !reverts {
                 let author = &commit.author;
                 options.push(format!("--author={} <{}>", author.name, author.email));
-                options.push(format!("--date=@{} {}", author.seconds, author.zone()));
+                options.push(format!("--date=@{}", author.when.show(DateStyle::Raw)));
             }
             let code = self.commit(&options)?;
             if code != 0 {

@@ -1,4 +1,5 @@
-use super::delta::deltas;
+//! `git restore` and `git reset`: index and working tree back to a commit.
+
 use super::pathspec::{Pathspec, locate};
 use super::stage::overlay;
 use super::{Call, Fatal, Result};
@@ -122,8 +123,7 @@ impl Call<'_> {
             }
             let spec = Pathspec::new(&names, &self.prefix)?;
             self.repo.index = overlay(&self.repo.index, &commit.tree, &spec)?;
-            self.print_unstaged(quiet);
-            return Ok(0);
+            return self.print_unstaged(quiet);
         }
         if matches!(mode, "hard" | "keep" | "merge") {
             let before = self.repo.index.clone();
@@ -141,20 +141,22 @@ impl Call<'_> {
             "hard" if !quiet => {
                 self.say(format!("HEAD is now at {} {}", to.short(), commit.subject()))
             }
-            "" | "mixed" => self.print_unstaged(quiet),
+            "" | "mixed" => return self.print_unstaged(quiet),
             _ => {}
         }
         Ok(0)
     }
 
-    fn print_unstaged(&mut self, quiet: bool) {
-        let all = deltas(&self.repo.index, &self.tracked(), &Pathspec::default(), false);
+    fn print_unstaged(&mut self, quiet: bool) -> Result<i32> {
+        let everything = Pathspec::default();
+        let all = self.deltas(&self.repo.index, &self.tracked(), &everything, false)?;
         if quiet || all.is_empty() {
-            return;
+            return Ok(0);
         }
         self.say("Unstaged changes after reset:");
         for delta in all {
             self.say(format!("{}\t{}", delta.letter(), delta.path()));
         }
+        Ok(0)
     }
 }

@@ -1,3 +1,5 @@
+//! What names such as `HEAD~2`, `stash@{1}` and `main:a.py` stand for.
+
 use std::sync::Arc;
 
 use ssr_core::{File, Tree};

@@ -1,6 +1,8 @@
+//! `git show` and `git diff`.
+
 use ssr_core::{File, RepoPath, Tree};
 
-use super::delta::{Delta, deltas};
+use super::delta::Delta;
 use super::diff::DiffOptions;
 use super::log::LogOptions;
 use super::pathspec::Pathspec;
@@ -40,6 +42,7 @@ impl Call<'_> {
                 }
             }
         }
+        self.warn_about_renames();
         Ok(0)
     }
 
@@ -109,27 +112,29 @@ impl Call<'_> {
             ([old, new], _) => {
                 vec![Delta { old: Some(old.clone()), new: Some(new.clone()), similarity: None }]
             }
-            (_, [old, new, ..]) => deltas(old, new, &spec, options.renames),
-            (_, [old]) if cached => deltas(old, &self.repo.index, &spec, options.renames),
+            (_, [old, new, ..]) => self.deltas(old, new, &spec, options.renames)?,
+            (_, [old]) if cached => self.deltas(old, &self.repo.index, &spec, options.renames)?,
             (_, []) if cached => {
-                deltas(&self.repo.head_tree(), &self.repo.index, &spec, options.renames)
+                self.deltas(&self.repo.head_tree(), &self.repo.index, &spec, options.renames)?
             }
-            (_, [old]) => deltas(old, &self.tracked(), &spec, options.renames),
-            (_, []) => deltas(&self.repo.index, &self.tracked(), &spec, options.renames),
+            (_, [old]) => self.deltas(old, &self.tracked(), &spec, options.renames)?,
+            (_, []) => self.deltas(&self.repo.index, &self.tracked(), &spec, options.renames)?,
         };
-        Ok(self.finish_diff(&options, all))
+        let code = self.finish_diff(&options, all)?;
+        self.warn_about_renames();
+        Ok(code)
     }
 
-    fn finish_diff(&mut self, options: &DiffOptions, all: Vec<Delta>) -> i32 {
+    fn finish_diff(&mut self, options: &DiffOptions, all: Vec<Delta>) -> Result<i32> {
         if options.check {
-            return self.check_whitespace(&all);
+            return Ok(self.check_whitespace(&all));
         }
         let mut text = Vec::new();
-        let differs = options.print(&mut text, all);
+        let differs = options.print(&mut text, all, self.deadline)?;
         if !options.quiet {
             self.out.append(&mut text);
         }
-        i32::from(differs && (options.exit_code || options.quiet))
+        Ok(i32::from(differs && (options.exit_code || options.quiet)))
     }
 
     /// `git diff --check`: white space at the end of added lines.
@@ -170,7 +175,7 @@ impl Call<'_> {
         let delta = Delta { old: side(old)?, new: side(new)?, similarity: None };
         let same =
             delta.old.as_ref().map(|(_, file)| file) == delta.new.as_ref().map(|(_, file)| file);
-        Ok(self.finish_diff(options, if same { Vec::new() } else { vec![delta] }))
+        self.finish_diff(options, if same { Vec::new() } else { vec![delta] })
     }
 }
 

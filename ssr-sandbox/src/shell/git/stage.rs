@@ -1,6 +1,11 @@
+//! Commands that change the index: `add`, `rm`, `mv` and `clean`.
+
+use std::collections::HashSet;
+
 use ssr_core::{File, RepoPath, Tree};
 
 use super::pathspec::{Pathspec, locate, relative};
+use super::work::directories;
 use super::{Call, Fatal, Result};
 
 impl Call<'_> {
@@ -21,14 +26,19 @@ impl Call<'_> {
     ) -> Result<()> {
         let changes: Vec<_> = changes.into_iter().collect();
         let known = |path: &RepoPath| self.repo.index.contains(path.as_str());
-        let new: Vec<_> =
-            changes.iter().filter(|(path, file)| file.is_some() && !known(path)).collect();
-        let clash = |a: &RepoPath, b: &RepoPath| {
-            below(a.as_str(), b.as_str()) || below(b.as_str(), a.as_str())
+        let new = changes.iter().filter(|(path, file)| file.is_some() && !known(path));
+        let new: HashSet<&str> = new.map(|(path, _)| path.as_str()).collect();
+        let above: HashSet<&str> = new.iter().flat_map(|path| directories(path)).collect();
+        // A file where a directory has to be, or below what has to be a file.
+        let clash = |old: &str| {
+            above.contains(format!("{old}/").as_str())
+                || directories(old).any(|above| new.contains(above.trim_end_matches('/')))
         };
         let paths = self.repo.index.files().map(|(path, _)| path);
-        let in_the_way = paths.filter(|old| new.iter().any(|(new, _)| clash(new, old)));
-        let in_the_way: Vec<_> = in_the_way.map(|path| (path.clone(), None)).collect();
+        let in_the_way: Vec<_> = paths
+            .filter(|old| !new.is_empty() && clash(old.as_str()))
+            .map(|path| (path.clone(), None))
+            .collect();
         let changes = in_the_way.into_iter().chain(changes);
         let index = self.repo.index.with_all(changes).map_err(Fatal::new)?;
         self.repo.index = index;
@@ -63,8 +73,8 @@ impl Call<'_> {
         let spec = Pathspec::new(&paths, &self.prefix)?;
         let mut chosen: Vec<RepoPath> = spec.of(&self.repo.index).cloned().collect();
         if !update {
-            let new = self.untracked(&spec, false);
-            let ignored = self.untracked(&spec, true);
+            let new = self.untracked(&spec, false)?;
+            let ignored = self.untracked(&spec, true)?;
             let asked = |path: &&RepoPath| {
                 paths.iter().any(|arg| locate(arg, &self.prefix).as_deref() == Some(path.as_str()))
             };
@@ -252,9 +262,9 @@ impl Call<'_> {
             ));
         }
         let spec = Pathspec::new(&paths, &self.prefix)?;
-        let mut files = if only { Vec::new() } else { self.untracked(&spec, false) };
+        let mut files = if only { Vec::new() } else { self.untracked(&spec, false)? };
         if ignored || only {
-            files.extend(self.untracked(&spec, true));
+            files.extend(self.untracked(&spec, true)?);
             files.sort();
         }
         let shown = self.collapse(&files);

@@ -1,6 +1,7 @@
+//! `git stash`: entries as commits with the index and untracked files as parents.
+
 use ssr_core::Tree;
 
-use super::delta::deltas;
 use super::diff::DiffOptions;
 use super::history::Head;
 use super::object::Oid;
@@ -46,8 +47,9 @@ impl Call<'_> {
                 let (_, id) = self.entry(&names)?;
                 let stash = self.repo.tree(id);
                 let base = self.base_of(id);
-                let all = deltas(&base, &stash, &Pathspec::default(), true);
-                options.print(&mut self.out, all);
+                let all = self.deltas(&base, &stash, &Pathspec::default(), true)?;
+                options.print(&mut self.out, all, self.deadline)?;
+                self.warn_about_renames();
                 Ok(0)
             }
             "pop" | "apply" => {
@@ -58,7 +60,7 @@ impl Call<'_> {
                 let (at, id) = self.entry(&names)?;
                 self.unstash(id, with_index)?;
                 if !quiet {
-                    self.print_status();
+                    self.print_status()?;
                 }
                 if action == "pop" {
                     self.drop_entry(at, id, &names, quiet);
@@ -112,7 +114,7 @@ impl Call<'_> {
         }
         let spec = Pathspec::new(&paths, &self.prefix)?;
         let (head_id, head) = (self.repo.head_id(), self.repo.head_tree());
-        let new = if untracked { self.untracked(&spec, false) } else { Vec::new() };
+        let new = if untracked { self.untracked(&spec, false)? } else { Vec::new() };
         let (index, tracked) = (self.repo.index.clone(), self.tracked());
         let nothing = spec.of(&index).chain(spec.of(&head)).all(|path| {
             let path = path.as_str();

@@ -1,3 +1,5 @@
+//! The lines of `--stat`, `--shortstat` and `--summary`.
+
 use super::delta::Delta;
 use super::diff::{DiffOptions, quote};
 use super::object::mode;

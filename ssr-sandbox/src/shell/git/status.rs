@@ -1,6 +1,8 @@
+//! `git status`, long and short.
+
 use std::collections::BTreeMap;
 
-use super::delta::{Delta, deltas};
+use super::delta::Delta;
 use super::diff::quote;
 use super::history::Head;
 use super::pathspec::{Pathspec, relative};
@@ -58,7 +60,7 @@ impl Call<'_> {
             }
         }
         let spec = Pathspec::new(&paths, &self.prefix)?;
-        let state = self.state(&spec, &options);
+        let state = self.state(&spec, &options)?;
         if options.short || options.porcelain {
             self.short_status(&state, &options);
         } else {
@@ -68,31 +70,32 @@ impl Call<'_> {
     }
 
     /// What `git stash pop` and an empty commit print, too.
-    pub fn print_status(&mut self) {
+    pub fn print_status(&mut self) -> Result<()> {
         let options = Options::default();
-        let state = self.state(&Pathspec::default(), &options);
+        let state = self.state(&Pathspec::default(), &options)?;
         self.long_status(&state, &options);
+        Ok(())
     }
 
-    fn state(&self, spec: &Pathspec, options: &Options) -> State {
+    fn state(&self, spec: &Pathspec, options: &Options) -> Result<State> {
         let (head, index) = (self.repo.head_tree(), &self.repo.index);
         let untracked = match options.untracked {
             Untracked::No => Vec::new(),
             Untracked::Files => {
-                self.untracked(spec, false).iter().map(|path| path.to_string()).collect()
+                self.untracked(spec, false)?.iter().map(|path| path.to_string()).collect()
             }
-            Untracked::Directories => self.collapse(&self.untracked(spec, false)),
+            Untracked::Directories => self.collapse(&self.untracked(spec, false)?),
         };
         let ignored = match options.ignored {
-            true => self.collapse(&self.untracked(spec, true)),
+            true => self.collapse(&self.untracked(spec, true)?),
             false => Vec::new(),
         };
-        State {
-            staged: deltas(&head, index, spec, true),
-            unstaged: deltas(index, &self.tracked(), spec, false),
+        Ok(State {
+            staged: self.deltas(&head, index, spec, true)?,
+            unstaged: self.deltas(index, &self.tracked(), spec, false)?,
             untracked,
             ignored,
-        }
+        })
     }
 
     fn short_status(&mut self, state: &State, options: &Options) {

@@ -1,4 +1,7 @@
+//! The working tree: reading it, changing it, and which of its files git tracks.
+
 use std::cell::OnceCell;
+use std::collections::HashSet;
 
 use ssr_core::{File, RepoPath, Tree};
 
@@ -73,22 +76,26 @@ impl Call<'_> {
     }
 
     /// Files that are neither in the index nor ignored, or that are ignored.
-    pub fn untracked(&self, spec: &Pathspec, ignored: bool) -> Vec<RepoPath> {
+    pub fn untracked(&self, spec: &Pathspec, ignored: bool) -> Result<Vec<RepoPath>> {
         let rules = Ignored::new(self.work.tree());
         let index = &self.repo.index;
-        let files = self.work.tree().files().map(|(path, _)| path);
-        files
-            .filter(|path| !index.contains(path.as_str()) && spec.matches(path.as_str()))
-            .filter(|path| rules.is_ignored(path.as_str()) == ignored)
-            .cloned()
-            .collect()
+        let mut out = Vec::new();
+        for (path, _) in self.work.tree().files() {
+            // Patterns can be made to take long.
+            self.deadline.check()?;
+            let name = path.as_str();
+            if !index.contains(name) && spec.matches(name) && rules.is_ignored(name) == ignored {
+                out.push(path.clone());
+            }
+        }
+        Ok(out)
     }
 
     /// Untracked directories instead of all that is in them.
     pub fn collapse(&self, paths: &[RepoPath]) -> Vec<String> {
         let index = &self.repo.index;
-        let has_tracked =
-            |directory: &str| index.files().any(|(path, _)| path.as_str().starts_with(directory));
+        let tracked: HashSet<&str> =
+            index.files().flat_map(|(path, _)| directories(path.as_str())).collect();
         let mut out: Vec<String> = Vec::new();
         for path in paths {
             let path = path.as_str();
@@ -96,10 +103,14 @@ impl Call<'_> {
             {
                 continue;
             }
-            let directories = path.match_indices('/').map(|(at, _)| &path[..=at]);
-            let whole = directories.into_iter().find(|directory| !has_tracked(directory));
+            let whole = directories(path).find(|directory| !tracked.contains(directory));
             out.push(whole.unwrap_or(path).to_owned());
         }
         out
     }
+}
+
+/// The directories that a path goes through, from the top, each with its slash.
+pub(super) fn directories(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(at, _)| &path[..=at])
 }

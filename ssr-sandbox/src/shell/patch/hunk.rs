@@ -1,81 +1,32 @@
-/// One changed place of a file, as the patch spells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Hunk {
-    /// The first old line, from 1; the line before it when there is none.
-    pub old_start: usize,
-    pub new_start: usize,
-    /// ` `, `-` or `+`, and the line, which lacks its newline only at the end of a file.
-    pub lines: Vec<(u8, Vec<u8>)>,
-    /// What stands after the second `@@`.
-    pub section: Vec<u8>,
+//! Finds the places of hunks as GNU patch does: with an offset, and with fuzz at their ends.
+
+use ssr_core::{Hunk, LineKind};
+
+/// The lines of a hunk that are there before the change, or after it when `without` is
+/// [`LineKind::Removed`].
+fn side(hunk: &Hunk, without: LineKind) -> Vec<&[u8]> {
+    hunk.lines().filter(|line| line.kind != without).map(|line| line.bytes).collect()
 }
 
-impl Hunk {
-    pub fn old(&self) -> Vec<&[u8]> {
-        self.side(b'+')
-    }
-
-    pub fn new_side(&self) -> Vec<&[u8]> {
-        self.side(b'-')
-    }
-
-    fn side(&self, without: u8) -> Vec<&[u8]> {
-        self.lines.iter().filter(|(kind, _)| *kind != without).map(|(_, line)| &**line).collect()
-    }
-
-    fn prefix_context(&self) -> usize {
-        self.lines.iter().take_while(|(kind, _)| *kind == b' ').count()
-    }
-
-    fn suffix_context(&self) -> usize {
-        self.lines.iter().rev().take_while(|(kind, _)| *kind == b' ').count()
-    }
-
-    pub fn reverse(&self) -> Self {
-        let turn = |(kind, line): &(u8, Vec<u8>)| {
-            let kind = match kind {
-                b'-' => b'+',
-                b'+' => b'-',
-                kind => *kind,
-            };
-            (kind, line.clone())
-        };
-        let mut lines: Vec<_> = self.lines.iter().map(turn).collect();
-        // Removed lines come before added ones.
-        for run in lines.chunk_by_mut(|a, b| a.0 != b' ' && b.0 != b' ') {
-            run.sort_by_key(|(kind, _)| *kind == b'+');
-        }
-        Self {
-            old_start: self.new_start,
-            new_start: self.old_start,
-            lines,
-            section: self.section.clone(),
-        }
-    }
-
-    /// Appends the hunk as text.
-    pub fn push(&self, out: &mut Vec<u8>) {
-        let range = |start: usize, count: usize| match count {
-            1 => format!("{start}"),
-            count => format!("{start},{count}"),
-        };
-        let old = range(self.old_start, self.old().len());
-        let new = range(self.new_start, self.new_side().len());
-        out.extend_from_slice(format!("@@ -{old} +{new} @@").as_bytes());
-        out.extend_from_slice(&self.section);
-        out.push(b'\n');
-        for (kind, line) in &self.lines {
-            out.push(*kind);
-            out.extend_from_slice(line);
-            if !line.ends_with(b"\n") {
-                out.extend_from_slice(b"\n\\ No newline at end of file\n");
+/// The numbers of context lines before the first change and after the last one.
+fn context(hunk: &Hunk) -> [usize; 2] {
+    let (mut before, mut after, mut changed) = (0, 0, false);
+    for line in hunk.lines() {
+        match line.kind {
+            LineKind::Context => after += 1,
+            LineKind::Added | LineKind::Removed => {
+                if !changed {
+                    before = after;
+                }
+                (changed, after) = (true, 0);
             }
         }
     }
+    if changed { [before, after] } else { [after, after] }
 }
 
-/// What became of a hunk.
-pub(super) struct Outcome {
+/// Where a hunk was applied.
+pub(in crate::shell) struct Placement {
     /// The line of the new file, from 1, `None` when the hunk fits nowhere.
     pub place: Option<usize>,
     expected: usize,
@@ -83,7 +34,7 @@ pub(super) struct Outcome {
     fuzz: usize,
 }
 
-impl Outcome {
+impl Placement {
     pub fn is_inexact(&self) -> bool {
         self.fuzz > 0 || self.offset != 0
     }
@@ -107,21 +58,21 @@ impl Outcome {
 }
 
 /// All hunks of a file applied to its lines.
-pub(super) struct Application<'a> {
-    pub outcomes: Vec<Outcome>,
+pub(in crate::shell) struct Application<'a> {
+    pub placements: Vec<Placement>,
     /// The new lines.
     output: Vec<&'a [u8]>,
 }
 
 impl<'a> Application<'a> {
     pub fn new(input: &[&'a [u8]], hunks: &'a [Hunk], max_fuzz: usize) -> Self {
-        let (mut outcomes, mut output) = (Vec::new(), Vec::new());
+        let (mut placements, mut output) = (Vec::new(), Vec::new());
         // Lines of the input that are dealt with, and how far places have moved so far.
         let (mut done, mut offset, mut grown) = (0usize, 0isize, 0isize);
         for hunk in hunks {
-            let old = hunk.old();
-            let first = hunk.old_start + usize::from(old.is_empty());
-            let (before, after) = (hunk.prefix_context(), hunk.suffix_context());
+            let old = side(hunk, LineKind::Added);
+            let first = hunk.old_start() + usize::from(old.is_empty());
+            let [before, after] = context(hunk);
             let context = before.max(after);
             let found = (0..=max_fuzz.min(context)).find_map(|fuzz| {
                 let trim = [before, after].map(|have| (fuzz + have) as isize - context as isize);
@@ -129,26 +80,26 @@ impl<'a> Application<'a> {
             });
             let Some((fuzz, trim, at)) = found else {
                 let expected = (first as isize + grown).max(0) as usize;
-                outcomes.push(Outcome { place: None, expected, offset: 0, fuzz: 0 });
+                placements.push(Placement { place: None, expected, offset: 0, fuzz: 0 });
                 continue;
             };
             offset = at as isize - first as isize;
             let place = (at as isize + grown).max(0) as usize;
-            outcomes.push(Outcome { place: Some(place), expected: place, offset, fuzz });
+            placements.push(Placement { place: Some(place), expected: place, offset, fuzz });
             let [skip, drop] = trim.map(|count| count.max(0) as usize);
             let (start, end) = (at - 1 + skip, at - 1 + old.len() - drop);
             output.extend_from_slice(&input[done..start]);
-            let new = hunk.new_side();
+            let new = side(hunk, LineKind::Removed);
             output.extend_from_slice(&new[skip..new.len() - drop]);
             grown += new.len() as isize - old.len() as isize;
             done = end;
         }
         output.extend_from_slice(&input[done.min(input.len())..]);
-        Self { outcomes, output }
+        Self { placements, output }
     }
 
     pub fn failures(&self) -> usize {
-        self.outcomes.iter().filter(|outcome| outcome.place.is_none()).count()
+        self.placements.iter().filter(|placement| placement.place.is_none()).count()
     }
 
     /// The bytes of the new file; only its last line may lack a newline.
@@ -201,18 +152,29 @@ fn locate(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ssr_core::HunkLine;
 
-    fn hunk(old_start: usize, lines: &[&str]) -> Hunk {
+    fn hunk(start: usize, lines: &[&str]) -> Hunk {
+        let lines = lines.iter().map(|line| {
+            let (marker, text) = line.split_at(1);
+            let kind = match marker {
+                "-" => LineKind::Removed,
+                "+" => LineKind::Added,
+                _ => LineKind::Context,
+            };
+            (kind, format!("{text}\n"))
+        });
+        let lines: Vec<_> = lines.collect();
         let lines =
-            lines.iter().map(|line| (line.as_bytes()[0], format!("{}\n", &line[1..]).into_bytes()));
-        Hunk { old_start, new_start: old_start, lines: lines.collect(), section: Vec::new() }
+            lines.iter().map(|(kind, text)| HunkLine { kind: *kind, bytes: text.as_bytes() });
+        Hunk::new(start, start, lines).unwrap()
     }
 
     fn apply(text: &str, hunk: Hunk, fuzz: usize) -> (String, String) {
         let hunks = [hunk];
         let input: Vec<_> = text.as_bytes().split_inclusive(|byte| *byte == b'\n').collect();
         let application = Application::new(&input, &hunks, fuzz);
-        let said = application.outcomes[0].describe(1);
+        let said = application.placements[0].describe(1);
         (String::from_utf8(application.result()).unwrap(), said)
     }
 
@@ -236,8 +198,8 @@ mod tests {
     }
 
     #[test]
-    fn a_reversed_hunk_removes_before_it_adds() {
-        let reversed = hunk(1, &["-a", "+b", "+c", " d"]).reverse();
-        assert_eq!(reversed, hunk(1, &["-b", "-c", "+a", " d"]));
+    fn context_is_counted_at_both_ends() {
+        assert_eq!(context(&hunk(1, &[" a", " b", "-c", " d", "+e", " f"])), [2, 1]);
+        assert_eq!(context(&hunk(1, &["+a"])), [0, 0]);
     }
 }

@@ -1,4 +1,4 @@
-//! `patch` as in GNU patch: offsets, fuzz, rejects and backups.
+//! The command `patch`, as GNU patch does it: offsets, fuzz, rejects and backups.
 
 mod hunk;
 mod read;
@@ -7,11 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bashkit::{Builtin, BuiltinContext, ExecResult, FileSystem, async_trait};
+use ssr_core::Hunk;
 
 use super::text::lines;
-use hunk::{Application, Hunk};
 use read::{FileDiff, read};
 
+pub(super) use hunk::Application;
 pub(super) use read::strip_names;
 
 /// The exit status for "something is wrong".
@@ -57,6 +58,8 @@ impl Builtin for Patch {
             return Ok(ExecResult::err(problem, TROUBLE));
         }
         for file in &files {
+            // Nothing here waits, and the script has to notice the end of its time.
+            tokio::task::yield_now().await;
             run.file(file).await?;
         }
         let code = i32::from(run.failed);
@@ -220,20 +223,20 @@ impl Run {
         let application = Application::new(&input, &diff.hunks, fuzz);
         let undone: Vec<Hunk> = diff.hunks.iter().map(Hunk::reverse).collect();
         let applied_before = !self.options.force
-            && application.outcomes.first().is_some_and(|outcome| outcome.place.is_none())
+            && application.placements.first().is_some_and(|placement| placement.place.is_none())
             && Application::new(&input, &undone, 0).failures() == 0;
         if applied_before || (old.is_some() && diff.creates() && !bytes.is_empty()) {
             return self.skip(&diff, &target, applied_before).await;
         }
-        for (at, outcome) in application.outcomes.iter().enumerate() {
-            let text = outcome.describe(at + 1);
+        for (at, placement) in application.placements.iter().enumerate() {
+            let text = placement.describe(at + 1);
             if !text.is_empty() {
                 self.say(text);
             }
         }
         let failures = application.failures();
         let mismatch =
-            failures > 0 || application.outcomes.iter().any(|outcome| outcome.is_inexact());
+            failures > 0 || application.placements.iter().any(|placement| placement.is_inexact());
         let result = application.result();
         let goes = diff.deletes() || self.options.remove_empty;
         let gone = goes && result.is_empty() && failures == 0;
@@ -272,10 +275,10 @@ impl Run {
         }
         if failures > 0 {
             let rejected: Vec<_> = application
-                .outcomes
+                .placements
                 .iter()
                 .zip(&diff.hunks)
-                .filter(|(o, _)| o.place.is_none())
+                .filter(|(placement, _)| placement.place.is_none())
                 .map(|(_, hunk)| hunk.clone())
                 .collect();
             self.reject(&diff, &target, &rejected, "FAILED").await?;
@@ -315,7 +318,7 @@ impl Run {
             let name = self.options.rejects.clone().unwrap_or_else(|| format!("{target}.rej"));
             line += &format!(" -- saving rejects to file {name}");
             let mut text = diff.labels.concat();
-            rejected.iter().for_each(|hunk| hunk.push(&mut text));
+            rejected.iter().for_each(|hunk| text.extend(hunk.to_bytes()));
             self.fs.write_file(&self.directory.join(&name), &text).await?;
         }
         // Rejects are reported even when silence is asked for.

@@ -1,4 +1,7 @@
-use super::hunk::Hunk;
+//! Reads what a patch says about each file: names, modes, renames and hunks.
+
+use ssr_core::{Error, Hunk, HunkSyntax};
+
 use crate::shell::text::lines;
 
 /// What a patch says about one file.
@@ -32,7 +35,7 @@ impl FileDiff {
     /// Whether the file must not be there yet.
     pub fn creates(&self) -> bool {
         self.old == NULL
-            || self.hunks.first().is_some_and(|hunk| hunk.old_start == 0 && hunk.old().is_empty())
+            || self.hunks.first().is_some_and(|hunk| hunk.old_start() == 0 && hunk.old_lines() == 0)
     }
 
     pub fn deletes(&self) -> bool {
@@ -63,7 +66,8 @@ impl FileDiff {
 pub(super) fn read(text: &[u8]) -> Result<Vec<FileDiff>, String> {
     let all = lines(text);
     let mut files: Vec<FileDiff> = Vec::new();
-    let mut at = 0;
+    // The line, from 0, and the bytes before it.
+    let (mut at, mut done) = (0, 0);
     let mut lead_start = 0;
     let mut git = Git::default();
     while at < all.len() {
@@ -72,7 +76,7 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<FileDiff>, String> {
             git.finish(&mut files, lead_start, at, &all);
             (git, lead_start) = (Git::default(), at);
             git.line(line);
-            at += 1;
+            (at, done) = (at + 1, done + line.len());
         } else if line.starts_with(b"--- ")
             && all.get(at + 1).is_some_and(|next| next.starts_with(b"+++ "))
         {
@@ -87,16 +91,19 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<FileDiff>, String> {
                 line: at + 3,
             };
             git = Git::default();
-            at += 2;
-            while let Some(header) = all.get(at).and_then(|line| parse_header(line)) {
-                at += 1;
-                file.hunks.push(read_hunk(&all, &mut at, header)?);
+            (at, done) = (at + 2, done + line.len() + all[at + 1].len());
+            while Hunk::is_header(&text[done..]) {
+                let (hunk, length) =
+                    read_hunk(&text[done..]).map_err(|error| malformed(&all, at, &error))?;
+                file.hunks.push(hunk);
+                at += lines(&text[done..done + length]).len();
+                done += length;
             }
             files.push(file);
             lead_start = at;
         } else {
             git.line(line);
-            at += 1;
+            (at, done) = (at + 1, done + line.len());
         }
     }
     git.finish(&mut files, lead_start, at, &all);
@@ -146,78 +153,40 @@ impl Git {
     }
 }
 
-/// The numbers of a line with `@@` and what follows them.
-struct Header {
-    old: (usize, usize),
-    new: (usize, usize),
-    section: Vec<u8>,
-}
+/// Lines that GNU patch takes to be blank ones that a mailer cut off the end of the patch.
+const CHOPPED: usize = 3;
 
-fn parse_header(line: &[u8]) -> Option<Header> {
-    let text = std::str::from_utf8(line.get(..line.len().min(80))?)
-        .map_or_else(|error| std::str::from_utf8(&line[..error.valid_up_to()]).ok(), Some)?;
-    let rest = text.strip_prefix("@@ -")?;
-    let (old, rest) = rest.split_once(" +")?;
-    let (new, _) = rest.split_once(" @@")?;
-    let pair = |text: &str| -> Option<(usize, usize)> {
-        let (start, count) = text.split_once(',').unwrap_or((text, "1"));
-        let small = |text: &str| text.parse::<u32>().ok().map(|number| number as usize);
-        Some((small(start)?, small(count)?))
-    };
-    let section = line.get(4 + old.len() + 2 + new.len() + 3..)?.trim_ascii_end().to_vec();
-    Some(Header { old: pair(old)?, new: pair(new)?, section })
-}
-
-fn read_hunk(all: &[&[u8]], at: &mut usize, header: Header) -> Result<Hunk, String> {
-    let (mut old, mut new) = (header.old.1, header.new.1);
-    let mut out: Vec<(u8, Vec<u8>)> = Vec::new();
-    while old > 0 || new > 0 || all.get(*at).is_some_and(|line| line.starts_with(b"\\")) {
-        let malformed = || {
-            format!(
-                "malformed patch at line {}: {}",
-                *at + 1,
-                all.get(*at).map_or(String::new(), |line| String::from_utf8_lossy(line)
-                    .trim_end()
-                    .to_owned())
-            )
-        };
-        let Some((&marker, body)) = all.get(*at).and_then(|line| line.split_first()) else {
-            return Err(format!("unexpected end of file in patch at line {}", *at));
-        };
-        match marker {
-            b'\\' => {
-                if let Some((_, line)) = out.last_mut() {
-                    line.pop_if(|byte| *byte == b'\n');
-                }
-                *at += 1;
-                continue;
-            }
-            // Mailers cut the space of an empty line off.
-            b'\n' if old > 0 && new > 0 => out.push((b' ', b"\n".to_vec())),
-            b' ' | b'-' | b'+' => {
-                let mut line = body.to_vec();
-                if !line.ends_with(b"\n") {
-                    line.push(b'\n');
-                }
-                out.push((marker, line));
-            }
-            _ => return Err(malformed()),
-        }
-        let (less_old, less_new) = match marker {
-            b'-' => (1, 0),
-            b'+' => (0, 1),
-            _ => (1, 1),
-        };
-        old = old.checked_sub(less_old).ok_or_else(malformed)?;
-        new = new.checked_sub(less_new).ok_or_else(malformed)?;
-        *at += 1;
+/// Reads the hunk at the start of `text`, and says how much of it the hunk takes.
+fn read_hunk(text: &[u8]) -> Result<(Hunk, usize), Error> {
+    let found = Hunk::parse(text, HunkSyntax::Gnu);
+    let Err(Error::PatchSyntax { line, .. }) = &found else { return found };
+    if *line <= lines(text).len() {
+        return found;
     }
-    Ok(Hunk {
-        old_start: header.old.0,
-        new_start: header.new.0,
-        lines: out,
-        section: header.section,
-    })
+    let mut longer = text.to_vec();
+    if !longer.ends_with(b"\n") {
+        longer.push(b'\n');
+    }
+    for _ in 0..CHOPPED {
+        longer.push(b'\n');
+        if let Ok((hunk, _)) = Hunk::parse(&longer, HunkSyntax::Gnu) {
+            return Ok((hunk, text.len()));
+        }
+    }
+    found
+}
+
+/// What GNU patch says when the hunk at the line `start` of `all`, from 0, cannot be read.
+fn malformed(all: &[&[u8]], start: usize, error: &Error) -> String {
+    let within = if let Error::PatchSyntax { line, .. } = error { *line } else { 1 };
+    let at = start + within - 1;
+    match all.get(at) {
+        Some(line) => {
+            let text = String::from_utf8_lossy(line);
+            format!("malformed patch at line {}: {}", at + 1, text.trim_end())
+        }
+        None => format!("unexpected end of file in patch at line {at}"),
+    }
 }
 
 /// The name in a label: up to a tab, without quotes.
@@ -245,19 +214,18 @@ pub(in crate::shell) fn strip_names(text: &[u8], strip: usize) -> Vec<u8> {
         format!("{side}/{rest}")
     };
     let mut out = Vec::with_capacity(text.len());
-    let mut in_hunk = (0usize, 0usize);
-    for line in lines(text) {
+    let mut rest = text;
+    while let Some(line) = rest.split_inclusive(|byte| *byte == b'\n').next() {
         let label = |side: &str| renamed(&name(&line[4..]), side);
-        if in_hunk.0 > 0 || in_hunk.1 > 0 {
-            let (old, new) = match line.first() {
-                Some(b'-') => (1, 0),
-                Some(b'+') => (0, 1),
-                Some(b'\\') => (0, 0),
-                _ => (1, 1),
-            };
-            in_hunk = (in_hunk.0.saturating_sub(old), in_hunk.1.saturating_sub(new));
-            out.extend_from_slice(line);
-        } else if line.starts_with(b"--- ") {
+        // What a hunk holds can look like a name and is none.
+        if let Some((_, length)) =
+            Hunk::is_header(rest).then(|| Hunk::parse(rest, HunkSyntax::Gnu).ok()).flatten()
+        {
+            out.extend_from_slice(&rest[..length]);
+            rest = &rest[length..];
+            continue;
+        }
+        if line.starts_with(b"--- ") {
             out.extend_from_slice(format!("--- {}\n", label("a")).as_bytes());
         } else if line.starts_with(b"+++ ") {
             out.extend_from_slice(format!("+++ {}\n", label("b")).as_bytes());
@@ -273,11 +241,9 @@ pub(in crate::shell) fn strip_names(text: &[u8], strip: usize) -> Vec<u8> {
             let line = format!("diff --git {} {}\n", renamed(old, "a"), renamed(new, "b"));
             out.extend_from_slice(line.as_bytes());
         } else {
-            if let Some(header) = parse_header(line) {
-                in_hunk = (header.old.1, header.new.1);
-            }
             out.extend_from_slice(line);
         }
+        rest = &rest[line.len()..];
     }
     out
 }
@@ -286,6 +252,7 @@ pub(in crate::shell) fn strip_names(text: &[u8], strip: usize) -> Vec<u8> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use ssr_core::LineKind;
 
     #[test]
     fn names_and_hunks_are_read() {
@@ -293,9 +260,24 @@ mod tests {
         let files = read(text).unwrap();
         let [file] = files.as_slice() else { panic!("{files:?}") };
         assert_eq!((file.old_name(), file.new_name()), (Some("a/x"), Some("b/x")));
-        assert_eq!(file.hunks[0].lines, [(b' ', b"a\n".to_vec()), (b'-', b"b".to_vec())]);
-        assert_eq!(file.hunks[0].section, b" def f():");
-        assert!(read(b"--- a\n+++ b\n@@ -1,2 +1 @@\n a\n?\n").is_err());
+        let lines: Vec<_> = file.hunks[0].lines().map(|line| (line.kind, line.bytes)).collect();
+        assert_eq!(lines, [(LineKind::Context, &b"a\n"[..]), (LineKind::Removed, b"b")]);
+        assert_eq!(file.hunks[0].section(), b"def f():");
+        let refused = read(b"--- a\n+++ b\n@@ -1,2 +1 @@\n a\n?\n").unwrap_err();
+        assert_eq!(refused, "malformed patch at line 5: ?");
+    }
+
+    /// As GNU patch does: up to three, at the end of the patch, where both sides lack them.
+    #[test]
+    fn blank_lines_that_were_cut_off_the_end_are_context() {
+        let count = |text: &[u8]| {
+            read(text).map(|files| files[0].hunks[0].lines().count()).unwrap_or_default()
+        };
+        assert_eq!(count(b"--- a\n+++ b\n@@ -1,3 +1,3 @@\n a\n-b\n+c\n"), 4);
+        assert_eq!(count(b"--- a\n+++ b\n@@ -1,5 +1,5 @@\n a\n-b\n+c\n"), 6);
+        assert_eq!(count(b"--- a\n+++ b\n@@ -1,6 +1,6 @@\n a\n-b\n+c\n"), 0);
+        assert_eq!(count(b"--- a\n+++ b\n@@ -1,3 +1,4 @@\n a\n-b\n+c\n"), 0);
+        assert_eq!(count(b"--- a\n+++ b\n@@ -1,3 +1,3 @@\n a\n-b\n+c\ndiff --git a b\n"), 0);
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! Which lines differ between two texts.
+
 use std::borrow::Cow;
 use std::ops::Range;
 

@@ -1,3 +1,5 @@
+//! Prints changes as a unified diff.
+
 use std::ops::Range;
 
 use super::Change;
