@@ -12,6 +12,8 @@ mod consistency;
 mod edit;
 mod error;
 mod line_index;
+#[cfg(feature = "logs")]
+mod logs;
 mod patch;
 mod path;
 mod policy;
@@ -33,6 +35,8 @@ pub use consistency::{
 pub use edit::{Edit, EditRenderer, apply_edits, render_edits};
 pub use error::{Error, Result};
 pub use line_index::LineIndex;
+#[cfg(feature = "logs")]
+pub use logs::{LogFormat, UnknownLogFormat};
 pub use patch::{FileChange, FileMode, FilePatch, Hunk, HunkLine, LineKind, Patch};
 pub use path::RepoPath;
 pub use policy::{

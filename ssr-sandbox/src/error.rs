@@ -104,9 +104,6 @@ pub enum Error {
         /// The error of the operating system.
         source: std::io::Error,
     },
-    /// No log format has this name.
-    #[error("`{0}` is no log format; use pytest, unittest, django, cargo, go, jest or junit")]
-    LogFormat(String),
     /// The Python of this machine cannot be used.
     #[error("cannot run `{}`: {reason}; name a CPython with its standard library", program.display())]
     Native {

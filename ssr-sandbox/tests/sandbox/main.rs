@@ -12,7 +12,6 @@ mod django;
 mod gates;
 mod isolation;
 mod limits;
-mod logs;
 mod outcomes;
 mod python;
 mod sessions;

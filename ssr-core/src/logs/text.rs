@@ -1,3 +1,5 @@
+//! What the parsers of logs share: escape sequences, long lines, titles and counts.
+
 use std::borrow::Cow;
 
 const ESCAPE: char = '\u{1b}';
@@ -35,7 +37,7 @@ fn after_escape(text: &str) -> &str {
         }
         Some(']') => {
             let rest = chars.as_str();
-            let near = &rest[..rest.floor_char_boundary(MAX_SEQUENCE)];
+            let near = head(rest, MAX_SEQUENCE);
             let line = near.lines().next().unwrap_or_default();
             let bell = line.find('\u{7}').map(|at| at + 1);
             let string_end = line.find("\u{1b}\\").map(|at| at + 2);
@@ -55,7 +57,16 @@ const LOOKED_AT: usize = 1 << 14;
 
 /// The part of a line that is looked at.
 pub(super) fn start(line: &str) -> &str {
-    &line[..line.floor_char_boundary(LOOKED_AT)]
+    head(line, LOOKED_AT)
+}
+
+/// The longest start of `text` with at most `len` bytes.
+fn head(text: &str, len: usize) -> &str {
+    let mut end = len.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// The text between `before` and `after`.
@@ -100,6 +111,14 @@ mod tests {
         for (given, wanted) in cases {
             assert_eq!(plain(given.as_bytes()), wanted, "{given:?}");
         }
+    }
+
+    #[test]
+    fn a_head_ends_between_two_characters() {
+        assert_eq!(head("a\u{fc}b", 2), "a");
+        assert_eq!(head("a\u{fc}b", 3), "a\u{fc}");
+        assert_eq!(head("a\u{fc}b", 9), "a\u{fc}b");
+        assert_eq!(head("\u{fc}", 1), "");
     }
 
     #[test]

@@ -1,6 +1,8 @@
+//! pytest: the lines of progress, the short summary and the counts of the last line.
+
 use std::collections::{HashMap, HashSet};
 
-use ssr_core::{Outcome, TestId, TestReport};
+use crate::{Outcome, TestId, TestReport};
 
 use super::text::{counts, start, title};
 

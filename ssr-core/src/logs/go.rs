@@ -1,6 +1,8 @@
+//! `go test -v`, with subtests and packages that fail as a whole.
+
 use std::collections::BTreeMap;
 
-use ssr_core::{Outcome, TestId, TestReport};
+use crate::{Outcome, TestId, TestReport};
 
 use super::text::start;
 

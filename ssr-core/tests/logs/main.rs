@@ -5,12 +5,10 @@ mod roundtrip;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use ssr_core::{Outcome, TestReport};
-use ssr_sandbox::LogFormat;
-
-use crate::support::fixture;
+use ssr_core::{LogFormat, Outcome, TestReport};
 
 /// An entry of `expected.json`.
 #[derive(Deserialize)]
@@ -46,13 +44,17 @@ impl Expected {
     }
 }
 
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/logs")
+}
+
 fn corpus() -> BTreeMap<String, Expected> {
-    let index = fs::read_to_string(fixture("logs/expected.json")).unwrap();
+    let index = fs::read_to_string(fixtures().join("expected.json")).unwrap();
     serde_json::from_str(&index).unwrap()
 }
 
 fn log(name: &str) -> Vec<u8> {
-    fs::read(fixture("logs").join(name)).unwrap()
+    fs::read(fixtures().join(name)).unwrap()
 }
 
 fn outcomes(report: &TestReport) -> BTreeMap<String, Outcome> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ssr_core::{Outcome, TestId, TestReport};
+use crate::{Outcome, TestId, TestReport};
 
 use super::text::start;
 

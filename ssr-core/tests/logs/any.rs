@@ -1,8 +1,7 @@
 //! Whatever the bytes are, there is a report.
 
 use proptest::prelude::*;
-use ssr_core::Outcome;
-use ssr_sandbox::LogFormat;
+use ssr_core::{LogFormat, Outcome};
 
 /// Pieces that parsers look for, so that random logs get past their first checks.
 const PIECES: [&str; 46] = [

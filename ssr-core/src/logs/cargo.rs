@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ssr_core::{Outcome, TestId, TestReport};
+use crate::{Outcome, TestId, TestReport};
 
 use super::text::{between, start};
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use proptest::prelude::*;
+use ssr_core::LogFormat;
 use ssr_core::Outcome::{self, Error, Failed, Passed, Skipped, XFailed};
-use ssr_sandbox::LogFormat;
 
-use super::outcomes;
+use crate::outcomes;
 
 type Tests = BTreeMap<String, Outcome>;
 

@@ -1,4 +1,4 @@
-//! Reads test outcomes out of the text that test runners print.
+//! Parsers of test logs: reads test outcomes out of the text that test runners print.
 
 mod cargo;
 mod go;
@@ -11,19 +11,18 @@ mod unittest;
 use std::fmt;
 use std::str::FromStr;
 
-use ssr_core::TestReport;
+use crate::TestReport;
 
 use text::plain;
 
 /// A format in which test runners print what they found.
 ///
 /// For logs that come from elsewhere: a container, a continuous integration server, a data set.
-/// Where tests run in a sandbox of ours, [`Output::report`](ssr_core::Output::report) is better,
+/// Where tests run in a [`Sandbox`](crate::Sandbox) that reports, [`Output::report`](crate::Output::report) is better,
 /// because text can be forged.
 ///
 /// ```
-/// use ssr_core::Outcome;
-/// use ssr_sandbox::LogFormat;
+/// use ssr_core::{LogFormat, Outcome};
 ///
 /// let log = "\
 /// =========================== short test summary info ============================
@@ -51,14 +50,14 @@ use text::plain;
 /// - A program that writes past the runner's capturing (`os.write`, `atexit`, `--nocapture`, line
 ///   breaks in the reason of a skip) can still invent a pass for a test that never failed. Grade
 ///   only what the report's problems do not put in doubt, and compare with the ids that must be
-///   there: an id that is not in a report is [`Missing`](ssr_core::Outcome::Missing).
+///   there: an id that is not in a report is [`Missing`](crate::Outcome::Missing).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LogFormat {
     /// `pytest -rA`, best with `-v`: without it skipped tests have no names, and an id that
     /// contains `] - ` cannot always be told from the message that follows it. `-v` alone will do
     /// too. Ids are node ids. A module that cannot be collected is an
-    /// [`Error`](ssr_core::Outcome::Error) under its file.
+    /// [`Error`](crate::Outcome::Error) under its file.
     Pytest,
     /// `python -m unittest -v`. Ids are unittest's own, `module.Class.method`, for all versions of
     /// Python.
@@ -70,7 +69,7 @@ pub enum LogFormat {
     /// one workspace are not told apart, so that of equal paths the worst outcome counts.
     Cargo,
     /// `go test -v ./...`. Ids are `package.Test/subtest`. A package that fails without a failing
-    /// test is an [`Error`](ssr_core::Outcome::Error) under its own name.
+    /// test is an [`Error`](crate::Outcome::Error) under its own name.
     Go,
     /// `jest --verbose`. Ids are `file::group › test`, with the separator of jest's own messages.
     /// A title that ends like a duration, ` (3 ms)`, loses that end.
@@ -94,6 +93,7 @@ impl LogFormat {
     ];
 
     /// Reads a log. Any bytes will do; see the type for what the result is worth.
+    #[must_use]
     pub fn parse(self, log: &[u8]) -> TestReport {
         if self == Self::Junit {
             return junit::parse(log);
@@ -113,6 +113,7 @@ impl LogFormat {
     ///
     /// A guess for tools that people use. Where a verdict depends on it, name the format: a program
     /// that prints can make its log look like another.
+    #[must_use]
     pub fn detect(log: &[u8]) -> Option<Self> {
         let text = plain(log);
         let start = text.trim_start_matches('\u{feff}').trim_start();
@@ -174,11 +175,16 @@ impl fmt::Display for LogFormat {
     }
 }
 
-impl FromStr for LogFormat {
-    type Err = crate::Error;
+/// What is not the name of a [`LogFormat`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no log format; use pytest, unittest, django, cargo, go, jest or junit")]
+pub struct UnknownLogFormat(String);
 
-    fn from_str(name: &str) -> crate::Result<Self> {
+impl FromStr for LogFormat {
+    type Err = UnknownLogFormat;
+
+    fn from_str(name: &str) -> Result<Self, UnknownLogFormat> {
         let named = Self::ALL.into_iter().find(|format| format.name() == name);
-        named.ok_or_else(|| crate::Error::LogFormat(name.to_owned()))
+        named.ok_or_else(|| UnknownLogFormat(name.to_owned()))
     }
 }

@@ -1,4 +1,6 @@
-use ssr_core::{Outcome, TestId, TestReport};
+//! `jest --verbose`.
+
+use crate::{Outcome, TestId, TestReport};
 
 use super::text::{counts, start};
 

@@ -1,6 +1,8 @@
+//! JUnit XML, as pytest and others write it.
+
+use crate::{Outcome, TestId, TestReport};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
-use ssr_core::{Outcome, TestId, TestReport};
 
 pub(super) fn parse(log: &[u8]) -> TestReport {
     let text = String::from_utf8_lossy(log);
