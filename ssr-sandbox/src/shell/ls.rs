@@ -1,3 +1,5 @@
+//! `ls` as in coreutils.
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

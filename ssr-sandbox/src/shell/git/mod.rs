@@ -34,7 +34,7 @@ use std::sync::Arc;
 use bashkit::{Builtin, BuiltinContext, ExecResult, ExecutionPlan, async_trait};
 
 use super::session::Session;
-use crate::sandbox::TESTBED;
+use crate::harness::TESTBED;
 
 use history::Repository;
 use work::Work;
