@@ -17,7 +17,7 @@ use crate::shell::{self, History, Listener, ShellState};
 use super::ShellSession;
 use super::failed;
 
-/// A repository at `/testbed` in a [`WasiSandbox`].
+/// A repository at `/testbed` in a [`WasiSandbox`](crate::WasiSandbox).
 ///
 /// What Python programs and shell scripts do to the files and to the git history stays, in the
 /// repository and outside of it; memory does not outlive a command. What [`Program::Tests`] does is

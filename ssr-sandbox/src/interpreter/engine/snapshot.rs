@@ -11,11 +11,11 @@ use crate::{Error, Result};
 
 /// An interpreter's memory and filesystem, ready to be cloned.
 ///
-/// While no guest call is active the linear memory is the whole state of an instance: the linked guest
-/// has one memory and a table of fixed size, and its only mutable global is the stack pointer, which
-/// is back at its start then. The memory is kept as a module without code whose memory the engine maps copy-on-write,
-/// so a clone costs what it writes. Cloning the handle is cheap, and it can be shared between
-/// threads.
+/// While no guest call is active the linear memory is the whole state of an instance: the linked
+/// guest has one memory and a table of fixed size, and its only mutable global is the stack pointer,
+/// which is back at its start then. The memory is kept as a module without code that the engine maps
+/// copy-on-write, so a clone costs what it writes. Cloning the handle is cheap, and it can be shared
+/// between threads.
 #[derive(Clone)]
 pub struct GuestSnapshot(Arc<Inner>);
 
