@@ -13,8 +13,6 @@ pub(crate) use events::EventReader;
 pub(crate) use events::{Event, Line};
 #[cfg(feature = "wasi")]
 pub(crate) use secret::random_bytes;
-#[cfg(feature = "wasi")]
-pub(crate) use secret::random_bytes;
 pub(crate) use secret::secret;
 
 /// Where the repository is, as in SWE-bench images.
