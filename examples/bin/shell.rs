@@ -9,7 +9,7 @@ use clap::Parser;
 use serde::Serialize;
 use ssr_core::{Command, Exit, Limits, Output, Workspace};
 use ssr_examples::{Failure, Packages, Result, prepare_guest};
-use ssr_sandbox::{ShellSession, Stream, WasiSandbox, default_cache_dir, write_folder};
+use ssr_sandbox::{OutputStream, ShellSession, WasiSandbox, default_cache_dir, write_folder};
 
 /// An agent's shell on any repository, in the sandbox: bash, Python, pytest and git.
 ///
@@ -180,14 +180,14 @@ fn execute(args: &Args, shell: &mut ShellSession, command: &str) -> Result<Row> 
     Ok(row)
 }
 
-fn show(stream: Stream, bytes: &[u8]) {
+fn show(stream: OutputStream, bytes: &[u8]) {
     // Whoever no longer listens does not need the rest.
     let _ = match stream {
-        Stream::Stdout => {
+        OutputStream::Stdout => {
             let mut out = std::io::stdout().lock();
             out.write_all(bytes).and_then(|()| out.flush())
         }
-        Stream::Stderr => std::io::stderr().write_all(bytes),
+        OutputStream::Stderr => std::io::stderr().write_all(bytes),
     };
 }
 

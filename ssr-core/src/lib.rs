@@ -13,6 +13,8 @@ mod edit;
 mod error;
 mod judge;
 mod line_index;
+#[cfg(feature = "logs")]
+mod logs;
 mod object_id;
 mod patch;
 mod path;
@@ -37,6 +39,8 @@ pub use edit::{Edit, EditRenderer, apply_edits, render_edits};
 pub use error::{CoreErrorKind, Error, Result};
 pub use judge::{Judgement, judge, judge_patch};
 pub use line_index::LineIndex;
+#[cfg(feature = "logs")]
+pub use logs::{LogFormat, UnknownLogFormat};
 pub use object_id::git_object_id;
 pub use patch::{FileChange, FileMode, FilePatch, Hunk, HunkLine, HunkSyntax, LineKind, Patch};
 pub use path::RepoPath;

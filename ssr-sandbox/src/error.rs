@@ -1,11 +1,13 @@
-//! The error type of the crate.
+//! The error type of the crate, and what kinds of errors there are.
 
 use std::path::PathBuf;
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// What can go wrong in the sandbox itself.
 ///
 /// A program that fails, hangs or exhausts its memory inside the guest is not an error; it is an
-/// [`ExecOutcome`](crate::ExecOutcome).
+/// outcome. The variants are the same with every feature of the crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -85,11 +87,19 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The standard library archive is malformed.
-    #[error("cannot unpack the Python standard library: {0}")]
-    Archive(String),
+    #[error("cannot unpack the Python standard library: {source}")]
+    Archive {
+        /// What is wrong with it.
+        source: Cause,
+    },
     /// The WebAssembly engine refused something that does not depend on the guest program.
-    #[error("WebAssembly engine: {0}")]
-    Engine(String),
+    #[error("WebAssembly engine: {problem}")]
+    Engine {
+        /// What the engine says, with all causes.
+        problem: String,
+        /// The error of the engine.
+        source: Cause,
+    },
     /// The Python interpreter did not start.
     #[error("cannot start the Python interpreter: {0}")]
     Boot(String),
@@ -104,37 +114,38 @@ pub enum Error {
         /// The error of the operating system.
         source: std::io::Error,
     },
-    /// No log format has this name.
-    #[error("`{0}` is no log format; use pytest, unittest, django, cargo, go, jest or junit")]
-    LogFormat(String),
     /// The Python of this machine cannot be used.
-    #[error("cannot run `{}`: {reason}; name a CPython with its standard library", program.display())]
+    #[error("cannot run `{}`: {source}; name a CPython with its standard library", program.display())]
     Native {
         /// The interpreter.
         program: PathBuf,
         /// What happened.
-        reason: String,
+        source: Cause,
     },
     /// No container engine answers.
-    #[cfg(feature = "container")]
     #[error(
-        "no container engine answers at `{address}`: {reason}; start Docker or `podman system \
+        "no container engine answers at `{address}`: {source}; start Docker or `podman system \
          service`, or set DOCKER_HOST"
     )]
     ContainerEngine {
         /// Where it was looked for.
         address: String,
         /// What happened.
-        reason: String,
+        source: Cause,
     },
     /// A container of the image does not start or lacks what every command needs.
-    #[cfg(feature = "container")]
-    #[error("cannot use the container image `{image}`: {reason}")]
+    #[error("cannot use the container image `{image}`: {source}")]
     ContainerImage {
         /// Its name.
         image: String,
         /// What happened.
-        reason: String,
+        source: Cause,
+    },
+    /// The operating system gives no random numbers for the secret key of a test run.
+    #[error("the operating system gives no random numbers: {source}")]
+    Random {
+        /// The error of the operating system.
+        source: Cause,
     },
     /// Python source with a NUL character, which no interpreter accepts.
     #[error("the Python source contains a NUL character; remove it")]
@@ -144,24 +155,121 @@ pub enum Error {
 /// Result with the crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What an [`Error`] is about, to decide what to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum GuestErrorKind {
+    /// Files or programs that the interpreter is made from cannot be had: get them, try again.
+    Unavailable,
+    /// The interpreter cannot be made from what there is.
+    Build,
+    /// The cache directory cannot be used: choose another one.
+    Cache,
+    /// The interpreter does not start, or the WebAssembly engine failed.
+    Engine,
+    /// The instance has ended: take another one.
+    Spent,
+    /// What was asked for cannot be carried out, whatever the machine.
+    Input,
+    /// A folder of this machine cannot be read or written.
+    Folder,
+    /// The Python of this machine cannot be used.
+    Native,
+    /// The container engine or the image cannot be used.
+    Container,
+    /// The operating system refused something else.
+    System,
+}
+
 impl Error {
-    pub(crate) fn link(library: impl Into<String>, reason: impl ToString) -> Self {
-        Self::Link { library: library.into(), reason: reason.to_string() }
+    /// What it is about.
+    #[must_use]
+    pub fn kind(&self) -> GuestErrorKind {
+        match self {
+            Self::GuestSource { .. }
+            | Self::GuestHash { .. }
+            | Self::GuestTools { .. }
+            | Self::GuestArchive { .. } => GuestErrorKind::Unavailable,
+            Self::GuestBuild { .. } | Self::Link { .. } | Self::Archive { .. } => {
+                GuestErrorKind::Build
+            }
+            Self::Cache { .. } => GuestErrorKind::Cache,
+            Self::Engine { .. } | Self::Boot(_) => GuestErrorKind::Engine,
+            Self::InstanceSpent(_) => GuestErrorKind::Spent,
+            Self::Source => GuestErrorKind::Input,
+            Self::Folder { .. } => GuestErrorKind::Folder,
+            Self::Native { .. } => GuestErrorKind::Native,
+            Self::ContainerEngine { .. } | Self::ContainerImage { .. } => GuestErrorKind::Container,
+            Self::Random { .. } => GuestErrorKind::System,
+        }
     }
 
     pub(crate) fn folder(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Self::Folder { path: path.into(), source }
     }
+}
 
-    pub(crate) fn native(program: impl Into<PathBuf>, reason: impl ToString) -> Self {
-        Self::Native { program: program.into(), reason: reason.to_string().trim().to_owned() }
+#[cfg(feature = "wasi")]
+impl Error {
+    pub(crate) fn link(library: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Link { library: library.into(), reason: reason.to_string() }
     }
 
-    pub(crate) fn engine(error: impl std::fmt::Display) -> Self {
-        Self::Engine(format!("{error:#}"))
+    pub(crate) fn archive(source: impl Into<Cause>) -> Self {
+        Self::Archive { source: source.into() }
+    }
+
+    pub(crate) fn native(program: impl Into<PathBuf>, source: impl Into<Cause>) -> Self {
+        Self::Native { program: program.into(), source: source.into() }
+    }
+
+    pub(crate) fn engine(source: impl Into<Cause>) -> Self {
+        let source = source.into();
+        Self::Engine { problem: with_causes(&*source), source }
     }
 
     pub(crate) fn cache(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Self::Cache { path: path.into(), source }
+    }
+}
+
+/// The message of `error`, followed by those of its causes.
+#[cfg(feature = "wasi")]
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    for cause in std::iter::successors(error.source(), |cause| cause.source()) {
+        text += &format!(": {cause}");
+    }
+    text
+}
+
+#[cfg(all(test, feature = "wasi"))]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn an_error_keeps_its_cause_and_says_what_it_is_about() {
+        let refused = || std::io::Error::other("refused");
+        let errors = [
+            (Error::folder("f", refused()), GuestErrorKind::Folder),
+            (Error::cache("c", refused()), GuestErrorKind::Cache),
+            (Error::engine(refused()), GuestErrorKind::Engine),
+            (Error::archive(refused()), GuestErrorKind::Build),
+            (Error::native("p", refused()), GuestErrorKind::Native),
+        ];
+        for (error, kind) in errors {
+            assert_eq!(error.kind(), kind);
+            assert_eq!(error.source().unwrap().to_string(), "refused");
+            assert!(error.to_string().contains("refused"), "{error}");
+        }
+        assert_eq!(Error::Source.kind(), GuestErrorKind::Input);
+    }
+
+    #[test]
+    fn an_error_of_the_engine_tells_all_causes() {
+        let error = wasmtime::Error::msg("root").context("outer");
+        assert_eq!(Error::engine(error).to_string(), "WebAssembly engine: outer: root");
     }
 }

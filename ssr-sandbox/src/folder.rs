@@ -1,3 +1,5 @@
+//! Folders of this machine into trees and back.
+
 use std::io;
 use std::path::Path;
 

@@ -2,7 +2,7 @@
 
 use ssr_examples::bench::Row;
 use ssr_examples::{Failure, Result};
-use ssr_sandbox::{Guest, Limits, Snapshot, WasiCtx};
+use ssr_sandbox::{Guest, GuestSnapshot, InstanceLimits, WasiCtx};
 
 use crate::measure::median_of;
 use crate::peer::Peer;
@@ -12,15 +12,15 @@ pub fn row(guest: &Guest, native: &Peer, rounds: usize) -> Result<Row> {
     let warm = warm(guest).map_err(|error| broke(&error))?;
     let ours = median_of(rounds * 10, |_| {
         let ctx = WasiCtx::builder().vfs(warm.vfs().clone()).build();
-        warm.instantiate(ctx, &Limits::default()).map(drop).map_err(|error| broke(&error))
+        warm.instantiate(ctx, &InstanceLimits::default()).map(drop).map_err(|error| broke(&error))
     })?;
     let theirs = median_of(rounds, |_| native.nothing())?;
     Ok(Row::duration("clone of an interpreter", ours, native.name, theirs))
 }
 
-fn warm(guest: &Guest) -> ssr_sandbox::Result<Snapshot> {
+fn warm(guest: &Guest) -> ssr_sandbox::Result<GuestSnapshot> {
     let ctx = WasiCtx::builder().vfs(guest.base_vfs()).build();
-    let mut python = guest.boot(ctx, &Limits::default())?;
+    let mut python = guest.boot(ctx, &InstanceLimits::default())?;
     python.exec("import json, unittest, random")?;
     python.snapshot()
 }

@@ -1,3 +1,5 @@
+//! Files into containers and out of them, as tar archives.
+
 use std::collections::BTreeMap;
 use std::io::Read;
 

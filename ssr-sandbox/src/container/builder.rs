@@ -1,3 +1,5 @@
+//! The settings of a `ContainerSandbox`.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -36,6 +38,7 @@ impl ContainerSandboxBuilder {
 
     /// Where the engine listens, `unix:///path/of/socket` (default: `DOCKER_HOST`, then the usual
     /// sockets of Docker and Podman).
+    #[must_use]
     pub fn engine(mut self, address: impl Into<String>) -> Self {
         self.engine = Some(address.into());
         self
@@ -44,24 +47,28 @@ impl ContainerSandboxBuilder {
     /// A line of shell script that comes before everything, such as `source
     /// /opt/miniconda3/bin/activate testbed` in SWE-bench images. It runs once; commands find the
     /// environment variables that it left.
+    #[must_use]
     pub fn activate(mut self, script: impl Into<String>) -> Self {
         self.activate = script.into();
         self
     }
 
     /// A variable for every command (default: `PYTHONHASHSEED=0`).
+    #[must_use]
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.env.insert(name.into(), value.into());
         self
     }
 
     /// Processors that one workspace may use (default: 1).
+    #[must_use]
     pub fn cpus(mut self, cpus: f64) -> Self {
         self.cpus = cpus;
         self
     }
 
     /// Processes and threads that one workspace may have at once (default: 256).
+    #[must_use]
     pub fn processes(mut self, processes: u32) -> Self {
         self.processes = processes;
         self
@@ -69,6 +76,7 @@ impl ContainerSandboxBuilder {
 
     /// Bytes that one file may have (default: 1 GiB). The size of all files together is bounded by
     /// what the engine's storage is given, and nothing else.
+    #[must_use]
     pub fn file_size(mut self, bytes: u64) -> Self {
         self.file_size = bytes;
         self
@@ -83,7 +91,7 @@ impl ContainerSandboxBuilder {
         let engine = Arc::new(Engine::connect(self.engine.as_deref())?);
         self.look_around(engine).map_err(|error| Error::ContainerImage {
             image: self.image.clone(),
-            reason: error.to_string(),
+            source: error.into(),
         })
     }
 

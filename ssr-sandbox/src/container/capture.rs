@@ -1,3 +1,5 @@
+//! What is kept of the output of a program.
+
 use bollard::container::LogOutput;
 use ssr_core::{Exit, Output, TestReport};
 

@@ -1,3 +1,5 @@
+//! The connection to Docker or Podman, and the thread that drives it.
+
 use std::future::Future;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -22,7 +24,7 @@ pub(super) struct Engine {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What nobody needs any more, by its id.
+/// What is to be removed, by its id.
 pub(super) enum Waste {
     Container(String),
     Image(String),
@@ -33,22 +35,21 @@ impl Engine {
     /// Docker, or those of Podman name.
     pub(super) fn connect(address: Option<&str>) -> Result<Self> {
         let address = address.map_or_else(usual_address, str::to_owned);
-        let unreachable =
-            |reason: String| Error::ContainerEngine { address: address.clone(), reason };
+        let unreachable = |source| Error::ContainerEngine { address: address.clone(), source };
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|error| unreachable(error.to_string()))?;
+            .map_err(|error| unreachable(error.into()))?;
         let docker = runtime
             .block_on(async { Docker::connect_with_host(&address)?.negotiate_version().await })
-            .map_err(|error| unreachable(error.to_string()))?;
+            .map_err(|error| unreachable(error.into()))?;
         let handle = runtime.handle().clone();
         let (waste, thrown_away) = unbounded_channel();
         let client = docker.clone();
         let thread = thread::Builder::new()
             .name("container engine".to_owned())
             .spawn(move || runtime.block_on(remove(client, thrown_away)))
-            .map_err(|error| unreachable(error.to_string()))?;
+            .map_err(|error| unreachable(error.into()))?;
         Ok(Self { docker, handle, waste: Some(waste), thread: Some(thread) })
     }
 
@@ -57,8 +58,9 @@ impl Engine {
         self.handle.block_on(work)
     }
 
-    /// Removes what nobody needs, and waits for that, so that a process which ends afterwards
-    /// leaves nothing behind. Unlike [`Engine::wait`] this may happen anywhere, as drops do.
+    /// Removes a container or an image and waits until it is gone, so that a process which ends
+    /// afterwards leaves nothing behind. Unlike [`Engine::wait`] this works on threads that drive an
+    /// async runtime, too: values are dropped there.
     pub(super) fn discard(&self, waste: Waste) {
         let (done, removed) = channel();
         // The other end lives as long as this engine.

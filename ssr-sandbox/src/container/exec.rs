@@ -1,3 +1,5 @@
+//! Runs one program in a container, with its input, output and limits.
+
 use std::io::ErrorKind;
 use std::pin::pin;
 use std::time::Duration;
@@ -13,11 +15,13 @@ use ssr_core::{Exit, SandboxError};
 use tokio::io::AsyncWriteExt;
 use tokio::time::{sleep, timeout};
 
-use super::capture::Capture;
-use super::image::Container;
-use super::{TESTBED, failed};
+use crate::harness::TESTBED;
 
-/// Runs a program and then ends what it left running. Nothing but PID 1 is spared.
+use super::capture::Capture;
+use super::failed;
+use super::image::Container;
+
+/// Runs a program and then ends what it left running. Everything but PID 1 is killed.
 const SUPERVISE: &str = r#""$@"; status=$?; kill -9 -1 2>/dev/null; exit $status"#;
 
 /// What a shell says of a program that SIGKILL ended.

@@ -1,3 +1,5 @@
+//! Images and running containers.
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,7 +12,7 @@ use ssr_core::{SandboxError, Tree};
 use super::engine::{Engine, Waste};
 use super::{LABEL, failed};
 
-/// What PID 1 of a container does: wait, and bury processes that lost their parents.
+/// What PID 1 of a container does: it sleeps, and reaps orphaned processes.
 const IDLE: &str = "while :; do sleep 3600 & wait; done";
 
 /// An image that containers start from.
@@ -64,6 +66,7 @@ pub(super) struct Container {
 
 impl Container {
     pub(super) fn start(image: &Arc<Image>, bounds: Bounds) -> Result<Self, SandboxError> {
+        let _span = tracing::debug_span!("start_container", image = image.id.as_str()).entered();
         let engine = Arc::clone(&image.engine);
         let docker = &engine.docker;
         let id = engine

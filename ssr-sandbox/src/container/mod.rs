@@ -20,13 +20,11 @@ pub use builder::ContainerSandboxBuilder;
 pub use sandbox::ContainerSandbox;
 pub use workspace::ContainerWorkspace;
 
-/// Where the repository is in a container, as in SWE-bench images.
-const TESTBED: &str = "/testbed";
-
 /// Where our own files are in a container, out of the repository.
 const OWN: &str = "/run/ssr";
 
-/// On every container and image that is made here, so that strays can be found.
+/// The label of every container and image that is made here. A killed process leaves some behind; the
+/// label finds them.
 const LABEL: &str = "ssr-sandbox";
 
 /// Wraps what the engine said with what was being done.

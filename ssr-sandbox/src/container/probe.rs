@@ -1,3 +1,5 @@
+//! Finds out what the image offers: user, environment, Python, pytest.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

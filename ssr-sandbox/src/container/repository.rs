@@ -1,13 +1,17 @@
+//! Reads the repository out of a container, and brings changes into it.
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use ssr_core::{Exit, File, RepoPath, SandboxError, Tree};
 
+use crate::harness::{TESTBED, TOOL_CACHES};
+
+use super::OWN;
 use super::archive::{self, Owner, Packer};
 use super::capture::Capture;
 use super::exec::Exec;
 use super::image::Container;
-use super::{OWN, TESTBED};
 
 /// Two records for everything in the repository: `n` or `o` (new since the container was made, or
 /// old), its kind and its path; and where it leads, when it is a symbolic link. The time of the
@@ -21,9 +25,6 @@ const PACK: &str = "cd /testbed && tar -cf - --null --no-recursion -T -";
 const REMOVE: &str = "cd /testbed && cat > /run/ssr/removed && xargs -0 rm -f -- < /run/ssr/removed; \
 xargs -0 dirname -z -- < /run/ssr/removed | sort -zu | xargs -0 rmdir -p --ignore-fail-on-non-empty --; \
 rm /run/ssr/removed";
-
-/// Folders that tools make in a repository and nobody commits.
-const TOOL_CACHES: [&str; 4] = ["__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"];
 
 /// A repository larger than this is refused.
 const MAX_BYTES: usize = 1 << 30;
@@ -103,7 +104,8 @@ impl Container {
 
 /// Whether a file that is not of the base is one that a tool left behind.
 fn is_left_behind(base: &Tree, path: &RepoPath) -> bool {
-    !base.contains(path.as_str()) && path.components().any(|name| TOOL_CACHES.contains(&name))
+    !base.contains(path.as_str())
+        && path.components().any(|name| name == "__pycache__" || TOOL_CACHES.contains(&name))
 }
 
 /// What [`LIST`] printed.

@@ -1,3 +1,5 @@
+//! `ContainerSandbox`: opens workspaces in containers.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,9 +17,9 @@ use super::workspace::ContainerWorkspace;
 /// every command of its workspace, and is removed with it.
 ///
 /// What runs in a container shares the kernel of the host, and whoever may talk to the engine is
-/// root on it: this is weaker isolation than [`WasiSandbox`](crate::WasiSandbox), where a program
-/// cannot make a system call at all. The judge is weaker, too: inside of a container all runs as
-/// one user, so tests that mean to can find the channel on which they are reported.
+/// root on it: this is weaker isolation than `WasiSandbox`, where a program
+/// cannot make a system call at all. Reports are weaker, too: inside of a container all runs
+/// as one user, so tests that mean to can find the channel on which they are reported.
 ///
 /// Clones share everything. A workspace that is dropped takes its container along; those of a
 /// process that was killed carry the label `ssr-sandbox`.
@@ -34,6 +36,7 @@ pub(super) struct Shared {
 
 impl ContainerSandbox {
     /// Containers that start from `image`, a name or id that the engine has.
+    #[must_use]
     pub fn builder(image: impl Into<String>) -> ContainerSandboxBuilder {
         ContainerSandboxBuilder::new(image.into())
     }

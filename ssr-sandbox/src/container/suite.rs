@@ -1,12 +1,13 @@
-use std::hash::{BuildHasher, RandomState};
+//! Runs tests in containers and reads the events that they report.
+
 use std::time::Instant;
 
 use serde::Serialize;
-use ssr_core::{
-    Command, Exit, Outcome, Output, SandboxError, TestReport, TestRun, TestRunner, Tree,
-};
+use ssr_core::{Command, Exit, Outcome, Output, SandboxError, TestReport, TestRun, Tree};
 
-use crate::runner::{CommandLine, EventReader, MODULES};
+use crate::harness::{
+    CommandLine, EVENTS_LIMIT, EventReader, MODULES, NO_TESTS, runner_name, secret,
+};
 
 use super::OWN;
 use super::archive::{self, Owner, Packer};
@@ -25,20 +26,11 @@ const OWN_MODULES: [(&str, &str); 3] = [
     ("ssr_watch.py", include_str!("ssr_watch.py")),
 ];
 
-/// What they share.
-const SHARED_MODULES: [&str; 3] = ["ssr_events.py", "ssr_pytest.py", "ssr_unittest.py"];
-
-/// Bytes of events that one command may report.
-const EVENTS_LIMIT: usize = 64 << 20;
-
 /// Containers that one run of tests may use up.
 const PASSES: usize = 20;
 
 /// With what `ssr_launch.py` leaves when a test takes too long.
 const CUT_OFF: i32 = 124;
-
-/// The exit status of a runner that found no tests.
-const NO_TESTS: i32 = 5;
 
 impl ContainerWorkspace {
     /// Runs tests to the end of the last. A test that hangs or crashes takes its interpreter with
@@ -48,24 +40,26 @@ impl ContainerWorkspace {
         command: &Command,
         run: &TestRun,
     ) -> Result<Output, SandboxError> {
+        let runner = runner_name(run.runner);
+        let _span = tracing::debug_span!("test_run", runner).entered();
         let start = Instant::now();
         let python = self.sandbox.tests_with(run)?;
         let mut state = self.state();
         let tree = state.tree(&self.base)?;
         let line = CommandLine::new(run, |file| is_there(&tree, file));
         let wanted = line.wanted.as_deref().unwrap_or_default();
-        let mut reader = EventReader::new(name(run.runner), wanted);
+        let mut reader = EventReader::new(runner, wanted);
         let mut output = Capture::new(command.limits.output);
         let mut pass = 1;
         let (exit, complete) = loop {
             let mut live = state.throw_away(&self.sandbox, &self.base, command.limits.memory)?;
-            let channel = Channel::new(Request {
-                runner: name(run.runner),
+            let channel = Channel::new(LaunchRequest {
+                runner,
                 arguments: &line.argv,
                 wanted: line.wanted.as_deref(),
                 skip: reader.reported(),
                 per_test: command.limits.per_test.map(|limit| limit.as_secs_f64()),
-            });
+            })?;
             let time = state.tick();
             live.container.upload(channel.files(self.sandbox.facts.owner, time)?)?;
             let exec = Exec {
@@ -102,14 +96,6 @@ impl ContainerWorkspace {
     }
 }
 
-fn name(runner: TestRunner) -> &'static str {
-    match runner {
-        TestRunner::Unittest => "unittest",
-        TestRunner::Django => "django",
-        _ => "pytest",
-    }
-}
-
 /// What the end of a process means for the test that was running.
 fn cut(exit: &Exit) -> Option<Outcome> {
     match exit {
@@ -126,17 +112,17 @@ fn is_there(tree: &Tree, path: &str) -> bool {
     tree.contains(path) || tree.files().any(|(path, _)| path.as_str().starts_with(&below))
 }
 
-/// The way on which the test runs of one command report: a folder outside of the repository, one
-/// file for each run.
+/// The event channel of one command: a folder outside of the repository, with one file for each test
+/// run.
 pub(super) struct Channel<'a> {
-    request: Request<'a>,
+    request: LaunchRequest<'a>,
     key: String,
     folder: String,
 }
 
 /// What to run, for `ssr_launch.py`. Nothing for `ssr_watch.py`, which watches what others run.
 #[derive(Serialize, Default)]
-pub(super) struct Request<'a> {
+pub(super) struct LaunchRequest<'a> {
     runner: &'a str,
     arguments: &'a [String],
     wanted: Option<&'a [String]>,
@@ -146,8 +132,10 @@ pub(super) struct Request<'a> {
 }
 
 impl<'a> Channel<'a> {
-    pub(super) fn new(request: Request<'a>) -> Self {
-        Self { request, key: secret(), folder: format!("{OWN}/{}", secret()) }
+    pub(super) fn new(request: LaunchRequest<'a>) -> Result<Self, SandboxError> {
+        let doing = "making the key of a test run";
+        let random = || secret().map_err(|error| SandboxError::infrastructure(doing, error));
+        Ok(Self { request, key: random()?, folder: format!("{OWN}/{}", random()?) })
     }
 
     /// The archive to unpack before the command.
@@ -157,7 +145,7 @@ impl<'a> Channel<'a> {
             key: &'a str,
             folder: &'a str,
             #[serde(flatten)]
-            request: &'a Request<'a>,
+            request: &'a LaunchRequest<'a>,
         }
         let whole = Whole { key: &self.key, folder: &self.folder, request: &self.request };
         let request = serde_json::to_vec(&whole).map_err(std::io::Error::from);
@@ -166,8 +154,7 @@ impl<'a> Channel<'a> {
             let mut packer = Packer::new(owner, time);
             packer.directory(&inside(OWN))?;
             packer.directory(&inside(&self.folder))?;
-            let shared = MODULES.iter().filter(|(name, _)| SHARED_MODULES.contains(name)).copied();
-            for (name, text) in shared.chain(OWN_MODULES) {
+            for (name, text) in MODULES.into_iter().chain(OWN_MODULES) {
                 packer.file(&inside(&format!("{OWN}/{name}")), text.as_bytes(), false)?;
             }
             packer.file(&inside(&format!("{OWN}/request.json")), &request?, false)?;
@@ -195,10 +182,4 @@ impl<'a> Channel<'a> {
             whole
         }))
     }
-}
-
-/// A number that cannot be guessed.
-fn secret() -> String {
-    let [high, low] = [(); 2].map(|()| RandomState::new().hash_one("event channel"));
-    format!("{high:016x}{low:016x}")
 }

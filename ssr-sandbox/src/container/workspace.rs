@@ -1,3 +1,5 @@
+//! `ContainerWorkspace`: one repository in a container of its own.
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ssr_core::{
@@ -8,7 +10,7 @@ use super::capture::Capture;
 use super::exec::Exec;
 use super::image::{Bounds, Container, Image};
 use super::sandbox::Shared;
-use super::suite::{Channel, Request};
+use super::suite::{Channel, LaunchRequest};
 
 /// What one argument of a program may hold on Linux.
 const MAX_ARGUMENT: usize = 128 << 10;
@@ -77,7 +79,7 @@ impl ContainerWorkspace {
         let mut state = self.state();
         let time = state.tick();
         let mut live = state.container(&self.sandbox, &self.base, command.limits.memory)?;
-        let channel = Channel::new(Request::default());
+        let channel = Channel::new(LaunchRequest::default())?;
         if self.sandbox.facts.pytest {
             live.container.upload(channel.files(self.sandbox.facts.owner, time)?)?;
         }
@@ -237,6 +239,7 @@ impl Workspace for ContainerWorkspace {
     }
 
     fn run(&mut self, command: &Command) -> Result<Output, SandboxError> {
+        let _span = tracing::debug_span!("container_command").entered();
         match &command.program {
             Program::Shell { script } => {
                 let argv = ["bash", "-c", script].map(str::to_owned).to_vec();

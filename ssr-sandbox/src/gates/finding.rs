@@ -1,3 +1,5 @@
+//! What gates find, and what is new in it.
+
 use std::collections::HashMap;
 
 use serde::Deserialize;
@@ -5,6 +7,7 @@ use ssr_core::{RepoPath, Tree};
 
 /// Something that a gate found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Finding {
     /// The file, where there is one.
     pub path: Option<RepoPath>,
@@ -18,6 +21,26 @@ pub struct Finding {
     pub severity: String,
     /// What the tool says.
     pub message: String,
+}
+
+impl Finding {
+    /// A finding without a place.
+    #[must_use]
+    pub fn new(
+        rule: impl Into<String>,
+        severity: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        let (rule, severity, message) = (rule.into(), severity.into(), message.into());
+        Self { path: None, line: 0, column: 0, rule, severity, message }
+    }
+
+    /// Sets the file, the line from 1 and the column from 0.
+    #[must_use]
+    pub fn with_place(mut self, path: RepoPath, line: u32, column: u32) -> Self {
+        (self.path, self.line, self.column) = (Some(path), line, column);
+        self
+    }
 }
 
 /// A finding as the guest sends it. Nothing in it is trusted.

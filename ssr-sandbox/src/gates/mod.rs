@@ -1,4 +1,5 @@
-//! Checks that a patch has to pass beside its tests.
+//! Gates: checks that a patch has to pass beside its tests. They know nothing but the trait
+//! `Sandbox`.
 
 mod finding;
 mod run;
@@ -36,8 +37,8 @@ pub use finding::Finding;
 /// ```
 ///
 /// The tools read their configuration from the tree before the patch, so that a patch cannot switch a
-/// gate off there; comments in the code that silence a tool are honoured. What they find is matched by file, rule, message and the text of the line, so that code may
-/// move within its file.
+/// gate off there; comments in the code that silence a tool are honoured. What they find is matched by
+/// file, rule, message and the text of the line, so that code may move within its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gate {
     tool: Tool,
@@ -65,6 +66,7 @@ impl Gate {
     }
 
     /// Errors and warnings of pylint, which must be among the installed packages. It has 90 s a run.
+    #[must_use]
     pub fn pylint() -> Self {
         Self::new(Tool::Pylint, &["--disable=C,R,I"], Duration::from_secs(90))
     }
@@ -73,6 +75,7 @@ impl Gate {
     /// 1.18, as later ones need native code. Packages without types count as `Any`. The first of the
     /// two runs of a check reads the stubs of the standard library, which takes seconds; it has
     /// 180 s a run.
+    #[must_use]
     pub fn mypy() -> Self {
         let args = ["--ignore-missing-imports", "--follow-imports=silent"];
         Self::new(Tool::Mypy, &args, Duration::from_secs(180))
@@ -80,31 +83,36 @@ impl Gate {
 
     /// Changed files compile, and those that are modules and no tests can be imported, within 30 s.
     ///
-    /// It runs code of the patch, which could answer in its place: it finds accidents, while tests
-    /// are what judges.
+    /// It runs code of the patch, which could forge the answer: it finds accidents. Whether a patch is
+    /// right is decided by tests.
+    #[must_use]
     pub fn smoke() -> Self {
         Self::new(Tool::Smoke, &[], Duration::from_secs(30))
     }
 
     /// A bash script succeeds within 30 s, unless it failed before the patch too.
+    #[must_use]
     pub fn command(script: impl Into<String>) -> Self {
         Self::new(Tool::Command(script.into()), &[], Duration::from_secs(30))
     }
 
     /// Replaces the options of the tool (default: see the gate). Those that decide its output format
     /// stay.
+    #[must_use]
     pub fn with_args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.args = args.into_iter().map(Into::into).collect();
         self
     }
 
     /// Replaces the limits of one run; a check has two.
+    #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
     /// What the gate is called in reports: `pylint`, `mypy`, `smoke` or `command`.
+    #[must_use]
     pub fn name(&self) -> &'static str {
         match self.tool {
             Tool::Pylint => "pylint",
@@ -131,6 +139,8 @@ impl Gate {
 
 /// What a gate says about a patch.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+#[non_exhaustive]
 pub struct GateReport {
     /// The [name](Gate::name) of the gate.
     pub gate: &'static str,
@@ -138,6 +148,13 @@ pub struct GateReport {
     pub verdict: GateVerdict,
     /// What is new, in the order of files and lines.
     pub findings: Vec<Finding>,
+}
+
+impl GateReport {
+    /// The report of the gate with this name.
+    pub fn new(gate: &'static str, verdict: GateVerdict, findings: Vec<Finding>) -> Self {
+        Self { gate, verdict, findings }
+    }
 }
 
 /// The verdict of a gate.

@@ -1,3 +1,5 @@
+//! Runs a gate on the trees before and after a patch.
+
 use serde::{Deserialize, Serialize};
 use ssr_core::{Command, Exit, Output, Program, RepoPath, Sandbox, SandboxError, Tree, Workspace};
 
@@ -25,7 +27,7 @@ const QUOTED: usize = 400;
 
 /// What the driver is asked to do.
 #[derive(Serialize)]
-struct Request<'a> {
+struct ToolRequest<'a> {
     tool: &'a str,
     args: &'a [String],
     files: Vec<&'a str>,
@@ -35,7 +37,7 @@ struct Request<'a> {
 
 /// The line that the driver prints.
 #[derive(Deserialize)]
-struct Answer {
+struct ToolAnswer {
     gate: Said,
 }
 
@@ -94,7 +96,7 @@ fn report(gate: &Gate, checked: Checked) -> GateReport {
         Ok(findings) => (GateVerdict::Failed, findings),
         Err(reason) => (GateVerdict::Broken(reason), Vec::new()),
     };
-    GateReport { gate: gate.name(), verdict, findings }
+    GateReport::new(gate.name(), verdict, findings)
 }
 
 fn run<W: Workspace>(
@@ -114,7 +116,7 @@ fn run<W: Workspace>(
     if there().next().is_none() {
         return Ok(Ok(Vec::new()));
     }
-    let request = Request {
+    let request = ToolRequest {
         tool: gate.name(),
         args: &gate.args,
         files: there().map(|path| path.as_str()).collect(),
@@ -136,10 +138,10 @@ fn answer(gate: &Gate, output: &Output) -> Checked {
     let text = output.stdout_text();
     let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
     match serde_json::from_str(last) {
-        Ok(Answer { gate: Said::Findings(found) }) => {
+        Ok(ToolAnswer { gate: Said::Findings(found) }) => {
             Ok(found.into_iter().map(Finding::from).collect())
         }
-        Ok(Answer { gate: Said::Broken(reason) }) => Err(reason),
+        Ok(ToolAnswer { gate: Said::Broken(reason) }) => Err(reason),
         Err(_) => Err(format!("{} did not answer: {}", gate.name(), quote(&output.log()))),
     }
 }
@@ -163,14 +165,7 @@ fn quote(log: &[u8]) -> String {
 }
 
 fn unplaced(rule: &str, message: String) -> Finding {
-    Finding {
-        path: None,
-        line: 0,
-        column: 0,
-        rule: rule.to_owned(),
-        severity: "error".to_owned(),
-        message,
-    }
+    Finding::new(rule, "error", message)
 }
 
 /// The name under which a file is imported; none for tests and scripts.

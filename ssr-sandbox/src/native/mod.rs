@@ -10,14 +10,15 @@ use serde::Serialize;
 use ssr_core::{Command, Exit, Output, Program, TestRun, Tree};
 use tempfile::TempDir;
 
-use crate::runner::{CommandLine, EventReader, MODULES};
-use crate::sandbox::{Layout, TESTBED, Tests};
-use crate::{Error, Result, write_folder};
+use crate::folder::write_folder;
+use crate::harness::{CommandLine, EventReader, TESTBED};
+use crate::runner::{ENVIRONMENT, Layout, Tests, modules};
+use crate::{Error, Result};
 
 /// How often a running suite is looked at.
 const TICK: Duration = Duration::from_millis(5);
 
-/// The key of the event channel: nobody here needs to guess it.
+/// The key of the event channel. It is no secret: nothing is isolated here.
 const KEY: &str = "native";
 
 /// CPython of this machine, to compare the sandbox with.
@@ -48,13 +49,11 @@ impl NativePython {
         let text = String::from_utf8_lossy(&answer.stdout).into_owned();
         let mut lines = text.lines().map(str::trim);
         let (Some(executable), Some(version)) = (lines.next(), lines.next()) else {
-            return Err(Error::native(program, String::from_utf8_lossy(&answer.stderr)));
+            return Err(Error::native(program, text_of(&answer.stderr)));
         };
         let home = TempDir::new().map_err(|error| Error::folder(std::env::temp_dir(), error))?;
         write_folder(site_packages, home.path().join("packages"))?;
-        for (name, text) in
-            MODULES.iter().copied().chain([("main.py", include_str!("ssr_native.py"))])
-        {
+        for (name, text) in modules().chain([("main.py", include_str!("ssr_native.py"))]) {
             let folder = home.path().join("ssr");
             fs::create_dir_all(&folder)
                 .and_then(|()| fs::write(folder.join(name), text))
@@ -64,6 +63,7 @@ impl NativePython {
     }
 
     /// Its version, such as `3.11.7`.
+    #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
@@ -91,7 +91,7 @@ struct Run {
 
 /// What `ssr_native.py` takes.
 #[derive(Serialize)]
-struct Request<'a> {
+struct NativeRequest<'a> {
     #[serde(flatten)]
     tests: &'a Tests,
     argv: &'a [String],
@@ -119,11 +119,8 @@ impl Run {
             .output()
             .map_err(|error| Error::native(&native.program, error))?;
         if !venv.status.success() {
-            let reason = String::from_utf8_lossy(&venv.stderr).into_owned();
-            return Err(Error::native(
-                &native.program,
-                format!("no virtual environment: {reason}"),
-            ));
+            let reason = format!("no virtual environment: {}", text_of(&venv.stderr));
+            return Err(Error::native(&native.program, reason));
         }
         // What an editable install writes, so that programs which tests start find it all, too.
         let mut paths = roots.clone();
@@ -149,7 +146,7 @@ impl Run {
         let testbed = at("testbed");
         let line = CommandLine::new(tests, |file| testbed.join(file).exists());
         let tests = Tests { runner: tests.runner, wanted: line.wanted };
-        let request = Request {
+        let request = NativeRequest {
             tests: &tests,
             argv: &line.argv,
             roots: &self.roots,
@@ -198,13 +195,17 @@ impl Run {
         let at = |name: &str| self.top.path().join(name).display().to_string();
         let path = std::env::var("PATH").unwrap_or_default();
         let mut environment: BTreeMap<_, _> =
-            crate::sandbox::ENVIRONMENT.map(|(name, value)| (name, value.to_owned())).into();
+            ENVIRONMENT.map(|(name, value)| (name, value.to_owned())).into();
         environment.insert("HOME", at("home"));
         environment.insert("TMPDIR", at("tmp"));
         environment.insert("PATH", format!("{}:{path}", at("venv/bin")));
         environment.insert("TZ", "UTC".to_owned());
         environment
     }
+}
+
+fn text_of(printed: &[u8]) -> String {
+    String::from_utf8_lossy(printed).trim().to_owned()
 }
 
 /// Waits for the end of `child`, or ends it after `wall`.

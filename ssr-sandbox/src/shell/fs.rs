@@ -1,3 +1,5 @@
+//! The filesystem of a workspace behind the trait that bashkit works on.
+
 use std::io::{Error as IoError, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +9,7 @@ use bashkit::{
     DirEntry, FileSystem, FileSystemExt, FileType, FsLimits, FsUsage, Metadata, async_trait,
 };
 
-use crate::vfs::{Errno, FileKind, Vfs, VfsError};
+use crate::interpreter::{Errno, FileKind, Vfs, VfsError};
 
 /// The filesystem of a workspace as the shell sees it; clones share it.
 ///
@@ -159,7 +161,7 @@ fn text(path: &Path) -> bashkit::Result<&str> {
     path.to_str().ok_or_else(|| IoError::new(ErrorKind::InvalidInput, "name is not UTF-8").into())
 }
 
-fn metadata(of: &crate::vfs::Metadata) -> Metadata {
+fn metadata(of: &crate::interpreter::Metadata) -> Metadata {
     let (file_type, mode) = match of.kind {
         FileKind::Directory => (FileType::Directory, 0o755),
         FileKind::Symlink => (FileType::Symlink, 0o777),

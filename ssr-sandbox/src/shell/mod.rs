@@ -1,10 +1,11 @@
-//! Bash over the filesystem of a workspace, with our own Python commands, git, diff and patch.
+//! The shell floor: bash over the filesystem of a workspace, with our own Python commands, git, diff
+//! and patch. Python programs run through the trait `Interpreter` of the runner.
 
+mod complete;
 mod diff;
 mod fs;
 mod git;
 mod glob;
-mod interactive;
 mod ls;
 mod output;
 mod patch;
@@ -15,9 +16,10 @@ mod text;
 mod timeout;
 mod yes;
 
-pub use interactive::ShellSession;
-pub use output::Stream;
+pub use output::OutputStream;
 
+pub(crate) use bashkit::ShellState;
+pub(crate) use complete::is_complete;
 pub(crate) use git::History;
 pub(crate) use output::Listener;
-pub(crate) use script::{Place, fresh_state, run};
+pub(crate) use script::{World, fresh_state, run};

@@ -1,8 +1,10 @@
+//! What a script prints: kept up to a limit, and heard while it comes.
+
 use std::sync::{Mutex, PoisonError};
 
 /// Which of the two output streams of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Stream {
+pub enum OutputStream {
     /// Standard output.
     Stdout,
     /// Standard error.
@@ -10,7 +12,7 @@ pub enum Stream {
 }
 
 /// Hears what a script prints while it runs.
-pub(crate) type Listener<'a> = &'a mut (dyn FnMut(Stream, &[u8]) + Send);
+pub(crate) type Listener<'a> = &'a mut (dyn FnMut(OutputStream, &[u8]) + Send);
 
 /// Collects both streams as they come, so that nothing is lost when the script is cut off.
 pub(super) struct Sinks<'a>(Mutex<Collected<'a>>);
@@ -35,10 +37,10 @@ impl<'a> Sinks<'a> {
         Self(Mutex::new(Collected { limit, listener, stdout, stderr }))
     }
 
-    pub(super) fn take(&self, stream: Stream, bytes: &[u8]) {
+    pub(super) fn take(&self, stream: OutputStream, bytes: &[u8]) {
         let mut collected = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Collected { limit, listener, stdout, stderr } = &mut *collected;
-        let kept = if stream == Stream::Stdout { stdout } else { stderr };
+        let kept = if stream == OutputStream::Stdout { stdout } else { stderr };
         let (head, rest) = bytes.split_at(bytes.len().min(*limit - kept.bytes.len()));
         kept.bytes.extend_from_slice(head);
         kept.dropped += rest.len();
@@ -52,7 +54,9 @@ impl<'a> Sinks<'a> {
         let collected = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         let Collected { listener, mut stdout, mut stderr, .. } = collected;
         let cut = stdout.dropped > 0 || stderr.dropped > 0;
-        for (stream, kept) in [(Stream::Stdout, &mut stdout), (Stream::Stderr, &mut stderr)] {
+        for (stream, kept) in
+            [(OutputStream::Stdout, &mut stdout), (OutputStream::Stderr, &mut stderr)]
+        {
             if kept.dropped > 0 {
                 let newline = if kept.bytes.ends_with(b"\n") { "" } else { "\n" };
                 let mark = format!("{newline}[output truncated: {} bytes dropped]\n", kept.dropped);
@@ -71,20 +75,21 @@ mod tests {
     #[test]
     fn what_is_dropped_is_counted_in_the_text() {
         let mut heard = Vec::new();
-        let mut listener = |stream: Stream, bytes: &[u8]| heard.push((stream, bytes.to_vec()));
+        let mut listener =
+            |stream: OutputStream, bytes: &[u8]| heard.push((stream, bytes.to_vec()));
         let sinks = Sinks::new(4, &mut listener);
         for chunk in ["abc", "def", "g"] {
-            sinks.take(Stream::Stdout, chunk.as_bytes());
+            sinks.take(OutputStream::Stdout, chunk.as_bytes());
         }
-        sinks.take(Stream::Stderr, b"e\n");
+        sinks.take(OutputStream::Stderr, b"e\n");
         let mark = "\n[output truncated: 3 bytes dropped]\n";
         let expected = (format!("abcd{mark}").into_bytes(), b"e\n".to_vec(), true);
         assert_eq!(sinks.finish(), expected);
         let chunks = [
-            ("abc", Stream::Stdout),
-            ("d", Stream::Stdout),
-            ("e\n", Stream::Stderr),
-            (mark, Stream::Stdout),
+            ("abc", OutputStream::Stdout),
+            ("d", OutputStream::Stdout),
+            ("e\n", OutputStream::Stderr),
+            (mark, OutputStream::Stdout),
         ];
         assert_eq!(heard, chunks.map(|(text, stream)| (stream, text.as_bytes().to_vec())));
     }

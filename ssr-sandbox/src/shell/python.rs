@@ -1,3 +1,5 @@
+//! `python`, `python3` and `pytest` in the shell.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -5,7 +7,7 @@ use std::time::Duration;
 use bashkit::{CommandContext, CommandStatus, async_trait};
 use ssr_core::{Exit, TestRunner};
 
-use crate::sandbox::{Invocation, Process, Tests};
+use crate::runner::{Invocation, Process, Tests};
 
 use super::session::Session;
 use super::timeout::DEADLINE;
@@ -23,7 +25,7 @@ const PIPED: usize = 64 << 20;
 
 /// Which program a command name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Interpreter {
+pub(super) enum PythonCommand {
     Python,
     Pytest,
 }
@@ -31,21 +33,21 @@ pub(super) enum Interpreter {
 /// `python`, `python3` and `pytest` in the shell: the interpreter of the sandbox.
 pub(super) struct Python {
     session: Arc<Session>,
-    interpreter: Interpreter,
+    command: PythonCommand,
 }
 
 impl Python {
-    pub(super) fn new(session: Arc<Session>, interpreter: Interpreter) -> Self {
-        Self { session, interpreter }
+    pub(super) fn new(session: Arc<Session>, command: PythonCommand) -> Self {
+        Self { session, command }
     }
 }
 
 #[async_trait]
 impl bashkit::Command for Python {
     async fn execute(&self, ctx: CommandContext<'_>) -> bashkit::Result<CommandStatus> {
-        let parsed = match self.interpreter {
-            Interpreter::Python => parse(ctx.args),
-            Interpreter::Pytest => Parsed::tests(ctx.args),
+        let parsed = match self.command {
+            PythonCommand::Python => parse(ctx.args),
+            PythonCommand::Pytest => Parsed::tests(ctx.args),
         };
         let (invocation, argv) = match parsed {
             Parsed::Run(invocation, argv) => (invocation, argv),
@@ -82,8 +84,8 @@ impl bashkit::Command for Python {
         };
         let session = &self.session;
         let finished = session
-            .sandbox
-            .execute(session.fs.snapshot(), &process, &session.layout)
+            .interpreter
+            .execute(session.fs.snapshot(), &process)
             .map_err(|error| session.break_off(error))?;
         session.fs.replace(finished.vfs);
         if let Some(report) = &finished.report {

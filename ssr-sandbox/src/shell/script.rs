@@ -1,3 +1,5 @@
+//! Runs one script in bash, with the commands of our own.
+
 use std::borrow::Cow;
 use std::future::{IntoFuture, ready};
 use std::sync::Arc;
@@ -8,17 +10,17 @@ use bashkit::{
 };
 use ssr_core::{Command, Exit, Limits, Output, SandboxError};
 
-use crate::engine::on_guest_stack;
-use crate::sandbox::{Layout, TESTBED, WasiSandbox};
-use crate::vfs::Vfs;
+use crate::harness::TESTBED;
+use crate::interpreter::{Vfs, on_guest_stack};
+use crate::runner::Interpreter;
 
 use super::diff::Diff;
 use super::fs::ShellFs;
 use super::git::{Git, History};
 use super::ls::Ls;
-use super::output::{Listener, Sinks, Stream};
+use super::output::{Listener, OutputStream, Sinks};
 use super::patch::Patch;
-use super::python::{Interpreter, Python};
+use super::python::{Python, PythonCommand};
 use super::session::{EPOCH, Session};
 use super::timeout::Timeout;
 use super::yes::Yes;
@@ -26,38 +28,41 @@ use super::yes::Yes;
 /// How long the shell may go on after the end of its time to deliver what a Python program printed.
 const DELIVERY: Duration = Duration::from_secs(10);
 
-/// What a script finds and leaves.
-#[derive(Clone)]
-pub(crate) struct Place {
-    pub(crate) vfs: Vfs,
-    pub(crate) history: History,
+/// What a script works on and leaves.
+pub(crate) struct World<'w> {
+    pub(crate) vfs: &'w mut Vfs,
+    pub(crate) history: &'w mut History,
 }
 
-/// Runs `script` as `bash -c` would and changes `place` and, when there is one, the state of the
-/// shell. `listener` hears the output as it comes.
+/// Runs `script` as `bash -c` would and changes `world` and, when there is one, the state of the
+/// shell. Programs run in `interpreter`; `listener` hears the output as it comes.
 pub(crate) fn run(
-    (sandbox, layout): (&WasiSandbox, &Layout),
-    place: &mut Place,
+    interpreter: Arc<dyn Interpreter>,
+    world: World<'_>,
     shell: Option<&mut ShellState>,
     command: &Command,
     script: &str,
     listener: Listener<'_>,
 ) -> Result<Output, SandboxError> {
-    let fs = ShellFs::new(place.vfs.clone());
-    let history = place.history.clone();
-    let session = Arc::new(Session::new(sandbox, layout, fs, history, command.limits));
+    let fs = ShellFs::new(world.vfs.clone());
+    let history = world.history.clone();
+    let session = Arc::new(Session::new(interpreter, fs, history, command.limits));
     // One large stack for the whole script: the shell recurses, too.
     let output = on_guest_stack(|| interpret(&session, shell, command, script, listener))
         .map_err(|error| SandboxError::infrastructure("starting the shell", error))??;
-    place.vfs = session.fs.snapshot();
-    place.history = session.history().clone();
+    *world.vfs = session.fs.snapshot();
+    *world.history = session.history().clone();
     Ok(output)
 }
 
 /// The state of a shell that has just been started.
-pub(crate) fn fresh_state((sandbox, layout): (&WasiSandbox, &Layout), place: &Place) -> ShellState {
-    let (fs, history) = (ShellFs::new(place.vfs.clone()), place.history.clone());
-    let session = Arc::new(Session::new(sandbox, layout, fs, history, Limits::default()));
+pub(crate) fn fresh_state(
+    interpreter: Arc<dyn Interpreter>,
+    vfs: &Vfs,
+    history: &History,
+) -> ShellState {
+    let (fs, history) = (ShellFs::new(vfs.clone()), history.clone());
+    let session = Arc::new(Session::new(interpreter, fs, history, Limits::default()));
     bash(&session, &Command::shell("")).shell_state()
 }
 
@@ -88,11 +93,11 @@ fn interpret(
             .execute(&script)
             .options(options)
             .stdout_fn(|bytes| {
-                sinks.take(Stream::Stdout, &bytes);
+                sinks.take(OutputStream::Stdout, &bytes);
                 ready(Ok(()))
             })
             .stderr_fn(|bytes| {
-                sinks.take(Stream::Stderr, &bytes);
+                sinks.take(OutputStream::Stderr, &bytes);
                 ready(Ok(()))
             })
             .into_future();
@@ -113,7 +118,7 @@ fn interpret(
         Err(_) if state.timed_out => Exit::Timeout,
         Err(error) => {
             let (exit, message) = ended(&error, &script);
-            sinks.take(Stream::Stderr, message.as_bytes());
+            sinks.take(OutputStream::Stderr, message.as_bytes());
             exit
         }
     };
@@ -126,7 +131,7 @@ fn interpret(
 }
 
 fn bash(session: &Arc<Session>, command: &Command) -> Bash {
-    let python = |interpreter| Python::new(Arc::clone(session), interpreter);
+    let python = |command| Python::new(Arc::clone(session), command);
     let mut builder = Bash::builder()
         .fs(Arc::new(session.fs.clone()))
         .cwd(TESTBED)
@@ -139,13 +144,13 @@ fn bash(session: &Arc<Session>, command: &Command) -> Bash {
         .env("HOME", "/root")
         .env("LANG", "C.UTF-8")
         .env("PATH", "/usr/local/bin:/usr/bin:/bin");
-    for (name, interpreter) in [
-        ("python", Interpreter::Python),
-        ("python3", Interpreter::Python),
-        ("pytest", Interpreter::Pytest),
-        ("py.test", Interpreter::Pytest),
+    for (name, python_command) in [
+        ("python", PythonCommand::Python),
+        ("python3", PythonCommand::Python),
+        ("pytest", PythonCommand::Pytest),
+        ("py.test", PythonCommand::Pytest),
     ] {
-        builder = builder.command(name, python(interpreter));
+        builder = builder.command(name, python(python_command));
     }
     builder = builder
         .builtin("timeout", Box::new(Timeout(Arc::clone(session))))

@@ -1,13 +1,15 @@
+//! One running script: what its commands share, and how it ends early.
+
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use ssr_core::{Limits, TestReport};
 
 use crate::Error;
-use crate::sandbox::{Layout, WasiSandbox};
+use crate::runner::Interpreter;
 
 use super::fs::ShellFs;
 use super::git::History;
@@ -17,8 +19,7 @@ pub(super) const EPOCH: i64 = 1_735_689_600;
 
 /// One script and what its commands share.
 pub(super) struct Session {
-    pub(super) sandbox: WasiSandbox,
-    pub(super) layout: Layout,
+    pub(super) interpreter: Arc<dyn Interpreter>,
     pub(super) fs: ShellFs,
     pub(super) limits: Limits,
     start: Instant,
@@ -39,15 +40,13 @@ pub(super) struct State {
 impl Session {
     /// A script that begins now.
     pub(super) fn new(
-        sandbox: &WasiSandbox,
-        layout: &Layout,
+        interpreter: Arc<dyn Interpreter>,
         fs: ShellFs,
         history: History,
         limits: Limits,
     ) -> Self {
         Self {
-            sandbox: sandbox.clone(),
-            layout: layout.clone(),
+            interpreter,
             fs,
             limits,
             start: Instant::now(),

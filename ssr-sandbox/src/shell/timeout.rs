@@ -1,3 +1,5 @@
+//! `timeout` as in coreutils, which also bounds Python programs.
+
 use std::sync::Arc;
 use std::time::Duration;
 

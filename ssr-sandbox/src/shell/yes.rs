@@ -1,3 +1,5 @@
+//! `yes` as in coreutils.
+
 use bashkit::{CommandContext, CommandStatus, async_trait};
 
 /// How much `yes` writes at once.

@@ -1,3 +1,5 @@
+//! What a container cannot reach.
+
 use ssr_core::{Command, Exit, Workspace};
 use ssr_sandbox::{ContainerSandbox, Error};
 

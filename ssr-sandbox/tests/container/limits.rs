@@ -1,3 +1,5 @@
+//! Limits of commands in a container.
+
 use std::time::Duration;
 
 use ssr_core::{Command, Exit, Limits, Outcome, TestRun, TestRunner, TestSelection, Workspace};

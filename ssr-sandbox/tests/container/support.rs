@@ -1,3 +1,5 @@
+//! One sandbox for all tests of the binary, where a container engine answers.
+
 use std::sync::OnceLock;
 
 use ssr_core::{File, RepoPath, Sandbox, Tree};

@@ -1,6 +1,8 @@
+//! Python starts, and its standard library works.
+
 use std::time::Duration;
 
-use ssr_sandbox::{Error, ExecOutcome, Limits, Vfs, WasiCtx};
+use ssr_sandbox::{Error, ExecOutcome, InstanceLimits, Vfs, WasiCtx};
 
 use super::{booted, fresh, guest, output_of, stdout};
 
@@ -35,7 +37,7 @@ fn text_is_utf8() {
 
 #[test]
 fn an_exception_is_a_status_and_a_traceback() {
-    let mut instance = fresh(&Limits::default());
+    let mut instance = fresh(&InstanceLimits::default());
     let outcome = instance.exec("print('before')\n1 / 0\n").unwrap();
     assert_eq!(outcome, ExecOutcome::Finished { status: 1 });
     assert_eq!(stdout(&instance), "before\n");
@@ -52,7 +54,7 @@ fn unfinished_lines_are_flushed_at_the_end() {
 #[test]
 fn a_program_may_do_away_with_its_stdout() {
     for source in ["sys.stdout = None", "sys.stdout.close()", "del sys.stdout", "sys.stdout = 1"] {
-        let mut instance = fresh(&Limits::default());
+        let mut instance = fresh(&InstanceLimits::default());
         let outcome = instance.exec(&format!("import sys\n{source}")).unwrap();
         assert_eq!(outcome, ExecOutcome::Finished { status: 0 }, "{source}");
         let outcome = instance.exec("x = 1").unwrap();
@@ -67,7 +69,7 @@ fn exits_carry_their_code() {
         ("import os, sys; print('x', end='', flush=True); os._exit(4)", 4),
         ("print('x', end=''); raise SystemExit", 0),
     ] {
-        let mut instance = fresh(&Limits::default());
+        let mut instance = fresh(&InstanceLimits::default());
         assert_eq!(instance.exec(source).unwrap(), ExecOutcome::Exited { code }, "{source}");
         assert_eq!(stdout(&instance), "x", "{source}");
         assert!(matches!(instance.exec("1"), Err(Error::InstanceSpent(_))));
@@ -77,7 +79,7 @@ fn exits_carry_their_code() {
 
 #[test]
 fn a_nul_character_is_an_error() {
-    assert!(matches!(fresh(&Limits::default()).exec("a\0b"), Err(Error::Source)));
+    assert!(matches!(fresh(&InstanceLimits::default()).exec("a\0b"), Err(Error::Source)));
 }
 
 #[test]
@@ -120,14 +122,14 @@ print(os.path.exists('/etc/passwd'), os.listdir('/'))
 #[test]
 fn a_filesystem_without_standard_library_is_a_boot_error() {
     let ctx = WasiCtx::builder().vfs(Vfs::new()).build();
-    let error = guest().boot(ctx, &Limits::default()).err().unwrap();
+    let error = guest().boot(ctx, &InstanceLimits::default()).err().unwrap();
     assert!(matches!(&error, Error::Boot(_)), "{error:?}");
     assert!(error.to_string().contains("encodings"), "{error}");
 }
 
 #[test]
 fn a_boot_has_limits_too() {
-    let limits = Limits { wall: Duration::ZERO, ..Limits::default() };
+    let limits = InstanceLimits::default().with_wall(Duration::ZERO);
     let ctx = WasiCtx::builder().vfs(guest().base_vfs()).build();
     let error = guest().boot(ctx, &limits).err().unwrap();
     assert!(matches!(&error, Error::Boot(reason) if reason.contains("Timeout")), "{error:?}");

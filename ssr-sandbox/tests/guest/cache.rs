@@ -1,10 +1,12 @@
+//! The cache of compiled guests.
+
 use std::{
     fs,
     path::{Path, PathBuf},
     sync::Mutex,
 };
 
-use ssr_sandbox::{ExecOutcome, Guest, GuestProgress, Limits, WasiCtx, default_cache_dir};
+use ssr_sandbox::{ExecOutcome, Guest, GuestProgress, InstanceLimits, WasiCtx, default_cache_dir};
 
 use super::guest;
 
@@ -50,7 +52,7 @@ fn damaged_parts_are_made_again() {
             let (guest, _) = prepare(cache.path());
             assert!(fs::read(&path).unwrap() == good, "{name}");
             let ctx = WasiCtx::builder().vfs(guest.base_vfs()).build();
-            let mut instance = guest.boot(ctx, &Limits::default()).unwrap();
+            let mut instance = guest.boot(ctx, &InstanceLimits::default()).unwrap();
             let outcome = instance.exec("import json").unwrap();
             assert_eq!(outcome, ExecOutcome::Finished { status: 0 });
         }

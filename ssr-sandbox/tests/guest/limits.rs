@@ -1,13 +1,15 @@
+//! Limits on time, memory and stack.
+
 use std::time::Duration;
 
-use ssr_sandbox::{Error, ExecOutcome, Limits};
+use ssr_sandbox::{Error, ExecOutcome, InstanceLimits};
 
 use super::{fresh, output_of, stdout};
 
 const MIB: usize = 1 << 20;
 
-fn limited(wall_ms: u64, memory: usize) -> Limits {
-    Limits { wall: Duration::from_millis(wall_ms), memory }
+fn limited(wall_ms: u64, memory: usize) -> InstanceLimits {
+    InstanceLimits::default().with_wall(Duration::from_millis(wall_ms)).with_memory(memory)
 }
 
 #[test]
@@ -105,7 +107,7 @@ except MemoryError:
 fn less_memory_than_the_snapshot_is_an_error() {
     let ctx = ssr_sandbox::WasiCtx::builder().vfs(super::warm().vfs().clone()).build();
     let refused = super::warm().instantiate(ctx, &limited(1000, MIB));
-    assert!(matches!(refused, Err(Error::Engine(_))));
+    assert!(matches!(refused, Err(Error::Engine { .. })));
 }
 
 #[test]

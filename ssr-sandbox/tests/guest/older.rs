@@ -4,7 +4,8 @@ use std::{fs, sync::OnceLock};
 
 use ssr_core::{Command, File, RepoPath, Sandbox, Tree, Workspace};
 use ssr_sandbox::{
-    ExecOutcome, Guest, Limits, PythonVersion, Snapshot, WasiCtx, WasiSandbox, default_cache_dir,
+    ExecOutcome, Guest, GuestSnapshot, InstanceLimits, PythonVersion, WasiCtx, WasiSandbox,
+    default_cache_dir,
 };
 
 use super::stdout;
@@ -21,12 +22,12 @@ fn guest() -> Option<&'static Guest> {
     guest
 }
 
-fn warm() -> Option<&'static Snapshot> {
-    static WARM: OnceLock<Snapshot> = OnceLock::new();
+fn warm() -> Option<&'static GuestSnapshot> {
+    static WARM: OnceLock<GuestSnapshot> = OnceLock::new();
     let guest = guest()?;
     Some(WARM.get_or_init(|| {
         let ctx = WasiCtx::builder().vfs(guest.base_vfs()).build();
-        let instance = guest.boot(ctx, &Limits::default()).expect("Python starts");
+        let instance = guest.boot(ctx, &InstanceLimits::default()).expect("Python starts");
         instance.snapshot().expect("a snapshot")
     }))
 }
@@ -35,7 +36,7 @@ fn warm() -> Option<&'static Snapshot> {
 fn check(source: &str, expected: &str, outcome: ExecOutcome) {
     let Some(warm) = warm() else { return };
     let ctx = WasiCtx::builder().vfs(warm.vfs().clone()).build();
-    let mut clone = warm.instantiate(ctx, &Limits::default()).unwrap();
+    let mut clone = warm.instantiate(ctx, &InstanceLimits::default()).unwrap();
     let ended = clone.exec(source).unwrap();
     assert_eq!(ended, outcome, "{source}\n{}", clone.ctx().stderr().text());
     assert_eq!(stdout(&clone), expected, "{source}");
@@ -119,7 +120,7 @@ print(random.random(), uuid.uuid4(), time.time_ns(), os.urandom(4), hash('x'), i
     let Some(warm) = warm() else { return };
     let output = || {
         let ctx = WasiCtx::builder().vfs(warm.vfs().clone()).build();
-        let mut clone = warm.instantiate(ctx, &Limits::default()).unwrap();
+        let mut clone = warm.instantiate(ctx, &InstanceLimits::default()).unwrap();
         clone.exec(source).unwrap();
         stdout(&clone)
     };

@@ -1,6 +1,8 @@
+//! Clones of a snapshot are equal and independent.
+
 use std::thread;
 
-use ssr_sandbox::{ExecOutcome, Limits, WasiCtx, on_guest_stack};
+use ssr_sandbox::{ExecOutcome, InstanceLimits, WasiCtx, on_guest_stack};
 
 use super::{booted, fresh, guest, output_of, stdout, warm};
 
@@ -11,7 +13,7 @@ fn a_snapshot_keeps_what_was_done_before_it() {
     let snapshot = instance.snapshot().unwrap();
     for _ in 0..2 {
         let ctx = WasiCtx::builder().vfs(snapshot.vfs().clone()).build();
-        let mut clone = snapshot.instantiate(ctx, &Limits::default()).unwrap();
+        let mut clone = snapshot.instantiate(ctx, &InstanceLimits::default()).unwrap();
         clone.exec("import sys\nprint('json' in sys.modules, x, open('/tmp/f').read())").unwrap();
         assert_eq!(stdout(&clone), "True [1] kept\n");
     }
@@ -51,7 +53,7 @@ print(hash('text'), hash(Thing()), id(Thing()), {'a', 'b', 'c', 'd'}, Thing())
 fn the_seed_of_the_context_decides_randomness() {
     let random = |seed| {
         let ctx = WasiCtx::builder().vfs(warm().vfs().clone()).seed([seed; 32]).build();
-        let mut clone = warm().instantiate(ctx, &Limits::default()).unwrap();
+        let mut clone = warm().instantiate(ctx, &InstanceLimits::default()).unwrap();
         clone.exec("import os; print(os.urandom(8))").unwrap();
         stdout(&clone)
     };
@@ -65,18 +67,18 @@ fn time_goes_on_from_the_snapshot() {
     instance.exec("import time\ntime.sleep(100)\nbefore = time.monotonic()").unwrap();
     let snapshot = instance.snapshot().unwrap();
     let ctx = WasiCtx::builder().vfs(snapshot.vfs().clone()).build();
-    let mut clone = snapshot.instantiate(ctx, &Limits::default()).unwrap();
+    let mut clone = snapshot.instantiate(ctx, &InstanceLimits::default()).unwrap();
     clone.exec("print(time.monotonic() >= before)").unwrap();
     assert_eq!(stdout(&clone), "True\n");
 }
 
 #[test]
 fn a_clone_can_be_snapshotted_again() {
-    let mut instance = fresh(&Limits::default());
+    let mut instance = fresh(&InstanceLimits::default());
     instance.exec("level = 2").unwrap();
     let snapshot = instance.snapshot().unwrap();
     let ctx = WasiCtx::builder().vfs(snapshot.vfs().clone()).build();
-    let mut clone = snapshot.instantiate(ctx, &Limits::default()).unwrap();
+    let mut clone = snapshot.instantiate(ctx, &InstanceLimits::default()).unwrap();
     assert_eq!(clone.exec("assert level == 2").unwrap(), ExecOutcome::Finished { status: 0 });
 }
 
@@ -93,7 +95,7 @@ fn snapshots_are_shared_between_threads() {
 
 #[test]
 fn an_instance_may_move_between_threads() {
-    let mut instance = fresh(&Limits::default());
+    let mut instance = fresh(&InstanceLimits::default());
     instance.exec("x = 1").unwrap();
     let mut instance = on_guest_stack(move || {
         instance.exec("x += 1").unwrap();
@@ -110,7 +112,7 @@ fn packages_below_site_packages_are_imported() {
     vfs.create_dir_all("/site-packages").unwrap();
     vfs.write("/site-packages/extra.py", *b"value = 42\n").unwrap();
     let ctx = WasiCtx::builder().vfs(vfs).build();
-    let mut instance = guest().boot(ctx, &Limits::default()).unwrap();
+    let mut instance = guest().boot(ctx, &InstanceLimits::default()).unwrap();
     instance.exec("import extra; print(extra.value)").unwrap();
     assert_eq!(stdout(&instance), "42\n");
 }

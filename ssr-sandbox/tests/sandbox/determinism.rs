@@ -1,3 +1,5 @@
+//! Equal inputs give equal outputs.
+
 use std::thread;
 
 use ssr_core::{Command, Output, Sandbox, TestSelection, Tree, Workspace};

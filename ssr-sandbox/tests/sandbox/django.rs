@@ -1,3 +1,5 @@
+//! Tests of a Django project.
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process;

@@ -1,3 +1,5 @@
+//! Gates on real trees: what is new is found, and a tool that fails says so.
+
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! No run sees what another one did.
+
 use std::thread;
 
 use ssr_core::{Command, Exit, Sandbox, TestSelection, Workspace};

@@ -1,3 +1,5 @@
+//! Limits of commands and of single tests.
+
 use std::time::Duration;
 
 use ssr_core::{Command, Exit, Limits, Outcome, Program, TestSelection, Workspace};

@@ -13,7 +13,6 @@ mod gates;
 mod git;
 mod isolation;
 mod limits;
-mod logs;
 mod outcomes;
 mod python;
 mod sessions;

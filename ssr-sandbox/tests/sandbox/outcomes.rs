@@ -1,3 +1,5 @@
+//! Outcomes of tests, compared with pytest on this machine.
+
 use std::collections::BTreeMap;
 use std::process;
 

@@ -1,3 +1,5 @@
+//! Python programs in a workspace.
+
 use ssr_core::{Command, Exit, Program, Workspace};
 
 use crate::support::open;

@@ -1,3 +1,5 @@
+//! Runs that go on from a pytest session that has started.
+
 use ssr_core::{Command, Exit, Outcome, Output, Sandbox, TestId, TestSelection, Tree, Workspace};
 use ssr_sandbox::{WasiSandbox, read_folder};
 

@@ -1,3 +1,5 @@
+//! Bash scripts in a workspace.
+
 use ssr_core::{Command, Exit, Outcome, Output, Workspace};
 
 use crate::support::{open, path};

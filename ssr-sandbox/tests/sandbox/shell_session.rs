@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ssr_core::{Command, Exit, Limits, Workspace};
-use ssr_sandbox::{ShellSession, Stream};
+use ssr_sandbox::{OutputStream, ShellSession};
 
 use crate::support::{open, path};
 
@@ -66,11 +66,14 @@ fn output_is_heard_while_a_command_runs() {
         })
         .unwrap();
     assert_eq!(output.stdout_text(), "one\ntwo\n");
-    let of = |wanted: Stream| -> String {
+    let of = |wanted: OutputStream| -> String {
         let chunks = heard.iter().filter(|(stream, _)| *stream == wanted);
         chunks.map(|(_, text)| text.as_str()).collect()
     };
-    assert_eq!((of(Stream::Stdout), of(Stream::Stderr)), ("one\ntwo\n".into(), "three\n".into()));
+    assert_eq!(
+        (of(OutputStream::Stdout), of(OutputStream::Stderr)),
+        ("one\ntwo\n".into(), "three\n".into())
+    );
 }
 
 #[test]

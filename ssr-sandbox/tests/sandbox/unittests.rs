@@ -1,3 +1,5 @@
+//! Tests of unittest, compared with CPython on this machine.
+
 use std::collections::BTreeMap;
 use std::process;
 use std::time::Duration;

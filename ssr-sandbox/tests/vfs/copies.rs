@@ -1,3 +1,5 @@
+//! Copies of a filesystem, and what may be added to one.
+
 use std::sync::Arc;
 
 use ssr_sandbox::{Errno, Vfs, VfsLimits};
@@ -51,7 +53,8 @@ fn bytes_are_shared_until_written() {
 
 #[test]
 fn limits_count_from_the_last_freeze() {
-    let limits = VfsLimits { max_files: 3, max_file_bytes: 10, max_total_bytes: 15 };
+    let limits =
+        VfsLimits::default().with_max_files(3).with_max_file_bytes(10).with_max_total_bytes(15);
     let mut fs = vfs(&[("/big", "0123456789abcdef")]);
     fs.freeze();
     let mut fs = fs.with_limits(limits);
@@ -74,7 +77,8 @@ fn limits_count_from_the_last_freeze() {
 
 #[test]
 fn removing_gives_the_space_back() {
-    let limits = VfsLimits { max_files: 10, max_file_bytes: 100, max_total_bytes: 100 };
+    let limits =
+        VfsLimits::default().with_max_files(10).with_max_file_bytes(100).with_max_total_bytes(100);
     let mut fs = Vfs::new().with_limits(limits);
     for _ in 0..1000 {
         fs.create_dir_all("/a/b").unwrap();

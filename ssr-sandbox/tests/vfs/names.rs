@@ -1,3 +1,5 @@
+//! Names that are legal, and names that are not.
+
 use ssr_sandbox::{Errno, FileKind, Vfs};
 
 use crate::{errno, text, vfs};

@@ -1,3 +1,5 @@
+//! Modification times, as Python relies on them.
+
 use proptest::prelude::*;
 use ssr_sandbox::Vfs;
 

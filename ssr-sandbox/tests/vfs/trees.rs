@@ -1,3 +1,5 @@
+//! Trees in and out of the filesystem.
+
 use std::sync::Arc;
 
 use ssr_core::{File, RepoPath, Tree};
@@ -94,7 +96,10 @@ fn links_devices_and_git_are_not_part_of_a_tree() {
 
 #[test]
 fn mounts_do_not_count_towards_the_limits() {
-    let limits = ssr_sandbox::VfsLimits { max_files: 3, max_file_bytes: 4, max_total_bytes: 4 };
+    let limits = ssr_sandbox::VfsLimits::default()
+        .with_max_files(3)
+        .with_max_file_bytes(4)
+        .with_max_total_bytes(4);
     let mut fs = Vfs::new().with_limits(limits);
     let tree = tree(&[("r/a", "0123456789"), ("r/b", "0123456789"), ("r/c", "0123456789")]);
     fs.mount("/", &tree).unwrap();

@@ -1,3 +1,5 @@
+//! Clocks, timers and randomness.
+
 use ssr_sandbox::{Errno, WasiCtx};
 
 use crate::guest::{Guest, code};

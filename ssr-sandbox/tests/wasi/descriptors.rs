@@ -1,3 +1,5 @@
+//! Calls on descriptors.
+
 use ssr_sandbox::Errno;
 
 use crate::guest::{ALL, CREAT, Guest, READ, code};

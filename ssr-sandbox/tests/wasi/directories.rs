@@ -1,3 +1,5 @@
+//! Reading directories.
+
 use ssr_sandbox::{Errno, Vfs, WasiCtx};
 
 use crate::guest::{DIRECTORY, Guest, READ, code};

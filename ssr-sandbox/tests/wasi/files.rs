@@ -1,3 +1,5 @@
+//! Reading and writing files.
+
 use ssr_sandbox::{Errno, Vfs, VfsLimits, WasiCtx};
 
 use crate::guest::{ALL, APPEND, CREAT, DIRECTORY, EXCL, Guest, READ, TRUNC, WRITE, code};
@@ -103,7 +105,8 @@ fn an_unlinked_file_lives_until_it_is_closed() {
 
 #[test]
 fn what_is_unlinked_and_open_at_the_end_is_gone() {
-    let limits = VfsLimits { max_files: 10, max_file_bytes: 100, max_total_bytes: 100 };
+    let limits =
+        VfsLimits::default().with_max_files(10).with_max_file_bytes(100).with_max_total_bytes(100);
     let mut vfs = Vfs::new().with_limits(limits);
     for _ in 0..10 {
         let mut guest = Guest::new(WasiCtx::builder().vfs(vfs).build());
@@ -117,7 +120,8 @@ fn what_is_unlinked_and_open_at_the_end_is_gone() {
 
 #[test]
 fn limits_are_errors_of_the_guest() {
-    let limits = VfsLimits { max_files: 2, max_file_bytes: 10, max_total_bytes: 15 };
+    let limits =
+        VfsLimits::default().with_max_files(2).with_max_file_bytes(10).with_max_total_bytes(15);
     let vfs = Vfs::new().with_limits(limits);
     let mut guest = Guest::new(WasiCtx::builder().vfs(vfs).build());
     let fd = guest.open("f", CREAT, ALL).unwrap();

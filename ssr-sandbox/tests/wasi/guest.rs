@@ -1,3 +1,5 @@
+//! A guest that hands every call of preview1 to the host, for the tests of this binary.
+
 use std::sync::LazyLock;
 
 use ssr_sandbox::{Errno, Vfs, WasiCtx, WasiParts, add_to_linker};

@@ -1,3 +1,5 @@
+//! A guest that passes bad pointers, lengths and descriptors.
+
 use proptest::prelude::*;
 use ssr_sandbox::{Errno, WasiCtx, add_to_linker};
 use wasmtime::{Engine, Linker, Module, Store};

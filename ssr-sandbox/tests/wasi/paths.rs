@@ -1,3 +1,5 @@
+//! Calls on paths.
+
 use ssr_sandbox::Errno;
 
 use crate::guest::{ALL, DIRECTORY, Guest, READ, code};

@@ -1,3 +1,5 @@
+//! Standard streams and the event channel.
+
 use ssr_sandbox::{Errno, ProcExit, WasiCtx};
 
 use crate::guest::{ALL, CREAT, Guest, READ, WRITE, code};

@@ -9,7 +9,7 @@ use super::object::{Oid, SHORT, mode, tree_id};
 use super::pathspec::{Pathspec, relative};
 use super::revision::{Object, subtree, unknown};
 use super::{Call, Fatal, Result};
-use crate::sandbox::TESTBED;
+use crate::harness::TESTBED;
 
 impl Call<'_> {
     pub fn rev_parse(&mut self, args: &[String]) -> Result<i32> {

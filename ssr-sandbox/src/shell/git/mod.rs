@@ -38,7 +38,7 @@ use std::sync::Arc;
 use bashkit::{Builtin, BuiltinContext, ExecResult, ExecutionPlan, async_trait};
 
 use super::session::Session;
-use crate::sandbox::TESTBED;
+use crate::harness::TESTBED;
 
 use deadline::Deadline;
 use history::Repository;

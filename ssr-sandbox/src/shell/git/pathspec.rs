@@ -84,7 +84,7 @@ impl Pattern {
 
 /// `path` as seen from `prefix`, from the top of the repository; `None` when it is outside.
 pub(super) fn locate(path: &str, prefix: &str) -> Option<String> {
-    let path = match path.strip_prefix(crate::sandbox::TESTBED) {
+    let path = match path.strip_prefix(crate::harness::TESTBED) {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => rest.to_owned(),
         _ if path.starts_with('/') => return None,
         _ => format!("{prefix}{path}"),

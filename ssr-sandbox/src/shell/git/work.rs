@@ -8,7 +8,7 @@ use ssr_core::{File, RepoPath, Tree};
 use super::ignored::Ignored;
 use super::pathspec::Pathspec;
 use super::{Call, Fatal, Result};
-use crate::sandbox::TESTBED;
+use crate::harness::TESTBED;
 use crate::shell::fs::ShellFs;
 
 /// The files of the working tree, tracked or not.

@@ -1,3 +1,5 @@
+//! One command of the conformance suite, read from its file.
+
 /// A script and what is known about it.
 pub struct Case {
     pub script: String,

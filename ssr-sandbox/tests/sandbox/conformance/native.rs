@@ -1,3 +1,5 @@
+//! The tools of this machine, as the other side of the comparison.
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;

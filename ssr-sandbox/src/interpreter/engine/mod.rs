@@ -1,0 +1,19 @@
+//! Running the linked guest: limits, instances and snapshots.
+
+mod image;
+mod instance;
+mod limits;
+mod preview2;
+mod runtime;
+mod snapshot;
+mod stack;
+mod ticker;
+
+pub use instance::{ExecOutcome, GuestInstance};
+pub use limits::InstanceLimits;
+pub use snapshot::GuestSnapshot;
+pub use stack::on_guest_stack;
+
+pub(crate) use image::{MemoryImage, PAGE};
+pub(crate) use instance::STACK_POINTER;
+pub(crate) use runtime::{Runtime, engine};

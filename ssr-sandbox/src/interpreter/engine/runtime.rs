@@ -1,0 +1,51 @@
+//! The wasmtime engine with the compiled guest and the host functions it imports.
+
+use std::sync::Arc;
+
+use wasmtime::{Config, Engine, Linker, Module, OptLevel};
+
+use super::{instance::State, preview2, stack::GUEST_STACK, ticker};
+use crate::interpreter::wasi;
+use crate::{Error, Result};
+
+/// Largest memory image that is mapped copy-on-write even when it is mostly zero.
+const DENSE_IMAGE: u64 = 1 << 30;
+
+/// An engine with the settings that compiled guests and snapshots depend on.
+pub(crate) fn engine() -> Result<Engine> {
+    let mut config = Config::new();
+    config
+        .cranelift_opt_level(OptLevel::Speed)
+        .epoch_interruption(true)
+        .max_wasm_stack(GUEST_STACK)
+        // Unused, but wasmtime refuses an async stack that is smaller than the stack of wasm.
+        .async_stack_size(GUEST_STACK)
+        .memory_guaranteed_dense_image_size(DENSE_IMAGE)
+        .memory_may_move(false)
+        .wasm_backtrace_max_frames(None);
+    Engine::new(&config).map_err(Error::engine)
+}
+
+/// Everything that instances of one guest share.
+pub(crate) struct Runtime {
+    pub engine: Engine,
+    pub code: Module,
+    pub linker: Linker<State>,
+}
+
+impl Runtime {
+    /// Prepares to run `code`, which was compiled by `engine`.
+    pub fn new(engine: Engine, code: Module) -> Result<Arc<Self>> {
+        let linker = host_functions(&engine, &code).map_err(Error::engine)?;
+        ticker::start(&engine)?;
+        Ok(Arc::new(Self { engine, code, linker }))
+    }
+}
+
+fn host_functions(engine: &Engine, code: &Module) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasi::add_to_linker(&mut linker, |state: &mut State| &mut state.ctx)?;
+    preview2::add_to_linker(&mut linker)?;
+    linker.define_unknown_imports_as_traps(code)?;
+    Ok(linker)
+}

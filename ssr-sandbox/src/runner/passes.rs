@@ -1,0 +1,197 @@
+//! Runs tests to the end of the last, in as many interpreters as that takes.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ssr_core::{Exit, File, Outcome, RepoPath, TestId, TestRunner, Tree};
+
+use crate::harness::{EVENTS_LIMIT, EventReader, NO_TESTS, TESTBED, random_bytes, secret};
+use crate::interpreter::{CapturedOutput, ExecOutcome, InstanceLimits, Vfs, WasiParts};
+use crate::{Error, Result};
+
+use super::GuestRunner;
+use super::collected::REFUSED;
+use super::execute::{clone_and_run, exit};
+use super::layout::Layout;
+use super::process::{Finished, Process, Tests};
+use super::request::{Reporting, call, resume};
+use super::start::Start;
+use super::tamper::{Guard, changed_tests};
+use super::test_watch::TestWatch;
+
+/// Where the key of a test run lies until the runner has read it.
+const KEY_FILE: &str = "/run/ssr/key";
+
+/// Interpreters that one run of tests may use up.
+const PASSES: usize = 100;
+
+impl GuestRunner {
+    /// Runs tests to the end of the last. Nothing can interrupt a test from within, so one that
+    /// hangs or crashes is cut off together with its interpreter, and those that had not run get
+    /// another one, on the files as they were at first.
+    pub(super) fn execute_tests(
+        &self,
+        vfs: &Vfs,
+        process: &Process,
+        tests: &Tests,
+        layout: &Layout,
+    ) -> Result<Finished> {
+        let _span = tracing::debug_span!("test_run", runner = tests.name()).entered();
+        let start = Instant::now();
+        let wanted = tests.wanted.as_deref().unwrap_or_default();
+        let mut reader = EventReader::new(tests.name(), wanted);
+        reader.waive(self.waived(layout));
+        let mut stdout = CapturedOutput::new(process.output);
+        let mut stderr = CapturedOutput::new(process.output);
+        for pass in 1.. {
+            let left = process.wall.saturating_sub(start.elapsed());
+            let limits = process.limits().with_wall(left);
+            let (outcome, parts) =
+                self.execute_pass(vfs.clone(), process, tests, &limits, layout, &mut reader)?;
+            for (all, part) in [(&mut stdout, &parts.stdout), (&mut stderr, &parts.stderr)] {
+                all.push(&part.bytes);
+                all.truncated |= part.truncated;
+            }
+            let running = reader.running().cloned();
+            let cut = running.and_then(|id| Some((id, cut(&outcome, process.per_test)?)));
+            let next = cut.is_some() && outcome != ExecOutcome::Timeout;
+            if let Some((id, (outcome, reason))) = cut {
+                reader.cut_off(outcome);
+                let said =
+                    if tests.runner == TestRunner::Pytest { &mut stdout } else { &mut stderr };
+                say(said, tests.runner, &id, &reason);
+            }
+            if next && reader.is_incomplete() && pass < PASSES {
+                continue;
+            }
+            let complete = next && !reader.is_incomplete();
+            if next && !complete {
+                reader.problem(format!("{PASSES} tests were cut off; the rest did not run"));
+            }
+            let exit = match exit(outcome) {
+                _ if complete => Exit::Code(1),
+                Exit::Code(0 | NO_TESTS) if pass > 1 => Exit::Code(1),
+                exit => exit,
+            };
+            let report = Some(reader.finish(complete));
+            return Ok(Finished { exit, stdout, stderr, vfs: parts.vfs, report });
+        }
+        Err(Error::engine("test runs without an end"))
+    }
+
+    /// Runs the tests that have not reported yet in one clone.
+    fn execute_pass(
+        &self,
+        mut vfs: Vfs,
+        process: &Process,
+        tests: &Tests,
+        limits: &InstanceLimits,
+        layout: &Layout,
+        reader: &mut EventReader,
+    ) -> Result<(ExecOutcome, WasiParts)> {
+        let skip = reader.reported();
+        let starts = if skip.is_empty() {
+            self.starts(&vfs, process, layout)?
+        } else {
+            vec![self.session_for(&vfs, process, layout).unwrap_or(Start::Fresh)]
+        };
+        // What tested code would need to forge events: the key, which the runner removes as soon as it
+        // has read it, and the name of the channel, which no listing shows.
+        let (key, channel) = (secret()?, format!("/run/ssr/{}", secret()?));
+        vfs.mount("/", &key_tree(&key)).map_err(Error::engine)?;
+        let run = |start: &Start| -> Result<_> {
+            let mut ctx = process.ctx(vfs.clone()).events(&channel, EVENTS_LIMIT).build();
+            let reporting = Reporting { key: KEY_FILE, channel: &channel, skip: &skip };
+            let wanted = tests.wanted.as_deref();
+            let source = match start {
+                Start::Fresh => call(process, layout, Some(reporting)),
+                Start::Session { files, .. } => resume(wanted, files, &[], reporting),
+                Start::Collected { changed, .. } => resume(wanted, &[], changed, reporting),
+            };
+            let _span = tracing::debug_span!("pass", start = start.name()).entered();
+            let (mut snapshot, mut reference) = (self.snapshot(), &self.shared.reference);
+            if let Some(paused) = start.paused() {
+                ctx.adopt(paused.descriptors());
+                (snapshot, reference) = (paused.snapshot(), paused.reference());
+            }
+            let watch = process.per_test.map(|limit| TestWatch::new(&key, limit));
+            // Django's own test suite is run by the Django that it tests.
+            let strict = tests.runner == TestRunner::Pytest;
+            let guard = Box::new(Guard::new(Arc::clone(reference), strict, random_bytes()?));
+            let (outcome, mut parts) =
+                clone_and_run(snapshot, ctx, limits, &source, watch, Some(guard))?;
+            let refused = outcome == ExecOutcome::Exited { code: REFUSED };
+            if start.is_collected() && refused && parts.events.bytes.is_empty() {
+                return Ok(None);
+            }
+            self.count(start);
+            if let Some(paused) = start.paused() {
+                paused.complete(&mut parts.stdout, &mut parts.stderr);
+            }
+            Ok(Some((outcome, parts)))
+        };
+        let mut ran = None;
+        for start in &starts {
+            ran = run(start)?;
+            if ran.is_some() {
+                break;
+            }
+        }
+        let Some((outcome, mut parts)) = ran else {
+            return Err(Error::engine("a run of tests had nothing to start from"));
+        };
+        reader.read(&parts.events.bytes, &key);
+        let observer = parts.observer.take().map(|observer| observer as Box<dyn Any>);
+        if let Some(guard) = observer.and_then(|observer| observer.downcast::<Guard>().ok()) {
+            reader.tampering(guard.signs(&parts.events.bytes));
+            let (files, bytecode) = (reader.files(), process.write_bytecode);
+            reader.tampering(changed_tests(&vfs, &parts.vfs, TESTBED, &files, bytecode));
+        }
+        // The run may have ended before the runner took it away, or have put something else there;
+        // nothing that a guest leaves is a failure of ours.
+        let _ = parts.vfs.remove_file(KEY_FILE).or_else(|_| parts.vfs.remove_dir_all(KEY_FILE));
+        Ok((outcome, parts))
+    }
+}
+
+/// What the end of an interpreter means for the test that was running, with the reason.
+fn cut(outcome: &ExecOutcome, per_test: Option<Duration>) -> Option<(Outcome, String)> {
+    match outcome {
+        ExecOutcome::Interrupted => {
+            let limit = per_test.unwrap_or_default().as_secs_f64();
+            let reason = format!("Timeout: it ran past the limit of {limit} s for one test");
+            Some((Outcome::Timeout, reason))
+        }
+        ExecOutcome::Timeout => {
+            Some((Outcome::Timeout, "Timeout: the time for all tests was over".to_owned()))
+        }
+        ExecOutcome::Finished { .. } | ExecOutcome::OutOfMemory => {
+            Some((Outcome::Error, "Error: it ran out of memory".to_owned()))
+        }
+        ExecOutcome::StackOverflow => {
+            Some((Outcome::Error, "Error: it overflowed the stack".to_owned()))
+        }
+        ExecOutcome::Trap { reason } => Some((Outcome::Error, format!("Error: {reason}"))),
+        // A test that leaves the interpreter has not ended, and takes the rest with it.
+        ExecOutcome::Exited { .. } => None,
+    }
+}
+
+/// Adds to the output what the runner had no time to say, in its own words.
+fn say(output: &mut CapturedOutput, runner: TestRunner, id: &TestId, reason: &str) {
+    if output.bytes.last().is_some_and(|byte| *byte != b'\n') {
+        output.push(b"\n");
+    }
+    let line = match runner {
+        TestRunner::Unittest | TestRunner::Django => format!("{id} ... FAIL\n{reason}\n"),
+        _ => format!("FAILED {id} - {reason}\n"),
+    };
+    output.push(line.as_bytes());
+}
+
+fn key_tree(key: &str) -> Tree {
+    let path = RepoPath::new(KEY_FILE.trim_start_matches('/'));
+    let files = path.map(|path| (path, File::new(key.as_bytes())));
+    Tree::from_files(files).unwrap_or_default()
+}
