@@ -249,7 +249,11 @@ fn tried(args: &Args, source: &Source, package: &Package) -> Result<Report> {
         description: change.description.clone(),
         effect: trial.effect,
         broken: trial.broken.len(),
-        rejection: trial.checked.as_ref().and_then(|(_, checked)| checked.report.failure()).cloned(),
+        rejection: trial
+            .checked
+            .as_ref()
+            .and_then(|(_, checked)| checked.report.failure())
+            .cloned(),
     };
     let outcomes = changes.iter().zip(&tried).map(outcome).collect();
     let (package, covered_lines) = (package.label.clone(), Some(covered_lines));

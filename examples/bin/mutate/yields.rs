@@ -41,7 +41,8 @@ impl Yield {
             count(&mut row.breaking, trial.effect == Effect::Breaking);
             count(&mut row.import_breaking, trial.effect == Effect::ImportBreaking);
             count(&mut row.equivalent, trial.effect == Effect::Equivalent);
-            let valid = trial.checked.as_ref().is_some_and(|(_, checked)| checked.report.is_valid());
+            let valid =
+                trial.checked.as_ref().is_some_and(|(_, checked)| checked.report.is_valid());
             if trial.checked.is_some() || row.valid.is_some() {
                 count(&mut row.valid, valid);
             }

@@ -125,9 +125,10 @@ pub fn explain(
     }
     let Program::Tests(run) = &command.program else { return Ok(()) };
     let run = run.clone().with_selection(TestSelection::Ids(ids));
-    let mut again = Command { program: Program::Tests(run), ..command.clone() };
+    let mut again = command.clone();
+    again.program = Program::Tests(run);
     // With it pytest does not cut the lines of its summary to the width of a terminal.
-    again.env.insert("CI".to_owned(), "true".to_owned());
+    let again = again.with_env("CI", "true");
     let output = runner(&again)?;
     let text = output.stdout_text();
     let problems = output.report.clone().unwrap_or_default();
