@@ -105,10 +105,9 @@ impl<'a, S: Sandbox> Trials<'a, S> {
             let whole = !run.passed().is_empty();
             Ok(if whole { run.failed() } else { trial.broken.clone() })
         };
-        let weaken: Option<Patch> = match trial.effect {
+        let weaken = match trial.effect {
             Effect::Breaking => {
-                let runs = WEAKENING_RUNS;
-                weaken_least(&buggy, &trial.broken, Style::Mixed, seed, runs, failing)?.into()
+                weaken_least(&buggy, &trial.broken, Style::Mixed, seed, WEAKENING_RUNS, failing)?
             }
             _ => None,
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use ssr_core::{Message, Policy, Request, Sampling, Seed, Segment};
+use ssr_core::{Message, Policy, Request, Seed, Segment};
 use ssr_policy::{EngineConfig, LocalPolicy, Model, ModelConfig, Tokenizer};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -70,11 +70,12 @@ fn a_subscriber_sees_where_time_goes() {
     let tokenizer = Tokenizer::train([""; 0], 259).unwrap();
     let engine = EngineConfig::default().with_kv_bytes(40_000);
     let policy = LocalPolicy::with_engine(model, tokenizer, engine).unwrap();
-    let request = |seed: u64| Request {
-        messages: vec![Message::user(format!("{seed} and more ").repeat(9))],
-        answer: vec![Segment::Free { max_tokens: 60, stop: vec![] }],
-        sampling: Sampling::default(),
-        seed: Seed::new(seed),
+    let request = |seed: u64| {
+        Request::new(
+            vec![Message::user(format!("{seed} and more ").repeat(9))],
+            vec![Segment::Free { max_tokens: 60, stop: vec![] }],
+            Seed::new(seed),
+        )
     };
     policy.complete(&(0..6).map(request).collect::<Vec<_>>()).unwrap();
     assert!(policy.stats().preemptions > 0);

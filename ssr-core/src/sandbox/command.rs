@@ -31,7 +31,8 @@ pub struct Command {
 }
 
 impl Command {
-    fn new(program: Program) -> Self {
+    /// A command that runs `program` without input, within the default limits.
+    pub fn new(program: Program) -> Self {
         Self { program, stdin: Vec::new(), env: BTreeMap::new(), limits: Limits::default() }
     }
 

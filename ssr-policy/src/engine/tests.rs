@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::Device;
-use ssr_core::{Completion, Message, Request, Sampling, Seed, Segment};
+use ssr_core::{Completion, Message, Request, Seed, Segment};
 
 use super::*;
 use crate::chat::render;
@@ -22,12 +22,11 @@ fn model(seed: u64) -> Model {
 }
 
 fn submit(weights: &dyn LoadedWeights, tokenizer: &Arc<Tokenizer>, seed: u64) -> Handle {
-    let request = Request {
-        messages: vec![Message::user("one prompt of some length ".repeat(4))],
-        answer: vec![Segment::Free { max_tokens: 20, stop: vec![] }],
-        sampling: Sampling::default(),
-        seed: Seed::new(seed),
-    };
+    let request = Request::new(
+        vec![Message::user("one prompt of some length ".repeat(4))],
+        vec![Segment::Free { max_tokens: 20, stop: vec![] }],
+        Seed::new(seed),
+    );
     let prompt = render(tokenizer, &request.messages).unwrap().tokens;
     let (config, id) = (weights.config(), weights.id());
     let sequence = Sequence::new(config, id, tokenizer, prompt, &request, 0);

@@ -25,7 +25,7 @@ fn many() -> WasiWorkspace {
 }
 
 fn run(workspace: &mut WasiWorkspace, script: &str, wall: Duration) -> Output {
-    let limits = Limits { wall, ..Limits::default() };
+    let limits = Limits::default().with_wall(wall);
     workspace.run(&Command::shell(script).with_limits(limits)).unwrap()
 }
 

@@ -116,7 +116,7 @@ fn output_is_limited_and_says_so() {
     for command in [
         Command::python("for _ in range(10000): print('x' * 99)"),
         Command::shell("python -c \"for _ in range(10000): print('x' * 99)\""),
-        Command { program: loops.clone(), ..Command::shell("") },
+        Command::new(loops.clone()),
     ] {
         let output = open(&[]).run(&command.clone().with_limits(limits)).unwrap();
         assert_eq!(output.exit, Exit::Code(0), "{command:?}");
