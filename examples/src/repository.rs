@@ -7,7 +7,7 @@ use ssr_core::{
     Baseline, Command, Limits, PYTEST_PARSER, RepoPath, Sandbox, TestId, TestSelection, Tree,
     pytest_script,
 };
-use ssr_mutate::{is_source_file, is_test_file};
+use ssr_mutate::{is_test_file, source_files};
 use ssr_rl::Repository;
 use ssr_sandbox::{Guest, PythonVersion, WasiSandbox, default_cache_dir};
 
@@ -125,11 +125,6 @@ pub fn screen<S: Sandbox>(
 fn oracle_files(tree: &Tree) -> BTreeSet<RepoPath> {
     let python = tree.files().filter(|(path, _)| path.extension() == Some("py"));
     python.map(|(path, _)| path).filter(|path| is_test_file(path)).cloned().collect()
-}
-
-/// The code of the project's own, in every language that has bug operators.
-fn source_files(tree: &Tree) -> BTreeSet<RepoPath> {
-    tree.files().map(|(path, _)| path).filter(|path| is_source_file(path)).cloned().collect()
 }
 
 #[cfg(test)]
