@@ -65,8 +65,8 @@ impl FilePatch {
     /// ```
     ///
     /// # Errors
-    /// [`Error::PatchSyntax`] when [`Patch::parse`] would not read the same from what is printed:
-    /// no hunk, or one that it refuses. So do all constructors.
+    /// [`Error::PatchSyntax`] when [`Patch::parse`](crate::Patch::parse) would not read the same from
+    /// what is printed: no hunk, or one that it refuses. So do all constructors.
     pub fn modify(path: RepoPath, hunks: Vec<Hunk>) -> Result<Self> {
         Self::modified(path, hunks).checked()
     }

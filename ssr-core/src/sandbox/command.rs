@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Limits;
 use crate::RepoPath;
 
-/// What to run in a [`Workspace`], always from the top of the repository.
+/// What to run in a [`Workspace`](crate::Workspace), always from the top of the repository.
 ///
 /// ```
 /// use std::time::Duration;
