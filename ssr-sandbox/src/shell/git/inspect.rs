@@ -219,7 +219,7 @@ impl Call<'_> {
                 self.out.extend_from_slice(text.as_bytes());
             }
             ("-p", Object::Tree(..)) => {
-                return self.ls_tree(&[name.clone()]);
+                return self.ls_tree(std::slice::from_ref(name));
             }
             (action, _) => return Err(Fatal::option("cat-file", action)),
         }

@@ -163,12 +163,9 @@ fn read_hunk(text: &[u8]) -> Result<(Hunk, usize), Error> {
     if *line <= lines(text).len() {
         return found;
     }
-    let mut longer = text.to_vec();
-    if !longer.ends_with(b"\n") {
-        longer.push(b'\n');
-    }
-    for _ in 0..CHOPPED {
-        longer.push(b'\n');
+    let unfinished = if text.ends_with(b"\n") { "" } else { "\n" };
+    for blank in 1..=CHOPPED {
+        let longer = [text, unfinished.as_bytes(), "\n".repeat(blank).as_bytes()].concat();
         if let Ok((hunk, _)) = Hunk::parse(&longer, HunkSyntax::Gnu) {
             return Ok((hunk, text.len()));
         }
