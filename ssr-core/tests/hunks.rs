@@ -67,7 +67,7 @@ proptest! {
     fn gnu_patch_reads_what_git_reads(text in text()) {
         let Ok((hunk, length)) = Hunk::parse(text.as_bytes(), HunkSyntax::Git) else { return Ok(()) };
         // GNU patch takes any number of lines with a backslash for the end of the hunk.
-        let text = text[..length].as_bytes();
+        let text = &text.as_bytes()[..length];
         prop_assert_eq!(Hunk::parse(text, HunkSyntax::Gnu), Ok((hunk, length)));
     }
 
