@@ -7,5 +7,7 @@ mod sample;
 mod state;
 mod stop;
 
-pub(crate) use sample::{Drawn, check_sampling, draw};
+#[cfg(feature = "remote")]
+pub(crate) use sample::Drawn;
+pub(crate) use sample::{check_sampling, draw};
 pub(crate) use state::{Answer, Draw};
