@@ -42,8 +42,8 @@ const FEATURES: [(&str, &[&str]); 6] = [
     ("ssr-eval", &[]),
 ];
 
-/// What lints and tests select, so that they share their builds: everything, with the one feature that
-/// no default has. Tests of containers say that they are skipped where no engine answers.
+/// What lints and tests select, so that they share their builds: everything, with the features that no
+/// default has. Tests of containers say that they are skipped where no engine answers.
 const EVERYTHING: [&str; 3] =
     ["--workspace", "--features", "ssr-core/logs,ssr-sandbox/container"];
 
