@@ -44,8 +44,7 @@ const FEATURES: [(&str, &[&str]); 6] = [
 
 /// What lints and tests select, so that they share their builds: everything, with the features that no
 /// default has. Tests of containers say that they are skipped where no engine answers.
-const EVERYTHING: [&str; 3] =
-    ["--workspace", "--features", "ssr-core/logs,ssr-sandbox/container"];
+const EVERYTHING: [&str; 3] = ["--workspace", "--features", "ssr-core/logs,ssr-sandbox/container"];
 
 fn usual() -> Result<(), String> {
     step("format", || cargo(["fmt", "--all", "--check"]).check())?;
