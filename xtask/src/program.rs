@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::process::{Cargo, pip_command, target, workspace};
 
@@ -37,6 +40,9 @@ const SELF_PLAY: [(&str, &[&str]); 2] = [
     ("pytest==9.2.0", &["--only-binary", ":all:"]),
 ];
 
+/// How long a build may look up and download crates before other downloads begin.
+const HEAD_START: Duration = Duration::from_secs(20);
+
 impl Program {
     /// The program with that name.
     pub fn find(name: &str) -> Option<&'static Self> {
@@ -45,7 +51,7 @@ impl Program {
 
     /// Builds the program, starts it in the caller's folder, and ends as it ends.
     pub fn run(&self, args: &[&str]) -> Result<ExitCode, String> {
-        let downloads = if self.is_built() { Downloads::default() } else { self.first_time(args) };
+        let downloads = (!self.is_built()).then(|| self.first_time(args).start());
         let manifest = workspace().join("Cargo.toml");
         let code = Cargo::new(["run", "--package", "ssr-examples", "--bin", self.name])
             .args(["--no-default-features", "--features", self.features, "--manifest-path"])
@@ -83,9 +89,15 @@ impl Program {
 /// program says what is missing.
 #[derive(Default)]
 struct Downloads {
-    running: Vec<Child>,
+    commands: Vec<Command>,
     /// Takes what pip writes beside its cache.
     folder: Option<PathBuf>,
+}
+
+/// Downloads under way; dropping it ends them.
+struct Running {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Downloads {
@@ -94,7 +106,7 @@ impl Downloads {
             let mut info = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
             // Away from the workspace, whose lock file cargo would otherwise consult.
             info.args(["info", "--quiet", package]).current_dir(std::env::temp_dir());
-            self.start(info);
+            self.commands.push(info);
         }
     }
 
@@ -103,26 +115,42 @@ impl Downloads {
         for (requirement, how) in SELF_PLAY {
             let mut download = pip_command("python3".as_ref(), "download");
             download.args(how).arg("--dest").arg(&folder).arg(requirement);
-            self.start(download);
+            self.commands.push(download);
         }
         self.folder = Some(folder);
     }
 
-    fn start(&mut self, mut command: Command) {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.running.extend(command.spawn());
+    /// Starts them when the build has had time for its own: cargo locks its cache while it downloads.
+    fn start(mut self) -> Running {
+        let (stop, stopped) = channel::<()>();
+        let thread = std::thread::spawn(move || {
+            if stopped.recv_timeout(HEAD_START) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            let quiet = |command: &mut Command| {
+                command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+            };
+            let children: Vec<Child> = self.commands.iter_mut().flat_map(quiet).collect();
+            // Nothing is ever sent: this ends when the sender is dropped.
+            drop(stopped.recv());
+            for mut child in children {
+                // It has ended already, or nobody needs it any more.
+                drop(child.kill());
+                drop(child.wait());
+            }
+            if let Some(folder) = &self.folder {
+                drop(std::fs::remove_dir_all(folder));
+            }
+        });
+        Running { stop: Some(stop), thread: Some(thread) }
     }
 }
 
-impl Drop for Downloads {
+impl Drop for Running {
     fn drop(&mut self) {
-        for child in &mut self.running {
-            // It has ended already, or nobody needs it any more.
-            drop(child.kill());
-            drop(child.wait());
-        }
-        if let Some(folder) = &self.folder {
-            drop(std::fs::remove_dir_all(folder));
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
         }
     }
 }
