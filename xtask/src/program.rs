@@ -132,7 +132,7 @@ impl Downloads {
             };
             let children: Vec<Child> = self.commands.iter_mut().flat_map(quiet).collect();
             // Nothing is ever sent: this ends when the sender is dropped.
-            drop(stopped.recv());
+            let _ = stopped.recv();
             for mut child in children {
                 // It has ended already, or nobody needs it any more.
                 drop(child.kill());
