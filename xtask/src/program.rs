@@ -70,7 +70,7 @@ impl Program {
 
     /// Says what happens now and how long it takes, and downloads meanwhile what will be needed.
     fn first_time(&self, args: &[&str]) -> Downloads {
-        let minutes = if self.sandbox { "about 8 minutes" } else { "some minutes" };
+        let minutes = if self.sandbox { "about 10 minutes" } else { "some minutes" };
         let name = self.name;
         eprintln!("building {name} and what it needs ({minutes} the first time, on two cores) ...");
         let mut downloads = Downloads::default();
