@@ -73,7 +73,7 @@ fn run(args: &Args) -> Result<(String, ConsistencyReport)> {
     let package = package(args)?;
     let guest = prepare_guest(&|what| eprintln!("{what}"))?;
     let sandbox = open_sandbox(&guest, &package)?;
-    sandbox.warm(&package.tree, &Command::shell(artifact.test_script.as_str()))?;
+    sandbox.warm(&package.tree, &Command::suite(&artifact.test_script))?;
     let suites = Suites::new(sandbox, Limits::default());
     let thresholds = Thresholds::default()
         .with_min_passing_tests(args.min_passing)

@@ -66,7 +66,7 @@ impl<'a, S: Sandbox> Trials<'a, S> {
     pub fn run(&self, change: &Patch) -> Result<Trial> {
         let artifact = self.artifact(change, Patch::default());
         let buggy = self.repository.tree.apply(change)?;
-        let run = self.suites.run(&artifact, &buggy)?;
+        let run = self.suites.test(&artifact, &buggy)?;
         let passed = run.passed();
         let broken: BTreeSet<_> = self.passing.difference(&passed).cloned().collect();
         // A collected test that did not report because the run ended early is no failure by itself.
@@ -101,7 +101,7 @@ impl<'a, S: Sandbox> Trials<'a, S> {
         let seed = seed.derive("weaken").derive(&buggy.hash().to_string());
         let failing = |weaken: &Patch| -> Result<BTreeSet<TestId>> {
             let tree = buggy.apply(weaken).unwrap_or_else(|_| buggy.clone());
-            let run = self.suites.run(&bare, &tree)?;
+            let run = self.suites.test(&bare, &tree)?;
             let whole = !run.passed().is_empty();
             Ok(if whole { run.failed() } else { trial.broken.clone() })
         };

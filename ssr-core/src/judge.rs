@@ -4,8 +4,8 @@ use tracing::debug_span;
 
 use crate::artifact::configures_tests;
 use crate::{
-    BugArtifact, BugInstance, CheckedArtifact, Patch, Provenance, Sandbox, SandboxError, Suites,
-    Tree,
+    BugArtifact, BugInstance, CheckedArtifact, Outcome, Patch, Provenance, Sandbox, SandboxError,
+    Suites, TestId, Tree,
 };
 
 impl BugInstance {
@@ -52,6 +52,9 @@ impl Judgement {
 /// suite. Every test of [`BugInstance::f2p`] and [`BugInstance::p2p`] must be reported and pass;
 /// a test that is missing has failed.
 ///
+/// Most repairs are wrong, so the run begins with the tests that the bug broke, and is over when
+/// one of them all fails ([`Suites::require`]).
+///
 /// # Errors
 /// Only when the sandbox itself fails.
 pub fn judge<S: Sandbox>(
@@ -64,15 +67,27 @@ pub fn judge<S: Sandbox>(
         Ok(tree) => tree,
         Err(error) => return Ok(Judgement::inapplicable(&error)),
     };
-    let run = suites.run(&bug.artifact, &tree)?;
-    let passed = run.passed();
-    let wanted = bug.f2p.len() + bug.p2p.len();
-    let held = bug.f2p.iter().chain(&bug.p2p).filter(|id| passed.contains(*id)).count();
+    let wanted = bug.f2p.iter().chain(&bug.p2p);
+    let run = suites.require(&bug.artifact, &tree, wanted.clone())?;
+    let (passed, failed) = (run.passed(), run.failed());
+    let lost = wanted.clone().find(|id| !passed.contains(*id));
     let breach = run.breach();
-    let solved = held == wanted && breach.is_none();
-    let reason = match breach {
-        Some(breach) => format!("{held} of {wanted} tests pass; {breach}"),
-        None => format!("{held} of {wanted} tests pass"),
+    let solved = lost.is_none() && breach.is_none();
+    let reason = match (breach, lost) {
+        (Some(breach), _) => breach,
+        (None, None) => format!("all {} tests pass", wanted.count()),
+        (None, Some(_)) => {
+            // The one that ended the run, rather than one that had no turn.
+            let report = run.report.as_ref();
+            let outcome =
+                |id: &&TestId| report.map_or(Outcome::Failed, |report| report.outcome(id));
+            let ran =
+                wanted.clone().find(|id| failed.contains(*id) && outcome(id) != Outcome::Missing);
+            match ran.or(lost) {
+                Some(id) => format!("{id} does not pass"),
+                None => "no test passes".to_owned(),
+            }
+        }
     };
     Ok(Judgement { solved, reason, tree: Some(tree), runs: !passed.is_empty() })
 }

@@ -48,7 +48,7 @@ pub use policy::{
     ChatRole, Completion, FinishReason, Grammar, Message, Policy, PolicyError, PolicyErrorKind,
     Request, Sampling, Segment, Usage,
 };
-pub use pytest::{PYTEST_PARSER, pytest_script};
+pub use pytest::{PYTEST_PARSER, pytest_run, pytest_script};
 pub use report::{Outcome, TestCounts, TestId, TestReport};
 pub use reward::{InjectorReward, SOLVER_FAILURE, SOLVER_SUCCESS, solver_reward};
 pub use sandbox::{

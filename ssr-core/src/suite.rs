@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 use tracing::debug_span;
 
 use crate::{
-    BugArtifact, Command, Exit, Limits, Outcome, Sandbox, SandboxError, TestId, TestReport, Tree,
-    Workspace,
+    BugArtifact, Command, Exit, Limits, Outcome, Output, Sandbox, SandboxError, TestId, TestReport,
+    TestRun, Tree, Workspace, pytest_run,
 };
 
 /// How many runs [`Suites`] remembers.
@@ -17,9 +17,16 @@ const REMEMBERED: usize = 256;
 
 /// Runs the test scripts of artifacts in a sandbox, and remembers the results: a sandbox is
 /// deterministic, so the same script on the same tree is not run again.
+///
+/// Three runs tell how tests end on a tree, from the dearest to the cheapest:
+/// [`Suites::run`] does what the artifact says, word for word; [`Suites::test_everything`] runs
+/// every test; [`Suites::test`] runs the tests that can end differently. Where the sandbox reports
+/// and the script is a [standard one](pytest_run), neither of the last two needs a shell or the
+/// artifact's parser. [`Suites::with_affected_only`] makes the last two the same.
 pub struct Suites<S> {
     sandbox: S,
     limits: Limits,
+    affected_only: bool,
     runs: Mutex<Memory>,
     cycles: AtomicU64,
 }
@@ -30,10 +37,29 @@ struct Memory {
     oldest: VecDeque<[u8; 32]>,
 }
 
+/// How much a run does to find the outcomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effort {
+    /// The script in a shell, then the parser.
+    Script,
+    /// Every test.
+    Everything,
+    /// Every test that can end differently.
+    Affected,
+}
+
 impl<S: Sandbox> Suites<S> {
     /// Suites that run in `sandbox`, each run within `limits`.
     pub fn new(sandbox: S, limits: Limits) -> Self {
-        Self { sandbox, limits, runs: Mutex::default(), cycles: AtomicU64::new(0) }
+        let (runs, cycles) = (Mutex::default(), AtomicU64::new(0));
+        Self { sandbox, limits, affected_only: true, runs, cycles }
+    }
+
+    /// Sets whether [`Suites::test`] and [`Suites::require`] leave out tests that cannot end
+    /// differently (default: they do). The outcomes are the same.
+    #[must_use]
+    pub fn with_affected_only(self, affected_only: bool) -> Self {
+        Self { affected_only, ..self }
     }
 
     /// The sandbox.
@@ -41,7 +67,7 @@ impl<S: Sandbox> Suites<S> {
         &self.sandbox
     }
 
-    /// How many suites have really been run so far.
+    /// How many runs have really been made so far.
     pub fn cycles(&self) -> u64 {
         self.cycles.load(Ordering::Relaxed)
     }
@@ -52,12 +78,81 @@ impl<S: Sandbox> Suites<S> {
     /// # Errors
     /// Only when the sandbox itself fails.
     pub fn run(&self, artifact: &BugArtifact, tree: &Tree) -> Result<Arc<SuiteRun>, SandboxError> {
-        let key = key(artifact, tree);
+        self.remembered(artifact, tree, Effort::Script)
+    }
+
+    /// The outcomes of all tests of the artifact on `tree`. A sandbox that reports is believed
+    /// without the artifact's parser: whether the two agree is a
+    /// [check](crate::Check::ParserValidity) of its own.
+    ///
+    /// # Errors
+    /// Only when the sandbox itself fails.
+    pub fn test(&self, artifact: &BugArtifact, tree: &Tree) -> Result<Arc<SuiteRun>, SandboxError> {
+        let effort = if self.affected_only { Effort::Affected } else { Effort::Everything };
+        self.remembered(artifact, tree, effort)
+    }
+
+    /// [`Suites::test`], and every test really runs.
+    ///
+    /// # Errors
+    /// Only when the sandbox itself fails.
+    pub fn test_everything(
+        &self,
+        artifact: &BugArtifact,
+        tree: &Tree,
+    ) -> Result<Arc<SuiteRun>, SandboxError> {
+        self.remembered(artifact, tree, Effort::Everything)
+    }
+
+    /// [`Suites::test`] for a run that is over when one of `required` fails: what had no turn then is
+    /// [`Outcome::Missing`]. Give those first that fail most likely.
+    ///
+    /// # Errors
+    /// Only when the sandbox itself fails.
+    pub fn require<'a>(
+        &self,
+        artifact: &BugArtifact,
+        tree: &Tree,
+        required: impl IntoIterator<Item = &'a TestId>,
+    ) -> Result<Arc<SuiteRun>, SandboxError> {
+        for effort in [Effort::Affected, Effort::Everything, Effort::Script] {
+            if let Some(run) = self.lock().runs.get(&key(artifact, tree, effort)) {
+                return Ok(Arc::clone(run));
+            }
+        }
+        let Some(run) = self.standard(artifact) else { return self.test(artifact, tree) };
+        let _span = debug_span!("test run", tree = %tree.hash(), required = true).entered();
+        let run = run.with_required(required.into_iter().cloned());
+        self.run_tests(run.with_affected_only(self.affected_only), tree).map(Arc::new)
+    }
+
+    fn remembered(
+        &self,
+        artifact: &BugArtifact,
+        tree: &Tree,
+        effort: Effort,
+    ) -> Result<Arc<SuiteRun>, SandboxError> {
+        let standard = self.standard(artifact);
+        let effort = match (effort, &standard) {
+            // Nobody else knows what a script of the artifact's own makes.
+            (Effort::Everything | Effort::Affected, None) if self.sandbox.reports() => {
+                Effort::Everything
+            }
+            (_, None) => Effort::Script,
+            (effort, Some(_)) => effort,
+        };
+        let key = key(artifact, tree, effort);
         if let Some(run) = self.lock().runs.get(&key) {
             return Ok(Arc::clone(run));
         }
         let _span = debug_span!("test run", tree = %tree.hash()).entered();
-        let run = Arc::new(self.run_afresh(artifact, tree)?);
+        let run = Arc::new(match (effort, standard) {
+            (Effort::Script, _) => self.run_script(artifact, tree, true)?,
+            (_, None) => self.run_script(artifact, tree, false)?,
+            (effort, Some(run)) => {
+                self.run_tests(run.with_affected_only(effort == Effort::Affected), tree)?
+            }
+        });
         let mut memory = self.lock();
         if memory.runs.insert(key, Arc::clone(&run)).is_none() {
             memory.oldest.push_back(key);
@@ -70,26 +165,46 @@ impl<S: Sandbox> Suites<S> {
         Ok(run)
     }
 
-    fn run_afresh(&self, artifact: &BugArtifact, tree: &Tree) -> Result<SuiteRun, SandboxError> {
+    /// The run of tests that the artifact's script stands for, where there is one that says as much.
+    fn standard(&self, artifact: &BugArtifact) -> Option<TestRun> {
+        self.sandbox.reports().then(|| pytest_run(&artifact.test_script))?
+    }
+
+    fn run_tests(&self, run: TestRun, tree: &Tree) -> Result<SuiteRun, SandboxError> {
+        let command = Command::tests(run).with_limits(self.limits);
+        let output = self.sandbox.open(tree)?.run(&command)?;
+        self.cycles.fetch_add(1, Ordering::Relaxed);
+        Ok(self.suite_run(output, None))
+    }
+
+    fn run_script(
+        &self,
+        artifact: &BugArtifact,
+        tree: &Tree,
+        parse: bool,
+    ) -> Result<SuiteRun, SandboxError> {
         let script = Command::shell(artifact.test_script.as_str()).with_limits(self.limits);
         let output = self.sandbox.open(tree)?.run(&script)?;
         self.cycles.fetch_add(1, Ordering::Relaxed);
-        let parser = Command::python(artifact.test_parser.as_str())
-            .with_limits(self.limits)
-            .with_stdin(output.log());
+        let parsed = if parse { Some(self.parse(artifact, output.log())?) } else { None };
+        Ok(self.suite_run(output, parsed))
+    }
+
+    fn parse(&self, artifact: &BugArtifact, log: Vec<u8>) -> Result<Parsed, SandboxError> {
+        let parser =
+            Command::python(artifact.test_parser.as_str()).with_limits(self.limits).with_stdin(log);
         let parsed = self.sandbox.open(&Tree::new())?.run(&parser)?;
-        let parsed = if parsed.success() {
+        Ok(if parsed.success() {
             parse_map(&parsed.stdout)
         } else {
             Err(format!("it ended with {:?}: {}", parsed.exit, tail(&parsed.stderr_text(), 300)))
-        };
-        let log = String::from_utf8_lossy(&output.log()).into_owned();
-        Ok(SuiteRun {
-            exit: output.exit,
-            report: output.report.or_else(|| self.sandbox.reports().then(TestReport::new)),
-            parsed,
-            log_tail: tail(&log, 2000),
         })
+    }
+
+    fn suite_run(&self, output: Output, parsed: Option<Parsed>) -> SuiteRun {
+        let log_tail = tail(&String::from_utf8_lossy(&output.log()), 2000);
+        let report = output.report.or_else(|| self.sandbox.reports().then(TestReport::new));
+        SuiteRun { exit: output.exit, report, parsed, log_tail }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Memory> {
@@ -97,17 +212,21 @@ impl<S: Sandbox> Suites<S> {
     }
 }
 
-fn key(artifact: &BugArtifact, tree: &Tree) -> [u8; 32] {
+/// What the artifact's parser makes of a log: test id → passed; or what is wrong with it.
+type Parsed = Result<BTreeMap<TestId, bool>, String>;
+
+fn key(artifact: &BugArtifact, tree: &Tree, effort: Effort) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for text in [&artifact.test_script, &artifact.test_parser] {
         hasher.update((text.len() as u64).to_le_bytes());
         hasher.update(text.as_bytes());
     }
     hasher.update(tree.hash().as_bytes());
+    hasher.update([effort as u8]);
     hasher.finalize().into()
 }
 
-fn parse_map(stdout: &[u8]) -> Result<BTreeMap<TestId, bool>, String> {
+fn parse_map(stdout: &[u8]) -> Parsed {
     let map: BTreeMap<TestId, String> = serde_json::from_slice(stdout)
         .map_err(|error| format!("it did not print one JSON object of strings: {error}"))?;
     let status = |(id, status): (TestId, String)| match status.as_str() {
@@ -133,8 +252,9 @@ pub struct SuiteRun {
     pub exit: Exit,
     /// What the sandbox's own test runner reported, where it has a channel beside the output.
     pub report: Option<TestReport>,
-    /// What the artifact's parser made of the log: test id → passed; or what is wrong with it.
-    pub parsed: Result<BTreeMap<TestId, bool>, String>,
+    /// What the artifact's parser made of the log: test id → passed; or what is wrong with it. `None`
+    /// when it did not run, because the runner's own report is believed.
+    pub parsed: Option<Result<BTreeMap<TestId, bool>, String>>,
     /// The end of the log.
     pub log_tail: String,
 }
@@ -145,10 +265,10 @@ impl SuiteRun {
     pub fn passed(&self) -> BTreeSet<TestId> {
         match (&self.report, &self.parsed) {
             (Some(report), _) => report.ids(Outcome::is_pass).cloned().collect(),
-            (None, Ok(map)) => {
+            (None, Some(Ok(map))) => {
                 map.iter().filter(|(_, passed)| **passed).map(|(id, _)| id.clone()).collect()
             }
-            (None, Err(_)) => BTreeSet::new(),
+            (None, _) => BTreeSet::new(),
         }
     }
 
@@ -156,10 +276,10 @@ impl SuiteRun {
     pub fn failed(&self) -> BTreeSet<TestId> {
         match (&self.report, &self.parsed) {
             (Some(report), _) => report.ids(Outcome::is_failure).cloned().collect(),
-            (None, Ok(map)) => {
+            (None, Some(Ok(map))) => {
                 map.iter().filter(|(_, passed)| !**passed).map(|(id, _)| id.clone()).collect()
             }
-            (None, Err(_)) => BTreeSet::new(),
+            (None, _) => BTreeSet::new(),
         }
     }
 
@@ -167,16 +287,16 @@ impl SuiteRun {
     pub fn known(&self) -> BTreeSet<TestId> {
         match (&self.report, &self.parsed) {
             (Some(report), _) => report.iter().map(|(id, _)| id.clone()).collect(),
-            (None, Ok(map)) => map.keys().cloned().collect(),
-            (None, Err(_)) => BTreeSet::new(),
+            (None, Some(Ok(map))) => map.keys().cloned().collect(),
+            (None, _) => BTreeSet::new(),
         }
     }
 
     /// Where the parser contradicts the runner. They agree when the parser's map has every passed and
     /// failed test of the report with its status, and no test that the report does not have. A
-    /// sandbox without a report cannot contradict.
+    /// sandbox without a report cannot contradict, nor can a parser that did not run.
     pub fn disagreement(&self) -> Option<String> {
-        let map = match &self.parsed {
+        let map = match self.parsed.as_ref()? {
             Err(problem) => return Some(problem.clone()),
             Ok(map) => map,
         };
@@ -226,7 +346,7 @@ mod tests {
         SuiteRun {
             exit: Exit::Code(0),
             report: Some(report.iter().map(|(id, o)| (TestId::new(id), *o)).collect()),
-            parsed: Ok(parsed.iter().map(|(id, passed)| (TestId::new(id), *passed)).collect()),
+            parsed: Some(Ok(parsed.iter().map(|(id, p)| (TestId::new(id), *p)).collect())),
             log_tail: String::new(),
         }
     }
@@ -249,7 +369,7 @@ mod tests {
         let run = |report| SuiteRun {
             exit: Exit::Code(0),
             report: Some(report),
-            parsed: Ok([(TestId::new("a"), true)].into_iter().collect()),
+            parsed: Some(Ok([(TestId::new("a"), true)].into_iter().collect())),
             log_tail: String::new(),
         };
         let mut report: TestReport = [("a".into(), Outcome::Passed)].into_iter().collect();

@@ -28,8 +28,8 @@ cargo xtask COMMAND
   run-tests [OPTIONS]   run a package's tests in the sandbox, and compare with native CPython
   guest [OPTIONS]       make the Python guest of the sandbox, or check the one that is there
                         (--python 3.11 compiles the one for older repositories)
-  bench AREA [--json]   measure against peers in one run; AREA: sandbox, mutate,
-                        policy (--shape 5m|0.5b, --device cpu|cuda, --rounds N)
+  bench AREA [--json]   measure against peers in one run; AREA: sandbox,
+                        judge (--verify BUGS), mutate, policy (--shape 5m|0.5b, --device cpu|cuda, --rounds N)
   cuda [PROGRAM...]     build programs for NVIDIA GPUs, without GPU and CUDA here: bench-policy, and
                         programs of the examples (--arch 90: the GPUs' compute capability)
   ci [--full|--corpora] every check that a change has to pass; --full adds the slow ones, and
@@ -43,10 +43,11 @@ fn main() -> ExitCode {
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     let result = match (command.as_deref(), rest.as_slice()) {
         (Some("bench"), ["sandbox", rest @ ..]) => program::BENCH_SANDBOX.run(rest),
+        (Some("bench"), ["judge", rest @ ..]) => program::BENCH_JUDGE.run(rest),
         (Some("bench"), ["mutate", rest @ ..]) => bench_mutate(rest),
         (Some("bench"), ["policy", rest @ ..]) => bench_policy(rest),
         (Some("bench"), _) => {
-            return wrong("bench needs an area; there are: sandbox, mutate, policy");
+            return wrong("bench needs an area; there are: sandbox, judge, mutate, policy");
         }
         (Some("cuda"), rest) => cuda::run(rest),
         (Some("ci"), []) => ci::run(ci::Extent::Usual),

@@ -31,6 +31,9 @@ pub const PROGRAMS: [Program; 8] = [
 /// Measures; it is `bench sandbox` on the command line.
 pub const BENCH_SANDBOX: Program = Program { name: "bench-sandbox", features: "", sandbox: true };
 
+/// Measures; it is `bench judge` on the command line.
+pub const BENCH_JUDGE: Program = Program { name: "bench-judge", features: "", sandbox: true };
+
 /// The crates whose data files the guest is made of, as `ssr-sandbox/src` pins them.
 const GUEST: [&str; 2] = ["eryx-runtime@0.5.0", "eryx@0.5.0"];
 

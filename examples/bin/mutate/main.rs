@@ -207,7 +207,7 @@ fn tried(args: &Args, source: &Source, package: &Package) -> Result<Report> {
     let Screened { repository, baseline, limits } =
         screen(&sandbox, package, &modules, args.min_passing, Limits::default())?;
     let coverage = measure_coverage(&sandbox, &package.tree, &modules, Limits::default())?;
-    sandbox.warm(&package.tree, &Command::shell(repository.test_script.as_str()))?;
+    sandbox.warm(&package.tree, &Command::suite(&repository.test_script))?;
     let covered_lines = coverage.len();
     let changes = changes(args, package, Some(coverage))?;
     eprintln!(

@@ -113,7 +113,7 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
     let needed = config.thresholds.min_passing_tests;
     let Screened { repository, baseline, limits } =
         screen(&sandbox, &package, &test_modules(&package.tree), needed, Limits::default())?;
-    sandbox.warm(&package.tree, &Command::shell(repository.test_script.as_str()))?;
+    sandbox.warm(&package.tree, &Command::suite(&repository.test_script))?;
     let injector = OperatorInjector::new(&package.tree);
     display.say(&format!(
         "{} tests pass, {} flaky, {} others; {} sites for bug operators",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Limits;
-use crate::RepoPath;
+use crate::{RepoPath, TestId, pytest_run};
 
 /// What to run in a [`Workspace`](crate::Workspace), always from the top of the repository.
 ///
@@ -49,6 +49,12 @@ impl Command {
     /// The repository's tests: a [`TestRun`], or a [`TestSelection`] of pytest's tests.
     pub fn tests(run: impl Into<TestRun>) -> Self {
         Self::new(Program::Tests(run.into()))
+    }
+
+    /// What runs the suite of a test script: pytest itself for a [standard script](pytest_run), a shell
+    /// for every other one.
+    pub fn suite(script: &str) -> Self {
+        pytest_run(script).map_or_else(|| Self::shell(script), Self::tests)
     }
 
     /// Sets an environment variable.
@@ -112,12 +118,34 @@ pub struct TestRun {
     pub selection: TestSelection,
     /// Further arguments for the runner, as its command line takes them.
     pub args: Vec<String>,
+    /// Tests that all have to pass, for a run that is over as soon as one of them fails. A sandbox
+    /// may run them first, in this order, and leave out what follows the failure: those tests are
+    /// [`Outcome::Missing`](crate::Outcome::Missing). It may also run everything.
+    pub required: Vec<TestId>,
+    /// Whether tests that the difference from a known tree cannot reach need not run again. A sandbox
+    /// that knows which code each test executes reports them as they ended on that tree; others
+    /// run everything. The report is the same.
+    pub affected_only: bool,
 }
 
 impl TestRun {
     /// The tests of `selection`, run by `runner`.
     pub fn new(runner: TestRunner, selection: TestSelection) -> Self {
-        Self { runner, selection, args: Vec::new() }
+        Self { runner, selection, ..Self::default() }
+    }
+
+    /// Sets [`TestRun::required`].
+    #[must_use]
+    pub fn with_required(mut self, tests: impl IntoIterator<Item = TestId>) -> Self {
+        self.required = tests.into_iter().collect();
+        self
+    }
+
+    /// Sets [`TestRun::affected_only`].
+    #[must_use]
+    pub fn with_affected_only(mut self, affected_only: bool) -> Self {
+        self.affected_only = affected_only;
+        self
     }
 
     /// Sets the tests.
@@ -166,4 +194,7 @@ pub enum TestSelection {
     Files(Vec<RepoPath>),
     /// The given ids, as the runner names them.
     Ids(Vec<String>),
+    /// What the runner makes of these arguments, which are its whole command line: the sandbox adds
+    /// no option that selects or stops.
+    CommandLine(Vec<String>),
 }

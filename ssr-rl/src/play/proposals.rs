@@ -133,7 +133,7 @@ impl<S: Sandbox, I: Injector> InjectorHalf<'_, S, I> {
     fn weaken(&self, buggy: &Tree) -> Result<Option<Patch>> {
         let suites = self.step.suites;
         let artifact = self.repository.artifact(Patch::default(), Patch::default());
-        let passed = suites.run(&artifact, buggy)?.passed();
+        let passed = suites.test(&artifact, buggy)?.passed();
         let broken: BTreeSet<_> = self.passing.difference(&passed).cloned().collect();
         if broken.is_empty() {
             return Ok(None);
@@ -142,7 +142,7 @@ impl<S: Sandbox, I: Injector> InjectorHalf<'_, S, I> {
         let mut failing = |weaken: &Patch| {
             // One that does not apply changes nothing.
             let tree = buggy.apply(weaken).unwrap_or_else(|_| buggy.clone());
-            let run = suites.run(&artifact, &tree)?;
+            let run = suites.test(&artifact, &tree)?;
             // A suite in which nothing passes was cut short and hides no bug.
             let whole = !run.passed().is_empty();
             Ok(if whole { run.failed() } else { broken.clone() })

@@ -22,6 +22,10 @@ pub(crate) struct CommandLine {
 impl CommandLine {
     /// The command line for `run` in a repository where `exists` says which files there are.
     pub(crate) fn new(run: &TestRun, exists: impl Fn(&str) -> bool) -> Self {
+        if let TestSelection::CommandLine(words) = &run.selection {
+            let argv = command_line(run, words, exists(RUNTESTS));
+            return Self { argv, wanted: None, absent: Vec::new() };
+        }
         let wanted = match &run.selection {
             TestSelection::Ids(ids) => Some(ids.clone()),
             _ => None,
@@ -41,6 +45,16 @@ impl CommandLine {
         };
         Self { argv, wanted, absent }
     }
+}
+
+fn command_line(run: &TestRun, line: &[String], runtests: bool) -> Vec<String> {
+    let program: &[&str] = match run.runner {
+        TestRunner::Unittest => &["unittest"],
+        TestRunner::Django if runtests => &[RUNTESTS],
+        TestRunner::Django => &[MANAGE, "test"],
+        _ => &["pytest"],
+    };
+    words(program, &run.args, line.iter().map(String::as_str))
 }
 
 fn pytest(run: &TestRun, files: &[RepoPath], exists: impl Fn(&str) -> bool) -> Vec<String> {

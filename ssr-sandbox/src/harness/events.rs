@@ -1,6 +1,7 @@
 //! Reads the event logs that test runners write beside their output.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use ssr_core::{Outcome, TestId, TestReport};
@@ -26,6 +27,11 @@ pub(crate) struct Line {
 pub(crate) enum Event {
     /// The tests that are going to run.
     Collected { ids: Vec<String> },
+    /// Which of the known tests are going to run, as a number in hexadecimal digits; the others end
+    /// as they are known to.
+    Selected { run: String },
+    /// The code that was executed, by file, and by line and name.
+    Reached { codes: Vec<(String, String)> },
     /// A file or fixture that stands for several tests.
     Collection { id: String, outcome: PhaseOutcome, message: String },
     /// The test, or the file to collect, that the limit of one test applies to from now on.
@@ -54,6 +60,8 @@ impl Event {
             Self::Test { id, phase, .. } => *phase == Phase::Teardown && id == running,
             Self::Finished { .. } => true,
             Self::Collected { .. }
+            | Self::Selected { .. }
+            | Self::Reached { .. }
             | Self::Started { .. }
             | Self::Broken { .. }
             | Self::Sign { .. } => false,
@@ -96,6 +104,16 @@ pub(crate) struct EventReader {
     last: u64,
     finished: bool,
     problems: usize,
+    known: Option<Arc<Known>>,
+    /// Whether something was started, so that tested code may have run.
+    started: bool,
+    reached: Vec<(String, String)>,
+}
+
+/// The tests of a session that has collected, in its order, and how they end when nothing changes.
+pub(crate) struct Known {
+    pub(crate) ids: Vec<TestId>,
+    pub(crate) report: TestReport,
 }
 
 impl EventReader {
@@ -116,6 +134,9 @@ impl EventReader {
             last: 0,
             finished: false,
             problems: 0,
+            known: None,
+            started: false,
+            reached: Vec::new(),
         }
     }
 
@@ -123,6 +144,7 @@ impl EventReader {
     /// as results.
     pub(crate) fn read(&mut self, log: &[u8], key: &str) {
         (self.collected, self.running, self.last, self.finished) = (None, None, 0, false);
+        self.started = false;
         self.tearing_down.clear();
         for line in log.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             match serde_json::from_slice::<Line>(line) {
@@ -131,6 +153,18 @@ impl EventReader {
                 Err(_) => self.problem("a line of the event log is not an event"),
             }
         }
+    }
+
+    /// Lets the next logs choose among these tests.
+    #[cfg(feature = "wasi")]
+    pub(crate) fn know(&mut self, known: Arc<Known>) {
+        self.known = Some(known);
+    }
+
+    /// The code that was reported as executed.
+    #[cfg(feature = "wasi")]
+    pub(crate) fn take_reached(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.reached)
     }
 
     /// What ran when the last log ended.
@@ -222,7 +256,12 @@ impl EventReader {
                 self.collected.get_or_insert_default().extend(ids);
             }
             Event::Collection { id, outcome, message } => self.collection(id, outcome, &message),
-            Event::Started { id } => self.running = Some(TestId::from(id)),
+            Event::Selected { run } => self.selected(&run),
+            Event::Reached { codes } => self.reached.extend(codes),
+            Event::Started { id } => {
+                self.started = true;
+                self.running = Some(TestId::from(id));
+            }
             Event::Test { id, phase, outcome, expected } => {
                 self.phase(TestId::from(id), phase, outcome, expected);
             }
@@ -247,6 +286,31 @@ impl EventReader {
                 }
             }
         }
+    }
+
+    /// Only the session itself selects, before anything that it tests has run.
+    fn selected(&mut self, run: &str) {
+        let known = self.known.clone().filter(|_| !self.started && self.collected.is_none());
+        let Some(known) = known else {
+            return self.problem("tests were selected where nothing is to be selected");
+        };
+        let digits = run.as_bytes();
+        let is_in = |at: usize| {
+            let digit = digits.len().checked_sub(1 + at / 4).and_then(|place| digits.get(place));
+            let digit = digit.and_then(|digit| (*digit as char).to_digit(16)).unwrap_or(0);
+            digit >> (at % 4) & 1 == 1
+        };
+        let places = known.ids.iter().enumerate();
+        let ids: BTreeSet<TestId> =
+            places.filter(|(at, _)| is_in(*at)).map(|(_, id)| id.clone()).collect();
+        for (id, outcome) in known.report.iter().filter(|(id, _)| !ids.contains(*id)) {
+            self.report.record(id.clone(), outcome);
+        }
+        for id in &ids {
+            self.report.expect(id.clone());
+        }
+        known.report.problems().iter().for_each(|problem| self.report.add_problem(problem));
+        self.collected = Some(ids);
     }
 
     fn check_collected(&mut self, id: &TestId) {

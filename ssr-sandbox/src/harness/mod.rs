@@ -10,7 +10,7 @@ use ssr_core::TestRunner;
 pub(crate) use command::CommandLine;
 pub(crate) use events::EventReader;
 #[cfg(feature = "wasi")]
-pub(crate) use events::{Event, Line};
+pub(crate) use events::{Event, Known, Line};
 #[cfg(feature = "wasi")]
 pub(crate) use secret::random_bytes;
 pub(crate) use secret::secret;

@@ -26,17 +26,17 @@ _IGNORED_OPTIONS = [
 
 
 def event_plugins(ignored=_IGNORED_OPTIONS, text=text):
-    """The plugins of a session, with the functions that say where it reports to and which tests to
-    run, and that report its end. Options in `ignored` are accepted and mean nothing.
+    """The plugins of a session, with the functions that say where it reports to, which tests to run
+    and which of them end it by failing, and that report its end. Options in `ignored` are accepted and mean nothing.
     """
     audit = None if Audit is None else Audit()
-    emit = wanted = None
-    skip = frozenset()
+    emit = wanted = running = None
+    skip = required = frozenset()
     silent = False
 
-    def start(channel, only=None, without=()):
-        nonlocal emit, wanted, skip
-        emit, skip = channel, frozenset(without)
+    def start(channel, only=None, without=(), needed=()):
+        nonlocal emit, wanted, skip, required
+        emit, skip, required = channel, frozenset(without), frozenset(needed)
         if audit is not None:
             audit.connect(channel)
         wanted = None if only is None else frozenset(only)
@@ -72,6 +72,8 @@ def event_plugins(ignored=_IGNORED_OPTIONS, text=text):
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(session):
+        nonlocal running
+        running = session
         if not silent:
             emit("collected", ids=[text(item.nodeid) for item in session.items])
 
@@ -117,6 +119,8 @@ def event_plugins(ignored=_IGNORED_OPTIONS, text=text):
             outcome=report.outcome,
             expected=hasattr(report, "wasxfail"),
         )
+        if report.failed and required and text(report.nodeid) in required:
+            running.shouldfail = "a required test failed"
 
     def pytest_internalerror(excrepr):
         if not silent:
@@ -130,14 +134,23 @@ def event_plugins(ignored=_IGNORED_OPTIONS, text=text):
     return [plugin] if audit is None else [plugin, audit], start, end
 
 
-def run(arguments, emit, wanted=None, skip=(), ignored=_IGNORED_OPTIONS, main=pytest.main):
+def expect_functions_as_they_are(plugins):
+    """Has the plugins of a session that has collected compare its tests with what they are now."""
+    for plugin in plugins:
+        if Audit is not None and isinstance(plugin, Audit):
+            plugin.expect_functions_as_they_are()
+
+
+def run(
+    arguments, emit, wanted=None, skip=(), required=(), ignored=_IGNORED_OPTIONS, main=pytest.main
+):
     """Runs pytest with the given command line and returns its exit status.
 
     `wanted` limits the session to these ids, `None` runs all that is collected; `skip` takes ids
-    out, of tests and of files.
+    out, of tests and of files. The session is over when one of `required` fails.
     """
     plugins, start, end = event_plugins(ignored)
-    start(emit, wanted, skip)
+    start(emit, wanted, skip, required)
     status = int(main(arguments, plugins=plugins))
     end(status)
     return status

@@ -70,6 +70,7 @@ impl GuestRunner {
             clones: AtomicU64::new(0),
             resumed: AtomicU64::new(0),
             collected: AtomicU64::new(0),
+            recorded: AtomicU64::new(0),
         });
         Ok(Self { shared, recorder: None })
     }

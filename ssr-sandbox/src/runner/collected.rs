@@ -1,7 +1,10 @@
 //! pytest sessions that have collected their tests; code of changed functions is exchanged in them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Deserialize;
+use ssr_core::TestId;
 
 use crate::Result;
 use crate::interpreter::{ExecOutcome, Footprint, Ino, Place, Vfs, on_guest_stack};
@@ -11,6 +14,7 @@ use super::bytecode::CACHE;
 use super::layout::Layout;
 use super::paused::Paused;
 use super::process::{Invocation, Process};
+use super::reach::Reach;
 use super::request::request;
 use super::started::SessionCommand;
 
@@ -18,7 +22,7 @@ use super::started::SessionCommand;
 /// (`ssr_session.REFUSED`).
 pub(super) const REFUSED: i32 = 113;
 
-/// Where a session leaves the names of the files that may change.
+/// Where a session leaves the names of the files that may change, and its tests.
 const CHANGEABLE: &str = "/run/ssr/changeable";
 
 /// What a session that has collected was made for.
@@ -55,6 +59,19 @@ pub(super) struct CollectedSession {
     caches: BTreeSet<Ino>,
     /// Where the bytecode is that was looked at. A source without it is compiled instead.
     bytecode: BTreeMap<Ino, Place>,
+    /// The tests, in the order of the collection.
+    pub(super) ids: Vec<TestId>,
+    /// The filesystem on which they were collected.
+    pub(super) original: Vfs,
+    /// `None` until it is asked for.
+    reach: Mutex<Option<Option<Arc<Reach>>>>,
+}
+
+/// What `survey_collection` writes.
+#[derive(Deserialize)]
+struct Collected {
+    changeable: Vec<String>,
+    ids: Vec<TestId>,
 }
 
 impl CollectedSession {
@@ -68,6 +85,7 @@ impl CollectedSession {
     ) -> Result<Option<Self>> {
         let Some(selection) = Selection::new(process, layout) else { return Ok(None) };
         let process = Process { write_bytecode: false, ..process.clone() };
+        let original = vfs.clone();
         let mut vfs = vfs.clone();
         vfs.watch();
         let command = request(&process, layout, None);
@@ -85,15 +103,44 @@ impl CollectedSession {
                 return Ok(None);
             }
             let vfs = instance.ctx_mut().vfs_mut();
-            let Ok(changeable) = vfs.read(CHANGEABLE) else { return Ok(None) };
+            let Ok(collected) = vfs.read(CHANGEABLE) else { return Ok(None) };
+            let Ok(Collected { changeable, ids }) = serde_json::from_slice(&collected) else {
+                return Ok(None);
+            };
             let (sources, caches) = places(vfs, &footprint, &changeable);
             let looked_at = footprint.found().filter(|(place, _)| caches.contains(&place.0));
             let bytecode = looked_at.map(|(place, ino)| (ino, place.clone())).collect();
             // The snapshot's own filesystem is not used, so the list may stay in it.
             let reference = Arc::new(runner.shared.reference.of(instance.memory()));
             let paused = Arc::new(Paused::new(instance, reference)?);
-            Ok(Some(Self { selection, paused, footprint, sources, caches, bytecode }))
+            let reach = Mutex::default();
+            Ok(Some(Self {
+                selection,
+                paused,
+                footprint,
+                sources,
+                caches,
+                bytecode,
+                ids,
+                original,
+                reach,
+            }))
         })?
+    }
+
+    /// Which tests a change can reach, recorded at the first call; `None` when that cannot be told.
+    pub(super) fn reach(
+        &self,
+        runner: &GuestRunner,
+        process: &Process,
+        layout: &Layout,
+    ) -> Result<Option<Arc<Reach>>> {
+        let mut known = self.reach.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reach) = &*known {
+            return Ok(reach.clone());
+        }
+        let reach = Reach::record(runner, self, process, layout)?.map(Arc::new);
+        Ok(known.insert(reach).clone())
     }
 
     /// The files that have to be exchanged so that going on is the same as running the command on
@@ -119,9 +166,9 @@ type Places = (BTreeMap<Ino, String>, BTreeSet<Ino>);
 
 /// Where the files are that may change, which nobody but an import has looked at, with their
 /// folders of bytecode.
-fn places(vfs: &Vfs, footprint: &Footprint, changeable: &[u8]) -> Places {
+fn places(vfs: &Vfs, footprint: &Footprint, changeable: &[String]) -> Places {
     let (mut sources, mut caches) = (BTreeMap::new(), BTreeSet::new());
-    for path in String::from_utf8_lossy(changeable).split('\0') {
+    for path in changeable {
         let Some((folder, _)) = path.rsplit_once('/') else { continue };
         if let Some(ino) = vfs.ino(path).filter(|ino| !footprint.opened(*ino)) {
             caches.extend(vfs.ino(&format!("{folder}/{CACHE}")));

@@ -15,6 +15,7 @@ mod modules;
 mod passes;
 mod paused;
 mod process;
+mod reach;
 mod request;
 mod slots;
 mod start;
@@ -67,6 +68,7 @@ struct Shared {
     clones: AtomicU64,
     resumed: AtomicU64,
     collected: AtomicU64,
+    recorded: AtomicU64,
 }
 
 /// A runner for one repository: it knows where the modules of the repository are.
@@ -87,6 +89,8 @@ pub struct SandboxCounters {
     pub resumed: u64,
     /// Those among these that had collected their tests already.
     pub collected: u64,
+    /// Interpreters started beside these to record which code a test executes.
+    pub recorded: u64,
 }
 
 impl GuestRunner {
@@ -96,6 +100,7 @@ impl GuestRunner {
             clones: self.shared.clones.load(Ordering::Relaxed),
             resumed: self.shared.resumed.load(Ordering::Relaxed),
             collected: self.shared.collected.load(Ordering::Relaxed),
+            recorded: self.shared.recorded.load(Ordering::Relaxed),
         }
     }
 

@@ -21,7 +21,7 @@ use super::tamper::{Guard, changed_tests};
 use super::test_watch::TestWatch;
 
 /// Where the key of a test run lies until the runner has read it.
-const KEY_FILE: &str = "/run/ssr/key";
+pub(super) const KEY_FILE: &str = "/run/ssr/key";
 
 /// Interpreters that one run of tests may use up.
 const PASSES: usize = 100;
@@ -99,15 +99,21 @@ impl GuestRunner {
         // What tested code would need to forge events: the key, which the runner removes as soon as it
         // has read it, and the name of the channel, which no listing shows.
         let (key, channel) = (secret()?, format!("/run/ssr/{}", secret()?));
+        let before = vfs.clone();
         vfs.mount("/", &key_tree(&key)).map_err(Error::engine)?;
         let run = |start: &Start| -> Result<_> {
             let mut ctx = process.ctx(vfs.clone()).events(&channel, EVENTS_LIMIT).build();
-            let reporting = Reporting { key: KEY_FILE, channel: &channel, skip: &skip };
+            let required = &tests.required;
+            let reporting = Reporting { key: KEY_FILE, channel: &channel, skip: &skip, required };
             let wanted = tests.wanted.as_deref();
             let source = match start {
                 Start::Fresh => call(process, layout, Some(reporting)),
-                Start::Session { files, .. } => resume(wanted, files, &[], reporting),
-                Start::Collected { changed, .. } => resume(wanted, &[], changed, reporting),
+                Start::Session { files, .. } => resume(wanted, files, &[], reporting, None),
+                Start::Collected { changed, reach, .. } => {
+                    let reach =
+                        reach.as_ref().map(|reach| reach.request(&before, changed, required));
+                    resume(wanted, &[], changed, reporting, reach)
+                }
             };
             let _span = tracing::debug_span!("pass", start = start.name()).entered();
             let (mut snapshot, mut reference) = (self.snapshot(), &self.shared.reference);
@@ -135,6 +141,9 @@ impl GuestRunner {
         for start in &starts {
             ran = run(start)?;
             if ran.is_some() {
+                if let Start::Collected { reach: Some(reach), .. } = start {
+                    reader.know(Arc::clone(&reach.known));
+                }
                 break;
             }
         }
@@ -190,7 +199,7 @@ fn say(output: &mut CapturedOutput, runner: TestRunner, id: &TestId, reason: &st
     output.push(line.as_bytes());
 }
 
-fn key_tree(key: &str) -> Tree {
+pub(super) fn key_tree(key: &str) -> Tree {
     let path = RepoPath::new(KEY_FILE.trim_start_matches('/'));
     let files = path.map(|path| (path, File::new(key.as_bytes())));
     Tree::from_files(files).unwrap_or_default()

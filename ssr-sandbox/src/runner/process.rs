@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
-use ssr_core::{Exit, TestReport, TestRunner};
+use ssr_core::{Exit, TestId, TestReport, TestRunner};
 
 use crate::Result;
 use crate::harness::runner_name;
@@ -45,13 +45,19 @@ pub(crate) struct Tests {
     pub(crate) runner: TestRunner,
     /// The only ids to run, all when `None`.
     pub(crate) wanted: Option<Vec<String>>,
+    /// Tests that end the run by failing.
+    #[serde(skip)]
+    pub(crate) required: Vec<TestId>,
+    /// Whether tests that a change cannot reach need not run.
+    #[serde(skip)]
+    pub(crate) affected_only: bool,
 }
 
 impl Tests {
     /// All tests that `runner` finds by its command line.
     #[cfg(feature = "shell")]
     pub(crate) fn all(runner: TestRunner) -> Self {
-        Self { runner, wanted: None }
+        Self { runner, wanted: None, required: Vec::new(), affected_only: false }
     }
 
     pub(crate) fn name(&self) -> &'static str {

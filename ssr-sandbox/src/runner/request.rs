@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use ssr_core::TestRunner;
+use ssr_core::{TestId, TestRunner};
 
 use super::layout::Layout;
 use super::process::{Invocation, Process};
+use super::reach::ReachRequest;
 
 /// What `ssr_runtime.run` takes.
 #[derive(Serialize)]
@@ -32,6 +33,8 @@ pub(super) struct Reporting<'a> {
     pub(super) channel: &'a str,
     /// Ids that are left out.
     pub(super) skip: &'a [String],
+    /// Ids that end the run by failing.
+    pub(super) required: &'a [TestId],
 }
 
 /// The Python source that starts `process`.
@@ -45,6 +48,7 @@ pub(super) fn resume(
     files: &[String],
     changed: &[String],
     reporting: Reporting<'_>,
+    reach: Option<ReachRequest<'_>>,
 ) -> String {
     #[derive(Serialize)]
     struct Resumed<'a> {
@@ -52,10 +56,11 @@ pub(super) fn resume(
         wanted: Option<&'a [String]>,
         files: &'a [String],
         changed: &'a [String],
+        reach: Option<ReachRequest<'a>>,
         #[serde(flatten)]
         reporting: Reporting<'a>,
     }
-    let resumed = Resumed { kind: "resumed", wanted, files, changed, reporting };
+    let resumed = Resumed { kind: "resumed", wanted, files, changed, reach, reporting };
     format!("__import__('ssr_runtime').run({})\n", python_literal(&resumed))
 }
 

@@ -4,13 +4,20 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 /// A number of slots, one for each guest that may run; a run that comes later waits for one.
 pub(super) struct Slots {
+    count: usize,
     free: Mutex<usize>,
     left: Condvar,
 }
 
 impl Slots {
     pub(super) fn new(slots: usize) -> Self {
-        Self { free: Mutex::new(slots.max(1)), left: Condvar::new() }
+        let count = slots.max(1);
+        Self { count, free: Mutex::new(count), left: Condvar::new() }
+    }
+
+    /// How many guests may run at once.
+    pub(super) fn count(&self) -> usize {
+        self.count
     }
 
     /// Waits for a free slot; it is free again when the returned value is dropped.

@@ -9,7 +9,8 @@ use super::GuestRunner;
 use super::collected::{CollectedSession, Selection};
 use super::layout::Layout;
 use super::paused::Paused;
-use super::process::Process;
+use super::process::{Invocation, Process, Tests};
+use super::reach::Reach;
 use super::started::StartedSession;
 
 /// What a run of tests starts from.
@@ -18,8 +19,9 @@ pub(super) enum Start {
     Fresh,
     /// A session that has started; these files are given to it.
     Session { paused: Arc<Paused>, files: Vec<String> },
-    /// A session that has collected its tests; the code of these files is exchanged.
-    Collected { paused: Arc<Paused>, changed: Vec<String> },
+    /// A session that has collected its tests; the code of these files is exchanged, and those tests
+    /// run that this can reach.
+    Collected { paused: Arc<Paused>, changed: Vec<String>, reach: Option<Arc<Reach>> },
 }
 
 impl Start {
@@ -49,7 +51,7 @@ impl Start {
 
     fn collected(collected: &CollectedSession, vfs: &Vfs) -> Option<Self> {
         let changed = collected.changes(vfs)?;
-        Some(Self::Collected { paused: Arc::clone(&collected.paused), changed })
+        Some(Self::Collected { paused: Arc::clone(&collected.paused), changed, reach: None })
     }
 }
 
@@ -64,7 +66,8 @@ impl GuestRunner {
     ) -> Result<Vec<Start>> {
         let mut starts = Vec::new();
         if let Some(selection) = Selection::new(process, layout) {
-            starts.extend(self.collected_for(&selection, vfs, process, layout)?);
+            let collected = self.collected_for(&selection, process, layout)?;
+            starts.extend(self.collected_start(&collected, vfs, process, layout)?);
         }
         starts.push(self.session_for(vfs, process, layout).unwrap_or(Start::Fresh));
         Ok(starts)
@@ -85,32 +88,58 @@ impl GuestRunner {
         })
     }
 
-    fn collected_for(
+    /// A start from one of the sessions that have collected.
+    fn collected_start(
         &self,
-        selection: &Selection,
+        sessions: &[Arc<CollectedSession>],
         vfs: &Vfs,
         process: &Process,
         layout: &Layout,
     ) -> Result<Option<Start>> {
+        let start = |session| Some((session, Start::collected(session, vfs)?));
+        let Some((session, start)) = sessions.iter().find_map(start) else { return Ok(None) };
+        let Invocation::Tests(Tests { affected_only: true, .. }) = &process.invocation else {
+            return Ok(Some(start));
+        };
+        Ok(Some(match start {
+            Start::Collected { paused, changed, .. } => {
+                let reach = session.reach(self, process, layout)?;
+                Start::Collected { paused, changed, reach }
+            }
+            other => other,
+        }))
+    }
+
+    /// The sessions that have collected this selection. One is made when it runs for the second time,
+    /// or at once for a run that is to leave out tests.
+    fn collected_for(
+        &self,
+        selection: &Selection,
+        process: &Process,
+        layout: &Layout,
+    ) -> Result<Vec<Arc<CollectedSession>>> {
+        let at_once =
+            matches!(&process.invocation, Invocation::Tests(tests) if tests.affected_only);
         let due = {
             let mut warm = self.kept();
-            let mut collected = warm.iter_mut().filter_map(|warm| warm.collected(selection));
-            if let Some(start) = collected.find_map(|collected| Start::collected(&collected, vfs)) {
-                return Ok(Some(start));
+            let found: Vec<_> =
+                warm.iter_mut().filter_map(|warm| warm.collected(selection)).collect();
+            if !found.is_empty() {
+                return Ok(found);
             }
             let serves = |session: &Arc<StartedSession>| session.serves(process, layout);
             let warm = warm.iter_mut().find(|warm| warm.sessions.iter().any(serves));
             warm.filter(|warm| warm.layout.metadata == layout.metadata)
-                .and_then(|warm| warm.is_due(selection).then(|| warm.original()))
+                .and_then(|warm| warm.is_due(selection, at_once).then(|| warm.original()))
         };
-        let Some((tree, original)) = due else { return Ok(None) };
+        let Some((tree, original)) = due else { return Ok(Vec::new()) };
         let Some(collected) = CollectedSession::prepare(self, &original, process, layout)? else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
-        let start = Start::collected(&collected, vfs);
+        let collected = Arc::new(collected);
         if let Some(warm) = self.kept().iter_mut().find(|warm| warm.tree == tree) {
-            warm.keep(collected);
+            warm.keep(Arc::clone(&collected));
         }
-        Ok(start)
+        Ok(vec![collected])
     }
 }

@@ -143,16 +143,16 @@ impl Warm {
         Some(found)
     }
 
-    /// Notes that the selection runs; true the second time.
-    pub(super) fn is_due(&mut self, selection: &Selection) -> bool {
+    /// Notes that the selection runs; true the second time, or the first when it is due `at_once`.
+    pub(super) fn is_due(&mut self, selection: &Selection, at_once: bool) -> bool {
         match self.used.iter_mut().find(|(used, _)| used == selection) {
             Some((_, again)) => !std::mem::replace(again, true),
             None => {
                 if self.used.len() == REMEMBERED {
                     self.used.remove(0);
                 }
-                self.used.push((selection.clone(), false));
-                false
+                self.used.push((selection.clone(), at_once));
+                at_once
             }
         }
     }
@@ -163,11 +163,11 @@ impl Warm {
     }
 
     /// Keeps the session, if need be instead of the one that was not used for longest.
-    pub(super) fn keep(&mut self, collected: CollectedSession) {
+    pub(super) fn keep(&mut self, collected: Arc<CollectedSession>) {
         if self.collected.len() == COLLECTED {
             self.collected.remove(0);
         }
-        self.collected.push(Arc::new(collected));
+        self.collected.push(collected);
     }
 
     /// The filesystem with `tree` instead, and only such bytecode as belongs to sources that both

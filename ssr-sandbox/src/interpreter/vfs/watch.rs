@@ -42,6 +42,16 @@ impl Footprint {
         self.opened.contains(&ino)
     }
 
+    /// The inodes that were looked at.
+    pub(crate) fn inodes(&self) -> impl Iterator<Item = Ino> {
+        self.inodes.iter().map(|(ino, _)| *ino)
+    }
+
+    /// The names that were looked up.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Place> {
+        self.names.iter().map(|(place, _)| place)
+    }
+
     /// The names that were found, with what they led to.
     pub(crate) fn found(&self) -> impl Iterator<Item = (&Place, Ino)> {
         self.names.iter().filter_map(|(place, target)| Some((place, (*target)?)))
@@ -95,6 +105,29 @@ impl Vfs {
             });
         }
         footprint
+    }
+
+    /// Stops watching and tells what was looked at among the things that `before` has, as it has them.
+    pub(crate) fn footprint_on(&mut self, before: &Self) -> Footprint {
+        let seen = self.footprint();
+        before.footprint_of(
+            seen.names.into_iter().map(|(place, _)| place),
+            seen.inodes.into_iter().map(|(ino, _)| ino),
+        )
+    }
+
+    /// The state of these names and inodes here, as far as there are such.
+    pub(crate) fn footprint_of(
+        &self,
+        names: impl Iterator<Item = Place>,
+        inodes: impl Iterator<Item = Ino>,
+    ) -> Footprint {
+        let names = names.filter(|(at, _)| self.has(*at)).map(|place| {
+            let target = self.child(place.0, &place.1);
+            (place, target)
+        });
+        let inodes = inodes.filter(|ino| self.has(*ino)).map(|ino| (ino, self.node(ino).clone()));
+        Footprint { names: names.collect(), inodes: inodes.collect(), opened: HashSet::new() }
     }
 
     /// Whether somebody who looks at the same places here sees the same.

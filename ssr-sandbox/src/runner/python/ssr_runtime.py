@@ -101,12 +101,13 @@ def prepare_collection(command):
 
 
 def survey_collection(path):
-    """Writes to `path` which files may change before `run` goes on."""
+    """Writes to `path` which files may change before `run` goes on, and what was collected."""
+    import json
+
     import ssr_session
 
-    changeable = ssr_session.survey(_session)
     with open(path, "w") as file:
-        file.write("\0".join(changeable))
+        json.dump(ssr_session.survey(_session), file)
     _rest()
 
 
@@ -208,7 +209,7 @@ def run_tests(command):
         import ssr_pytest
 
         arguments = ssr_pytest.OPTIONS + command["argv"][1:]
-        return ssr_pytest.run(arguments, emit, wanted, skip)
+        return ssr_pytest.run(arguments, emit, wanted, skip, command["required"])
 
     name = ssr_unittest.dotted
     if command["runner"] == "django":
@@ -227,11 +228,21 @@ def run_tests(command):
 def _resumed(command):
     import ssr_session
 
-    ssr_session.swap(_session, command["changed"])
+    changed = ssr_session.swap(_session, command["changed"])
     emit = ssr_events.connect(command["key"], command["channel"])
-    return ssr_session.resume(
-        _session, command["files"], emit, command["wanted"], command["skip"]
-    )
+    required, reach = command["required"], command["reach"]
+    if reach is not None:
+        required = ssr_session.select(_session, changed, reach, emit)
+
+    def resume():
+        return ssr_session.resume(
+            _session, command["files"], emit, command["wanted"], command["skip"], required,
+            reach is not None,
+        )
+
+    if reach is not None and reach["record"]:
+        return ssr_session.record(_session, emit, resume)
+    return resume()
 
 
 _KINDS = {

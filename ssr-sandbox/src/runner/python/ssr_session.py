@@ -11,6 +11,7 @@ import _pytest.config
 import _pytest.main
 import pytest
 
+import ssr_events
 import ssr_pytest
 import ssr_swap
 
@@ -25,8 +26,9 @@ class _Started(BaseException):
 class Session:
     """A session that has started."""
 
-    def __init__(self, arguments, session, start, end):
+    def __init__(self, arguments, session, plugins, start, end):
         self.arguments, self.session, self.start, self.end = arguments, session, start, end
+        self.plugins = plugins
         self.collection = None
 
 
@@ -56,7 +58,7 @@ def collect(arguments, wanted):
 
     def go_on(prepared):
         prepared.collection = collection
-        prepared.start(collection.note, wanted, ())
+        prepared.start(collection.note, wanted, (), ())
         session = prepared.session
         session.config.hook.pytest_collection(session=session)
         if session.testsfailed or session.shouldstop or session.shouldfail:
@@ -76,7 +78,7 @@ def _start(arguments, go_on):
         config.hook.pytest_sessionstart(session=session)
         # What `main` does on its way out belongs to the end of the second half.
         config._ensure_unconfigure = lambda: None
-        prepared = Session(arguments, session, start, end)
+        prepared = Session(arguments, session, plugins, start, end)
         go_on(prepared)
         raise _Started(prepared)
 
@@ -92,35 +94,66 @@ def _start(arguments, go_on):
 
 
 def survey(prepared):
-    """Gets ready for changes to what was imported, and says which files may change."""
-    prepared.collection.sources = ssr_swap.survey()
+    """Gets ready for changes to what was imported. Says which files may change, and what was
+    collected.
+    """
+    prepared.collection.sources = ssr_swap.survey(prepared.session.config)
     # What each test says of itself first, and never again.
     for item in prepared.session.items:
         if type(item) is pytest.Function:
             item.location
-    return list(prepared.collection.sources)
+    ids = [ssr_events.text(item.nodeid) for item in prepared.session.items]
+    return {"changeable": list(prepared.collection.sources), "ids": ids}
 
 
 def swap(prepared, changed):
-    """Goes from the repository that was collected to one in which files are `changed`."""
+    """Goes from the repository that was collected to one in which files are `changed`. Returns the
+    keys of the code that changed.
+    """
+    keys = set()
     if not changed:
-        return
+        return keys
     sources, started = prepared.collection.sources, prepared.collection.started
     try:
         for path in changed:
-            sources[path].swap(started)
+            keys |= sources[path].swap(started)
     except (ssr_swap.Refused, OSError):
         os._exit(REFUSED)
+    ssr_pytest.expect_functions_as_they_are(prepared.plugins)
+    return keys
 
 
-def resume(prepared, files, emit, wanted, skip):
+def select(prepared, changed, reach, emit):
+    """Leaves those tests to run that can end differently after the exchange of `changed`, the required
+    ones first; the host knows how the others end. Returns the ids of the required ones.
+
+    Sets of tests are numbers, whose bits are the tests in the order of the collection.
+    """
+    run = int(reach["also"], 16)
+    for path, line, name in changed:
+        run |= int(reach["codes"].get(path, {}).get(f"{line}:{name}", "0"), 16)
+    emit("selected", run=f"{run:x}")
+    items = prepared.session.items
+    required = {at: rank for rank, at in enumerate(reach["required"])}
+    chosen = [at for at in range(len(items)) if run >> at & 1]
+    chosen.sort(key=lambda at: required.get(at, len(required)))
+    ids = [items[at].nodeid for at in chosen if at in required]
+    items[:] = [items[at] for at in chosen]
+    return ids
+
+
+def resume(prepared, files, emit, wanted, skip, required, selected=False):
     """Goes on with what `prepare` or `collect` returned; `files` limits what is still to be
-    collected, if there are any."""
+    collected, if there are any. `selected` says that the host knows what was collected.
+    """
     arguments, session = prepared.arguments, prepared.session
     config = session.config
-    prepared.start(emit, wanted, skip)
+    prepared.start(emit, wanted, skip, required)
     if prepared.collection is not None:
-        for event, fields in prepared.collection.events:
+        if selected and not session.items:
+            emit("finished", status=0)
+            return 0
+        for event, fields in () if selected else prepared.collection.events:
             emit(event, **fields)
         _give_once(config.hook, "pytest_collection", None)
     elif files:
@@ -135,6 +168,14 @@ def resume(prepared, files, emit, wanted, skip):
     _give_once(config.hook, "pytest_sessionstart", [])
     status = int(pytest.main(arguments))
     prepared.end(status)
+    return status
+
+
+def record(prepared, emit, resume):
+    """Runs `resume` and reports the code of the repository that was executed meanwhile."""
+    with ssr_swap.Started() as keys:
+        status = resume()
+    emit("reached", codes=[[path, f"{line}:{name}"] for path, line, name in sorted(keys)])
     return status
 
 

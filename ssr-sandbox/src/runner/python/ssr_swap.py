@@ -1,7 +1,7 @@
 """Brings changed functions into modules that are imported already.
 
-A session that has collected its tests has run the repository's modules. It can stand for a
-repository in which a module differs as long as nothing that was executed differs: what a patch
+A session that has collected its tests has run the repository's modules, those with tests among
+them. It can stand for a repository in which a module differs as long as nothing that was executed differs: what a patch
 changes must lie inside of functions that have not been called. Their code is then exchanged, and
 the lines of what follows are moved. Everything else is refused, and the tests start from an
 earlier point.
@@ -16,6 +16,11 @@ import types
 import warnings
 
 import __future__
+
+try:
+    from _pytest.assertion import rewrite
+except ImportError:
+    rewrite = None
 
 _REPOSITORY = "/testbed/"
 
@@ -50,6 +55,8 @@ class Started:
         monitoring.use_tool_id(self._tool, "ssr")
         monitoring.register_callback(self._tool, monitoring.events.PY_START, self._note)
         monitoring.set_events(self._tool, monitoring.events.PY_START)
+        # What an earlier use has heard of is news to this one.
+        monitoring.restart_events()
         return self.keys
 
     def _note(self, code, offset):
@@ -77,10 +84,12 @@ class _Live:
 
 
 class Source:
-    """A module as it was imported."""
+    """A module as it was imported. `config` is that of the session when pytest has rewritten its
+    assertions, and `None` otherwise.
+    """
 
-    def __init__(self, path, lines, tree):
-        self.path, self.lines = path, lines
+    def __init__(self, path, lines, tree, config):
+        self.path, self.lines, self.config = path, lines, config
         self.units, self.flags = _units(tree, len(lines)), _flags(tree)
         # Calls of what a module imports are compiled in another way.
         imported = ", ".join(f"_ as {name}" for name in _imported(tree.body))
@@ -89,9 +98,12 @@ class Source:
         # By the place of the code; None for a place that two of them share.
         self.live = {}
         self.classes = []
+        self.changed = set()
 
     def swap(self, started):
-        """Makes the module what importing the file at its path would make it now."""
+        """Makes the module what importing the file at its path would make it now. Returns the keys of
+        the code that does something else from now on, or does it in other lines of its own.
+        """
         lines = _lines(self.path)
         start, old_end, new_end = _difference(self.lines, lines)
         unit = next((unit for unit in reversed(self.units) if unit[0] <= start), None)
@@ -114,13 +126,21 @@ class Source:
             line = vars(cls)["__firstlineno__"]
             if moved and line > end:
                 type.__setattr__(cls, "__firstlineno__", line + moved)
+        return self.changed
 
     def _compile(self, lines, first, end):
         if first == 0:
             raise Refused
         # The lines above are as many as in the file.
         text = self.head + "\n" * first + "\n".join(lines[first:end]) + "\n"
-        return _quietly(compile, text, self.path, "exec", self.flags, True)
+        return _quietly(self._code, text)
+
+    def _code(self, text):
+        if self.config is None:
+            return compile(text, self.path, "exec", self.flags, True)
+        tree = compile(text, self.path, "exec", self.flags | ast.PyCF_ONLY_AST, True)
+        rewrite.rewrite_asserts(tree, text.encode(), self.path, self.config)
+        return compile(tree, self.path, "exec", self.flags, True)
 
     def _pair_inner(self, old, new, started, changes):
         for before, after in zip(_inner(old), _inner(new)):
@@ -130,7 +150,10 @@ class Source:
         live = self._find(old)
         if live is not None:
             changes.append((live, new))
-        if _shape(old) == _shape(new):
+        same = _shape(old) == _shape(new)
+        if not same or old.co_linetable != new.co_linetable:
+            self.changed.add(_key(old))
+        if same:
             self._pair_inner(old, new, started, changes)
         elif _key(old) in started or _interface(old) != _interface(new):
             raise Refused
@@ -152,16 +175,19 @@ class Source:
                 changes.append((live, _moved(live.code, moved, known)))
 
 
-def survey():
-    """The modules that can be changed later, by their paths. Called before anything is frozen."""
+def survey(config):
+    """The modules that can be changed later, by their paths. Called before anything is frozen.
+    `config` is that of the session that imported them.
+    """
     sources = {}
     size = 0
     for module in list(sys.modules.values()):
         spec = getattr(module, "__spec__", None)
         loader = type(getattr(spec, "loader", None))
         path = getattr(spec, "origin", None)
+        rewritten = rewrite is not None and loader is rewrite.AssertionRewritingHook
         if (
-            loader is not importlib.machinery.SourceFileLoader
+            not (rewritten or loader is importlib.machinery.SourceFileLoader)
             or not isinstance(path, str)
             or not path.startswith(_REPOSITORY)
             or "__warningregistry__" in vars(module)
@@ -178,7 +204,7 @@ def survey():
             _quietly(compile, text, path, "exec", 0, True)
         except (Refused, OSError):
             continue
-        sources[path] = Source(path, lines, tree)
+        sources[path] = Source(path, lines, tree, config if rewritten else None)
     gc.collect()
     _find_live(sources)
     return sources
