@@ -4,8 +4,8 @@ use tracing::debug_span;
 
 use crate::artifact::configures_tests;
 use crate::{
-    BugArtifact, BugInstance, CheckedArtifact, Outcome, Patch, Provenance, Sandbox, SandboxError,
-    Suites, TestId, Tree,
+    BugArtifact, BugInstance, CheckedArtifact, Patch, Provenance, Sandbox, SandboxError, Suites,
+    TestId, Tree,
 };
 
 impl BugInstance {
@@ -36,7 +36,7 @@ pub struct Judgement {
     pub reason: String,
     /// The repaired tree under the oracle tests; `None` when there is none.
     pub tree: Option<Tree>,
-    /// Whether any test passed: a tree in which nothing runs makes a poor next bug.
+    /// Whether any test ran to its end: a tree in which nothing runs makes a poor next bug.
     pub runs: bool,
 }
 
@@ -67,29 +67,23 @@ pub fn judge<S: Sandbox>(
         Ok(tree) => tree,
         Err(error) => return Ok(Judgement::inapplicable(&error)),
     };
-    let wanted = bug.f2p.iter().chain(&bug.p2p);
-    let run = suites.require(&bug.artifact, &tree, wanted.clone())?;
-    let (passed, failed) = (run.passed(), run.failed());
-    let lost = wanted.clone().find(|id| !passed.contains(*id));
+    let wanted = || bug.f2p.iter().chain(&bug.p2p);
+    let run = suites.require(&bug.artifact, &tree, wanted())?;
+    let passed = run.passed();
+    let lost: Vec<&TestId> = wanted().filter(|id| !passed.contains(*id)).collect();
     let breach = run.breach();
-    let solved = lost.is_none() && breach.is_none();
-    let reason = match (breach, lost) {
+    let solved = lost.is_empty() && breach.is_none();
+    let reason = match (breach, lost.first()) {
         (Some(breach), _) => breach,
-        (None, None) => format!("all {} tests pass", wanted.count()),
-        (None, Some(_)) => {
-            // The one that ended the run, rather than one that had no turn.
-            let report = run.report.as_ref();
-            let outcome =
-                |id: &&TestId| report.map_or(Outcome::Failed, |report| report.outcome(id));
-            let ran =
-                wanted.clone().find(|id| failed.contains(*id) && outcome(id) != Outcome::Missing);
-            match ran.or(lost) {
-                Some(id) => format!("{id} does not pass"),
-                None => "no test passes".to_owned(),
-            }
+        (None, None) => format!("all {} tests pass", wanted().count()),
+        (None, Some(first)) => {
+            // The test that ended the run, rather than one that had no turn.
+            let lost = lost.iter().find(|id| run.has_run(id)).unwrap_or(first);
+            format!("{lost} does not pass")
         }
     };
-    Ok(Judgement { solved, reason, tree: Some(tree), runs: !passed.is_empty() })
+    let runs = wanted().any(|id| run.has_run(id));
+    Ok(Judgement { solved, reason, tree: Some(tree), runs })
 }
 
 /// [`judge`] for a repair that is a `pred_patch` on [`BugInstance::tree`]. One that does not apply

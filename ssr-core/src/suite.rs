@@ -37,15 +37,20 @@ struct Memory {
     oldest: VecDeque<[u8; 32]>,
 }
 
-/// How much a run does to find the outcomes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How much a run does to find the outcomes. One that does more tells all that one does that does
+/// less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Effort {
-    /// The script in a shell, then the parser.
-    Script,
-    /// Every test.
-    Everything,
     /// Every test that can end differently.
     Affected,
+    /// Every test.
+    Everything,
+    /// The script in a shell, then the parser.
+    Script,
+}
+
+impl Effort {
+    const ALL: [Self; 3] = [Self::Affected, Self::Everything, Self::Script];
 }
 
 impl<S: Sandbox> Suites<S> {
@@ -115,10 +120,8 @@ impl<S: Sandbox> Suites<S> {
         tree: &Tree,
         required: impl IntoIterator<Item = &'a TestId>,
     ) -> Result<Arc<SuiteRun>, SandboxError> {
-        for effort in [Effort::Affected, Effort::Everything, Effort::Script] {
-            if let Some(run) = self.lock().runs.get(&key(artifact, tree, effort)) {
-                return Ok(Arc::clone(run));
-            }
+        if let Some(run) = self.known(artifact, tree, Effort::Affected) {
+            return Ok(run);
         }
         let Some(run) = self.standard(artifact) else { return self.test(artifact, tree) };
         let _span = debug_span!("test run", tree = %tree.hash(), required = true).entered();
@@ -141,9 +144,8 @@ impl<S: Sandbox> Suites<S> {
             (_, None) => Effort::Script,
             (effort, Some(_)) => effort,
         };
-        let key = key(artifact, tree, effort);
-        if let Some(run) = self.lock().runs.get(&key) {
-            return Ok(Arc::clone(run));
+        if let Some(run) = self.known(artifact, tree, effort) {
+            return Ok(run);
         }
         let _span = debug_span!("test run", tree = %tree.hash()).entered();
         let run = Arc::new(match (effort, standard) {
@@ -153,6 +155,7 @@ impl<S: Sandbox> Suites<S> {
                 self.run_tests(run.with_affected_only(effort == Effort::Affected), tree)?
             }
         });
+        let key = key(artifact, tree, effort);
         let mut memory = self.lock();
         if memory.runs.insert(key, Arc::clone(&run)).is_none() {
             memory.oldest.push_back(key);
@@ -163,6 +166,13 @@ impl<S: Sandbox> Suites<S> {
             memory.runs.remove(&oldest);
         }
         Ok(run)
+    }
+
+    /// A remembered run that did at least so much.
+    fn known(&self, artifact: &BugArtifact, tree: &Tree, least: Effort) -> Option<Arc<SuiteRun>> {
+        let memory = self.lock();
+        let mut efforts = Effort::ALL.into_iter().filter(|effort| *effort >= least);
+        efforts.find_map(|effort| memory.runs.get(&key(artifact, tree, effort)).cloned())
     }
 
     /// The run of tests that the artifact's script stands for, where there is one that says as much.
@@ -280,6 +290,18 @@ impl SuiteRun {
                 map.iter().filter(|(_, passed)| !**passed).map(|(id, _)| id.clone()).collect()
             }
             (None, _) => BTreeSet::new(),
+        }
+    }
+
+    /// Whether the test came to a verdict of its own, pass or failure: it was neither cut off nor
+    /// broken before it began.
+    pub(crate) fn has_run(&self, id: &TestId) -> bool {
+        match (&self.report, &self.parsed) {
+            (Some(report), _) => {
+                matches!(report.outcome(id), Outcome::Passed | Outcome::Failed)
+            }
+            (None, Some(Ok(map))) => map.contains_key(id),
+            (None, _) => false,
         }
     }
 

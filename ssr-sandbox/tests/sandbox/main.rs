@@ -6,6 +6,7 @@ mod support;
 mod behaviour;
 mod conformance;
 
+mod affected;
 mod collected;
 mod determinism;
 mod django;
