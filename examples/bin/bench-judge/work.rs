@@ -1,8 +1,8 @@
 //! What is judged: real operator bugs, wrong and right repairs of them, and the bugs themselves.
 
 use ssr_core::{
-    BugInstance, File, Limits, Patch, Provenance, RepoPath, Sandbox, Seed, Strategy, Suites,
-    Thresholds, Tree, judge,
+    BugInstance, File, Limits, Patch, Provenance, RepoPath, Seed, Strategy, Suites, Thresholds,
+    Tree, judge,
 };
 use ssr_examples::{Effect, Failure, Result, Screened, Trials, compile_all};
 use ssr_mutate::Mutator;

@@ -55,7 +55,6 @@ pub(crate) struct Tests {
 
 impl Tests {
     /// All tests that `runner` finds by its command line.
-    #[cfg(feature = "shell")]
     pub(crate) fn all(runner: TestRunner) -> Self {
         Self { runner, wanted: None, required: Vec::new(), affected_only: false }
     }

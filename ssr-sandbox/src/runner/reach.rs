@@ -123,8 +123,10 @@ impl Reach {
                 also |= tests;
             }
         }
-        let codes =
-            |path: &String| Some((self.codes.get_key_value(path)?)).map(|(p, c)| (p.as_str(), c));
+        let codes = |path| {
+            let (path, codes) = self.codes.get_key_value::<String>(path)?;
+            Some((path.as_str(), codes))
+        };
         ReachRequest {
             codes: changed.iter().filter_map(codes).collect(),
             also: also.digits(),
@@ -164,13 +166,9 @@ impl Reach {
             }
             records.push(together);
         }
-        let of_file = |file: &str| files.iter().position(|other| *other == file);
-        for (id, mut record) in ids.iter().zip(alone) {
-            if let Some(at) = of_file(id.file()) {
-                record.tests = records[at].tests.clone();
-            }
-            records.push(record);
-        }
+        // Alone, such a test may look at what it does not look at otherwise.
+        let independent = ids.iter().zip(alone).filter(|(id, _)| !files.contains(id.file()));
+        records.extend(independent.map(|(_, record)| record));
         Ok(Some(Self::of(ids.clone(), at, whole, records, &session.original)))
     }
 

@@ -1,6 +1,6 @@
 //! Chooses what a run of tests starts from.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::Result;
 use crate::interpreter::Vfs;
@@ -12,6 +12,7 @@ use super::paused::Paused;
 use super::process::{Invocation, Process, Tests};
 use super::reach::Reach;
 use super::started::StartedSession;
+use super::warm::Warm;
 
 /// What a run of tests starts from.
 pub(super) enum Start {
@@ -96,7 +97,9 @@ impl GuestRunner {
         process: &Process,
         layout: &Layout,
     ) -> Result<Option<Start>> {
-        let start = |session| Some((session, Start::collected(session, vfs)?));
+        let start = |session: &Arc<CollectedSession>| {
+            Some((Arc::clone(session), Start::collected(session, vfs)?))
+        };
         let Some((session, start)) = sessions.iter().find_map(start) else { return Ok(None) };
         let Invocation::Tests(Tests { affected_only: true, .. }) = &process.invocation else {
             return Ok(Some(start));
@@ -120,18 +123,22 @@ impl GuestRunner {
     ) -> Result<Vec<Arc<CollectedSession>>> {
         let at_once =
             matches!(&process.invocation, Invocation::Tests(tests) if tests.affected_only);
-        let due = {
-            let mut warm = self.kept();
-            let found: Vec<_> =
-                warm.iter_mut().filter_map(|warm| warm.collected(selection)).collect();
-            if !found.is_empty() {
-                return Ok(found);
-            }
-            let serves = |session: &Arc<StartedSession>| session.serves(process, layout);
-            let warm = warm.iter_mut().find(|warm| warm.sessions.iter().any(serves));
-            warm.filter(|warm| warm.layout.metadata == layout.metadata)
-                .and_then(|warm| warm.is_due(selection, at_once).then(|| warm.original()))
-        };
+        let found = self.found(selection);
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        // One run prepares the session, and the others that need it wait.
+        let gate = at_once.then(|| self.gate(selection, process, layout)).flatten();
+        let _gate = gate.as_ref().map(|gate| gate.lock().unwrap_or_else(PoisonError::into_inner));
+        let found = self.found(selection);
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let due = self.with_session(process, layout, |warm| {
+            let due = warm.layout.metadata == layout.metadata && warm.is_due(selection, at_once);
+            due.then(|| warm.original())
+        });
+        let due = due.flatten();
         let Some((tree, original)) = due else { return Ok(Vec::new()) };
         let Some(collected) = CollectedSession::prepare(self, &original, process, layout)? else {
             return Ok(Vec::new());
@@ -141,5 +148,30 @@ impl GuestRunner {
             warm.keep(Arc::clone(&collected));
         }
         Ok(vec![collected])
+    }
+
+    fn found(&self, selection: &Selection) -> Vec<Arc<CollectedSession>> {
+        self.kept().iter_mut().filter_map(|warm| warm.collected(selection)).collect()
+    }
+
+    fn gate(
+        &self,
+        selection: &Selection,
+        process: &Process,
+        layout: &Layout,
+    ) -> Option<Arc<Mutex<()>>> {
+        self.with_session(process, layout, |warm| warm.gate(selection))
+    }
+
+    /// Asks a repository that has a started session for `process`.
+    fn with_session<T>(
+        &self,
+        process: &Process,
+        layout: &Layout,
+        ask: impl FnOnce(&mut Warm) -> T,
+    ) -> Option<T> {
+        let mut warm = self.kept();
+        let serves = |session: &Arc<StartedSession>| session.serves(process, layout);
+        warm.iter_mut().find(|warm| warm.sessions.iter().any(serves)).map(ask)
     }
 }

@@ -1,6 +1,6 @@
 //! Repositories that commands have run on before, with what later runs can start from.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use ssr_core::{Output, SandboxError, Tree};
 
@@ -43,6 +43,8 @@ pub(super) struct Warm {
     collected: Vec<Arc<CollectedSession>>,
     /// Selections of tests that ran once, and whether they ran again.
     used: Vec<(Selection, bool)>,
+    /// Locked while a session is made for the selection.
+    gates: Vec<(Selection, Arc<Mutex<()>>)>,
 }
 
 impl GuestRunner {
@@ -112,6 +114,7 @@ impl Warm {
             sessions: Vec::new(),
             collected: Vec::new(),
             used: Vec::new(),
+            gates: Vec::new(),
         })
     }
 
@@ -155,6 +158,19 @@ impl Warm {
                 at_once
             }
         }
+    }
+
+    /// What is locked while a session with its tests collected is made for this selection.
+    pub(super) fn gate(&mut self, selection: &Selection) -> Arc<Mutex<()>> {
+        if let Some((_, gate)) = self.gates.iter().find(|(other, _)| other == selection) {
+            return Arc::clone(gate);
+        }
+        if self.gates.len() == REMEMBERED {
+            self.gates.remove(0);
+        }
+        let gate = Arc::default();
+        self.gates.push((selection.clone(), Arc::clone(&gate)));
+        gate
     }
 
     /// The tree, and the filesystem that it is in.
