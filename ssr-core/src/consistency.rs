@@ -268,7 +268,8 @@ impl<'a, S: Sandbox> Checker<'a, S> {
 
     fn parser_validity(&self) -> Result<Finding, SandboxError> {
         let run = self.suites.run(self.artifact, self.original)?;
-        if let Some(problem) = run.disagreement() {
+        // A log that was cut off contradicts the runner, whatever the parser is worth.
+        if let Some(problem) = run.breach().or_else(|| run.disagreement()) {
             return Ok(Err(problem));
         }
         let ids = run.parsed.as_ref().map_or(0, |map| map.len());

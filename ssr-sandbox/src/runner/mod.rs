@@ -21,6 +21,7 @@ mod start;
 mod started;
 mod tamper;
 mod test_watch;
+mod timing;
 mod warm;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +68,7 @@ struct Shared {
     clones: AtomicU64,
     resumed: AtomicU64,
     collected: AtomicU64,
+    repeated: AtomicU64,
 }
 
 /// A runner for one repository: it knows where the modules of the repository are.
@@ -87,6 +89,9 @@ pub struct SandboxCounters {
     pub resumed: u64,
     /// Those among these that had collected their tests already.
     pub collected: u64,
+    /// Commands that were run once more, alone, because they came close to a limit of time or the
+    /// machine had no time for them.
+    pub repeated: u64,
 }
 
 impl GuestRunner {
@@ -96,6 +101,7 @@ impl GuestRunner {
             clones: self.shared.clones.load(Ordering::Relaxed),
             resumed: self.shared.resumed.load(Ordering::Relaxed),
             collected: self.shared.collected.load(Ordering::Relaxed),
+            repeated: self.shared.repeated.load(Ordering::Relaxed),
         }
     }
 
