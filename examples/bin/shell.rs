@@ -162,9 +162,9 @@ fn interact(args: &Args, shell: &mut ShellSession, rows: &mut Vec<Row>) -> Resul
 }
 
 fn execute(args: &Args, shell: &mut ShellSession, command: &str) -> Result<Row> {
-    let wall = Duration::try_from_secs_f64(args.time)
+    let time = Duration::try_from_secs_f64(args.time)
         .map_err(|error| Failure::input(format!("--time {}: {error}", args.time)))?;
-    let limits = Limits::default().with_wall(wall).with_output(args.output);
+    let limits = Limits::default().with_cpu(time).with_output(args.output);
     let start = Instant::now();
     let quiet = args.json;
     let output =

@@ -15,10 +15,10 @@ use crate::{Failure, Package, Result};
 
 /// How often the unchanged suite runs before a test counts as reliable.
 const BASELINE_RUNS: usize = 2;
-/// The time limit of a suite as a multiple of its own time, and the smallest limit. They are wide,
-/// so that a run ends in the same way on a busy machine as on an idle one.
-const SLACK: u32 = 20;
-const SHORTEST_LIMIT: Duration = Duration::from_secs(15);
+/// The time limit of a suite as a multiple of its own time, and the smallest limit. Both are times
+/// of the processor, and a sandbox that shares it allows twice as much.
+const SLACK: u32 = 10;
+const SHORTEST_LIMIT: Duration = Duration::from_secs(10);
 
 /// Finds or makes the default Python guest. `say` is called with the progress.
 ///
@@ -97,7 +97,7 @@ pub fn screen<S: Sandbox>(
     let is_taken_out =
         |id: &TestId| baseline.flaky.iter().any(|flaky| id.as_str().starts_with(flaky.as_str()));
     baseline.passing.retain(|id| !is_taken_out(id));
-    let suite = start.elapsed() / BASELINE_RUNS as u32;
+    let suite = baseline.cpu.unwrap_or_else(|| start.elapsed() / BASELINE_RUNS as u32);
     if baseline.passing.len() < min_passing {
         let passing = baseline.passing.len();
         let why = match baseline.problems.as_slice() {
@@ -115,10 +115,20 @@ pub fn screen<S: Sandbox>(
     let repository = Repository::new(&package.label, package.tree.clone())
         .with_sources(source_files(&package.tree))
         .with_tests(pytest_script(modules, &deselect), oracle_files(&package.tree), PYTEST_PARSER);
-    let wall = (suite * SLACK).max(SHORTEST_LIMIT).min(limits.wall);
+    let cpu = time_limit(suite).min(limits.cpu);
     // A test that hangs must leave time for the others.
-    let per_test = limits.per_test.map(|limit| limit.min(wall / 5));
-    Ok(Screened { repository, baseline, limits: limits.with_wall(wall).with_per_test(per_test) })
+    let per_test = limits.per_test.map(|limit| limit.min(cpu / 5));
+    Ok(Screened { repository, baseline, limits: limits.with_cpu(cpu).with_per_test(per_test) })
+}
+
+/// The limit for a suite that takes so long. Limits are far apart, so that one measurement gives the
+/// same as the next: logs name them.
+fn time_limit(suite: Duration) -> Duration {
+    let mut limit = SHORTEST_LIMIT;
+    while limit < suite.saturating_mul(SLACK) {
+        limit = limit.saturating_mul(2);
+    }
+    limit
 }
 
 /// Every Python file that belongs to the tests, helpers and conftest.py among them.
@@ -132,6 +142,13 @@ mod tests {
     use ssr_core::File;
 
     use super::*;
+
+    #[test]
+    fn time_limits_hardly_depend_on_how_long_a_suite_takes() {
+        let limit = |ms| time_limit(Duration::from_millis(ms)).as_secs();
+        assert_eq!([0, 900, 1000, 1001, 2000, 2500].map(limit), [10, 10, 10, 20, 20, 40]);
+        assert!(time_limit(Duration::MAX) >= Duration::from_secs(1 << 40));
+    }
 
     #[test]
     fn a_built_copy_of_the_original_does_not_give_the_bug_away() {

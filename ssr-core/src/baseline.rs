@@ -1,6 +1,7 @@
 //! What the tests of the unchanged repository do, run after run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::{
     Command, Exit, Limits, Outcome, RepoPath, Sandbox, SandboxError, TestId, TestReport,
@@ -18,6 +19,8 @@ pub struct Baseline {
     pub other: BTreeMap<TestId, Outcome>,
     /// What the runner could not do: modules that it could not import, runs that were cut short.
     pub problems: Vec<String>,
+    /// What the longest run used of [`Limits::cpu`], where the sandbox measures that.
+    pub cpu: Option<Duration>,
 }
 
 impl Baseline {
@@ -34,8 +37,10 @@ impl Baseline {
     ) -> Result<Self, SandboxError> {
         let command = Command::tests(TestSelection::Files(files.to_vec())).with_limits(limits);
         let mut reports = Vec::with_capacity(runs);
+        let mut cpu = None;
         for _ in 0..runs.max(1) {
             let output = sandbox.open(tree)?.run(&command)?;
+            cpu = cpu.max(output.cpu);
             let mut report = output.report.clone().ok_or_else(|| {
                 SandboxError::Refused("it has no test runner that reports".to_owned())
             })?;
@@ -52,7 +57,7 @@ impl Baseline {
             }
             reports.push(report);
         }
-        Ok(Self::of(&reports))
+        Ok(Self { cpu, ..Self::of(&reports) })
     }
 
     /// Compares the reports of several runs.

@@ -303,7 +303,8 @@ impl<'a, S: Sandbox> Checker<'a, S> {
 
     fn parser_validity(&self) -> Result<Finding, SandboxError> {
         let run = self.suites.run(self.artifact, self.original)?;
-        if let Some(problem) = run.disagreement() {
+        // A log that was cut off contradicts the runner, whatever the parser is worth.
+        if let Some(problem) = run.breach().or_else(|| run.disagreement()) {
             return Ok(Err(problem));
         }
         let ids = run.parsed.iter().flatten().map(|map| map.len()).sum::<usize>();

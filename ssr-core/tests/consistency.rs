@@ -98,6 +98,17 @@ fn a_parser_that_contradicts_the_runner_is_refused() {
 }
 
 #[test]
+fn a_suite_that_was_cut_off_is_not_the_fault_of_its_parser() {
+    let endless = set(&original(), "b.code", "z = forever\n");
+    let forged = BugArtifact { test_parser: "forge".to_owned(), ..artifact() };
+    let suites = Suites::new(Toy { reports: true }, Limits::default());
+    let report = check_consistency(&suites, &endless, &forged, &thresholds()).unwrap().report;
+    let failure = report.failure().unwrap();
+    assert_eq!(failure.check, Check::ParserValidity);
+    assert_eq!(failure.evidence, "the suite ran out of time");
+}
+
+#[test]
 fn too_few_passing_tests_are_refused() {
     let report = check(&artifact(), &thresholds().with_min_passing_tests(4));
     assert_eq!(report.failure().unwrap().check, Check::ScriptValidity);

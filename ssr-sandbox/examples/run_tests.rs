@@ -28,7 +28,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut workspace = sandbox.open(&read_folder(repository)?)?;
     let args = rest.iter().skip(1).cloned();
     let run = TestRun::new(runner, TestSelection::All).with_args(args);
-    let limits = Limits::default().with_wall(Duration::from_secs(600));
+    let limits = Limits::default().with_cpu(Duration::from_secs(600));
     let output = workspace.run(&Command::tests(run).with_limits(limits))?;
     print!("{}", output.stdout_text());
     eprint!("{}", output.stderr_text());

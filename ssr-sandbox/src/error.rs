@@ -100,6 +100,24 @@ pub enum Error {
         /// The error of the engine.
         source: Cause,
     },
+    /// As many interpreters are alive in one guest as it has room for.
+    #[error(
+        "too many interpreters are alive: {source}; drop some, lower `WasiSandboxBuilder::workers`, \
+         or prepare another `Guest`, which has room of its own"
+    )]
+    Crowded {
+        /// What the engine says.
+        source: Cause,
+    },
+    /// The machine was so busy that a guest did not get the time which it may use.
+    #[error(
+        "the machine is too busy: {wall:?} passed before a guest had used its processor time; run \
+         less at once, or raise `Limits::wall`"
+    )]
+    Stalled {
+        /// The limit of real time.
+        wall: std::time::Duration,
+    },
     /// The Python interpreter did not start.
     #[error("cannot start the Python interpreter: {0}")]
     Boot(String),
@@ -169,6 +187,8 @@ pub enum GuestErrorKind {
     Engine,
     /// The instance has ended: take another one.
     Spent,
+    /// Too much runs at once: try again with less.
+    Busy,
     /// What was asked for cannot be carried out, whatever the machine.
     Input,
     /// A folder of this machine cannot be read or written.
@@ -195,6 +215,7 @@ impl Error {
             }
             Self::Cache { .. } => GuestErrorKind::Cache,
             Self::Engine { .. } | Self::Boot(_) => GuestErrorKind::Engine,
+            Self::Crowded { .. } | Self::Stalled { .. } => GuestErrorKind::Busy,
             Self::InstanceSpent(_) => GuestErrorKind::Spent,
             Self::Source => GuestErrorKind::Input,
             Self::Folder { .. } => GuestErrorKind::Folder,

@@ -39,7 +39,8 @@ fn ours(case: &Case, guest: &Guest, package: &Package) -> Result<f64> {
     let stays = File::new(*b"def test_stays():\n    while True: pass\n");
     let tree = package.tree.with(RepoPath::new(STAYS)?, stays)?;
     let files = vec![RepoPath::new(case.tests)?, RepoPath::new(STAYS)?];
-    let limits = Limits::default().with_wall(WATCHED).with_per_test(None);
+    // The clones share the processors, and each may take twice its limit.
+    let limits = Limits::default().with_cpu(WATCHED / 4).with_per_test(None);
     let command = Command::tests(TestSelection::Files(files)).with_limits(limits);
     let before = proportional("self").unwrap_or_default();
     let most = thread::scope(|scope| {

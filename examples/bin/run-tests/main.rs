@@ -56,7 +56,7 @@ struct Args {
     /// Native runs; with two, tests that are not steady are told apart
     #[arg(long, value_name = "N", default_value_t = 1)]
     native_runs: usize,
-    /// Real time for each run of the tests
+    /// Time for each run of the tests: processor time in the guest, real time natively
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     timeout: u64,
     /// The test runner
@@ -164,8 +164,8 @@ impl Job {
 
     fn command(&self, args: &Args) -> Result<Command> {
         let run = TestRun::new(self.entry.runner.into(), selection(&self.entry.files)?);
-        let wall = Duration::from_secs(args.timeout);
-        let limits = Limits::default().with_wall(wall).with_per_test(wall / 3);
+        let time = Duration::from_secs(args.timeout);
+        let limits = Limits::default().with_cpu(time).with_per_test(time / 3);
         Ok(Command::tests(run.with_args(&self.entry.args)).with_limits(limits))
     }
 

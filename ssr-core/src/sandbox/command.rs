@@ -14,7 +14,7 @@ use crate::{RepoPath, TestId, pytest_run};
 ///
 /// let command = Command::shell("make test")
 ///     .with_env("CI", "1")
-///     .with_limits(Limits::default().with_wall(Duration::from_secs(5)));
+///     .with_limits(Limits::default().with_cpu(Duration::from_secs(5)));
 /// assert_eq!(command.env["CI"], "1");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! What a command left.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 #[cfg(doc)]
 use super::Limits;
@@ -12,7 +13,7 @@ use crate::TestReport;
 pub enum Exit {
     /// With this exit code.
     Code(i32),
-    /// It ran out of wall-clock time.
+    /// It ran out of time: [`Limits::cpu`].
     Timeout,
     /// It ran out of memory.
     OutOfMemory,
@@ -20,8 +21,8 @@ pub enum Exit {
     Trapped(String),
 }
 
-/// What a command left.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a command left. Outputs are equal when the command did the same, however long it took.
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Output {
     /// How it ended.
@@ -35,7 +36,22 @@ pub struct Output {
     /// What the test runner reported beside its output, when tests ran and the sandbox has such a
     /// channel. This, not the text, says which tests passed.
     pub report: Option<TestReport>,
+    /// What it used of [`Limits::cpu`], where the sandbox measures that.
+    pub cpu: Option<Duration>,
 }
+
+impl PartialEq for Output {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { exit, stdout, stderr, truncated, report, cpu: _ } = self;
+        *exit == other.exit
+            && *stdout == other.stdout
+            && *stderr == other.stderr
+            && *truncated == other.truncated
+            && *report == other.report
+    }
+}
+
+impl Eq for Output {}
 
 impl Output {
     /// What a command left that ended in this way and printed nothing.
@@ -47,7 +63,8 @@ impl Output {
     /// assert!(output.success() && output.log() == b"4 passed\n");
     /// ```
     pub fn new(exit: Exit) -> Self {
-        Self { exit, stdout: Vec::new(), stderr: Vec::new(), truncated: false, report: None }
+        let (stdout, stderr) = (Vec::new(), Vec::new());
+        Self { exit, stdout, stderr, truncated: false, report: None, cpu: None }
     }
 
     /// Sets standard output.
@@ -78,6 +95,13 @@ impl Output {
         self
     }
 
+    /// Sets what it used of [`Limits::cpu`].
+    #[must_use]
+    pub fn with_cpu(mut self, cpu: impl Into<Option<Duration>>) -> Self {
+        self.cpu = cpu.into();
+        self
+    }
+
     /// Whether the command ended with exit code 0.
     pub fn success(&self) -> bool {
         self.exit == Exit::Code(0)
@@ -96,5 +120,17 @@ impl Output {
     /// Standard error as text, with replacement characters where it is not UTF-8.
     pub fn stderr_text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.stderr)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_does_not_make_outputs_differ() {
+        let output = || Output::new(Exit::Code(0)).with_stdout("x");
+        assert_eq!(output().with_cpu(Duration::from_secs(1)), output());
+        assert_ne!(output().with_truncated(true), output());
     }
 }

@@ -33,7 +33,9 @@ pub(super) struct Exec<'a> {
     /// `NAME=value`.
     pub(super) env: Vec<String>,
     pub(super) stdin: &'a [u8],
-    pub(super) wall: Duration,
+    /// `Limits::cpu`. The engine tells processor time only of the whole container, and nothing of
+    /// programs that sleep, so the clock on the wall is taken.
+    pub(super) time: Duration,
 }
 
 impl Container {
@@ -109,7 +111,7 @@ impl Container {
                 Either::Right(((), collect)) => collect.await,
             }
         };
-        match timeout(exec.wall, both).await {
+        match timeout(exec.time, both).await {
             Err(_) => return Ok(None),
             Ok(collected) => collected?,
         }
@@ -132,7 +134,7 @@ impl Container {
             argv: ["/bin/sh", "-c", counters].map(str::to_owned).to_vec(),
             env: Vec::new(),
             stdin: &[],
-            wall: Duration::from_secs(30),
+            time: Duration::from_secs(30),
         };
         let mut output = Capture::new(4096);
         self.engine

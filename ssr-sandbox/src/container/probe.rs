@@ -49,7 +49,7 @@ impl Container {
             argv: ["/bin/sh", "-c", shell, &script].map(str::to_owned).to_vec(),
             env: env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
             stdin: &[],
-            wall: Duration::from_secs(120),
+            time: Duration::from_secs(120),
         };
         let mut output = Capture::new(1 << 20);
         let exit = self.run(&exec, &mut output)?;

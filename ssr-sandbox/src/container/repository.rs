@@ -85,7 +85,7 @@ impl Container {
         limit: usize,
     ) -> Result<Vec<u8>, SandboxError> {
         let argv = ["/bin/sh", "-c"].iter().chain(script).map(|&word| word.to_owned()).collect();
-        let exec = Exec { argv, env: Vec::new(), stdin, wall: PATIENCE };
+        let exec = Exec { argv, env: Vec::new(), stdin, time: PATIENCE };
         let mut output = Capture::new(limit);
         let exit = self.run(&exec, &mut output)?;
         if output.truncated {

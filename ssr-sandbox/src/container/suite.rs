@@ -66,7 +66,7 @@ impl ContainerWorkspace {
                 argv: vec![python.clone(), LAUNCHER.to_owned()],
                 env: self.sandbox.environment(command, false),
                 stdin: &command.stdin,
-                wall: command.limits.wall.saturating_sub(start.elapsed()),
+                time: command.limits.cpu.saturating_sub(start.elapsed()),
             };
             let exit = live.container.run(&exec, &mut output)?;
             for log in channel.logs(&live.container)? {

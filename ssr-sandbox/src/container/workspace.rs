@@ -84,7 +84,7 @@ impl ContainerWorkspace {
             live.container.upload(channel.files(self.sandbox.facts.owner, time)?)?;
         }
         let env = self.sandbox.environment(command, self.sandbox.facts.pytest);
-        let exec = Exec { argv, env, stdin: &command.stdin, wall: command.limits.wall };
+        let exec = Exec { argv, env, stdin: &command.stdin, time: command.limits.cpu };
         let mut output = Capture::new(command.limits.output);
         let exit = live.container.run(&exec, &mut output)?;
         let report =

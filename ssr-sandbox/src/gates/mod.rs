@@ -60,9 +60,9 @@ impl Gate {
     pub const PRELOAD: [&str; 4] =
         ["pylint.lint", "pylint.reporters.json_reporter", "astroid", "mypy.main"];
 
-    fn new(tool: Tool, args: &[&str], wall: Duration) -> Self {
+    fn new(tool: Tool, args: &[&str], cpu: Duration) -> Self {
         let args = args.iter().map(|&arg| arg.to_owned()).collect();
-        Self { tool, args, limits: Limits::default().with_wall(wall) }
+        Self { tool, args, limits: Limits::default().with_cpu(cpu) }
     }
 
     /// Errors and warnings of pylint, which must be among the installed packages. It has 90 s a run.

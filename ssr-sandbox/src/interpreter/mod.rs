@@ -13,5 +13,6 @@ pub use guest::{Guest, GuestProgress, PythonVersion, UnknownPython, default_cach
 pub use vfs::{DirEntry, Errno, FileKind, Metadata, Vfs, VfsError, VfsLimits};
 pub use wasi::{CapturedOutput, ProcExit, WasiBuilder, WasiCtx, WasiParts, add_to_linker};
 
+pub(crate) use engine::processor_time;
 pub(crate) use vfs::{Footprint, Ino, Place};
 pub(crate) use wasi::{DescriptorTable, GuestObserver};

@@ -68,8 +68,8 @@ impl NativePython {
         &self.version
     }
 
-    /// Runs tests of `tree` in a copy that is removed afterwards. Only the real time of the
-    /// command's limits is kept; its program must be [`Program::Tests`].
+    /// Runs tests of `tree` in a copy that is removed afterwards. Of the command's limits only the
+    /// time is kept, as real time; its program must be [`Program::Tests`].
     ///
     /// # Errors
     /// [`Error::Native`] when the interpreter cannot run, [`Error::Folder`] when the copy cannot be
@@ -173,7 +173,7 @@ impl Run {
             .stdout(open("stdout")?)
             .stderr(open("stderr")?);
         let child = process.spawn().map_err(|error| Error::native(&native.program, error))?;
-        let exit = wait(child, command.limits.wall)
+        let exit = wait(child, command.limits.cpu)
             .map_err(|error| Error::native(&native.program, error))?;
         let read = |name: &str| fs::read(at(name)).map_err(|error| Error::folder(at(name), error));
         let mut reader =

@@ -33,8 +33,10 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 8] = [
     ("USER", "root"),
 ];
 
-/// Preparing may take longer than a run, on a slow machine and with many packages.
+/// Preparing may take longer than a run, with many packages. On a busy machine it takes as long as it
+/// takes.
 const PREPARATION_TIME: Duration = Duration::from_secs(300);
+const PREPARATION_WALL: Duration = Duration::from_secs(3600);
 const PREPARATION_MEMORY: usize = 1 << 30;
 
 /// What the interpreter is booted with.
@@ -56,8 +58,10 @@ impl GuestRunner {
         for (name, value) in ENVIRONMENT {
             ctx = ctx.env(name, value);
         }
-        let limits =
-            InstanceLimits::default().with_wall(PREPARATION_TIME).with_memory(PREPARATION_MEMORY);
+        let limits = InstanceLimits::default()
+            .with_cpu(PREPARATION_TIME)
+            .with_wall(PREPARATION_WALL)
+            .with_memory(PREPARATION_MEMORY);
         let mut instance = guest.boot(ctx.build(), &limits)?;
         prepare(&mut instance, settings.preload)?;
         let reference = Arc::new(survey(&mut instance)?);
@@ -71,6 +75,7 @@ impl GuestRunner {
             resumed: AtomicU64::new(0),
             collected: AtomicU64::new(0),
             recorded: AtomicU64::new(0),
+            repeated: AtomicU64::new(0),
         });
         Ok(Self { shared, recorder: None })
     }

@@ -22,6 +22,7 @@ mod start;
 mod started;
 mod tamper;
 mod test_watch;
+mod timing;
 mod warm;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +70,7 @@ struct Shared {
     resumed: AtomicU64,
     collected: AtomicU64,
     recorded: AtomicU64,
+    repeated: AtomicU64,
 }
 
 /// A runner for one repository: it knows where the modules of the repository are.
@@ -91,6 +93,9 @@ pub struct SandboxCounters {
     pub collected: u64,
     /// Interpreters started beside these to record which code a test executes.
     pub recorded: u64,
+    /// Commands that were run once more, alone, because they came close to a limit of time or the
+    /// machine had no time for them.
+    pub repeated: u64,
 }
 
 impl GuestRunner {
@@ -101,6 +106,7 @@ impl GuestRunner {
             resumed: self.shared.resumed.load(Ordering::Relaxed),
             collected: self.shared.collected.load(Ordering::Relaxed),
             recorded: self.shared.recorded.load(Ordering::Relaxed),
+            repeated: self.shared.repeated.load(Ordering::Relaxed),
         }
     }
 

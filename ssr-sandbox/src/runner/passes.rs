@@ -2,29 +2,45 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ssr_core::{Exit, File, Outcome, RepoPath, TestId, TestRunner, Tree};
 
 use crate::harness::{EVENTS_LIMIT, EventReader, NO_TESTS, TESTBED, random_bytes, secret};
-use crate::interpreter::{CapturedOutput, ExecOutcome, InstanceLimits, Vfs, WasiParts};
+use crate::interpreter::{CapturedOutput, ExecOutcome, InstanceLimits, Vfs};
 use crate::{Error, Result};
 
 use super::GuestRunner;
 use super::collected::REFUSED;
-use super::execute::{clone_and_run, exit};
+use super::execute::{Ran, clone_and_run, exit};
 use super::layout::Layout;
 use super::process::{Finished, Process, Tests};
 use super::request::{Reporting, call, resume};
 use super::start::Start;
 use super::tamper::{Guard, changed_tests};
 use super::test_watch::TestWatch;
+use super::timing::Timing;
 
 /// Where the key of a test run lies until the runner has read it.
 pub(super) const KEY_FILE: &str = "/run/ssr/key";
 
 /// Interpreters that one run of tests may use up.
 const PASSES: usize = 100;
+
+/// What one interpreter may use.
+struct Bounds<'b> {
+    limits: InstanceLimits,
+    timing: Timing,
+    /// Becomes true when a test took more than its limit and was not cut off.
+    close: &'b Arc<AtomicBool>,
+}
+
+impl Bounds<'_> {
+    fn watch(&self, key: &str, per_test: Duration) -> TestWatch {
+        TestWatch::new(key, per_test, self.timing, self.close)
+    }
+}
 
 impl GuestRunner {
     /// Runs tests to the end of the last. Nothing can interrupt a test from within, so one that
@@ -36,6 +52,7 @@ impl GuestRunner {
         process: &Process,
         tests: &Tests,
         layout: &Layout,
+        timing: Timing,
     ) -> Result<Finished> {
         let _span = tracing::debug_span!("test_run", runner = tests.name()).entered();
         let start = Instant::now();
@@ -44,11 +61,24 @@ impl GuestRunner {
         reader.waive(self.waived(layout));
         let mut stdout = CapturedOutput::new(process.output);
         let mut stderr = CapturedOutput::new(process.output);
+        let (mut taken, mut charged) = (Duration::ZERO, Duration::ZERO);
+        let close = Arc::new(AtomicBool::new(false));
         for pass in 1.. {
-            let left = process.wall.saturating_sub(start.elapsed());
-            let limits = process.limits().with_wall(left);
-            let (outcome, parts) =
-                self.execute_pass(vfs.clone(), process, tests, &limits, layout, &mut reader)?;
+            let limits = process
+                .limits()
+                .with_cpu(timing.most(process.cpu).saturating_sub(taken))
+                .with_wall(process.wall.saturating_sub(start.elapsed()));
+            let bounds = Bounds { limits, timing, close: &close };
+            let Ran { outcome, parts, cpu } =
+                self.execute_pass(vfs.clone(), process, tests, &bounds, layout, &mut reader)?;
+            taken += cpu;
+            charged += match process.per_test {
+                // A test that was cut off would have been cut off sooner alone.
+                Some(limit) if outcome == ExecOutcome::Interrupted => {
+                    cpu.saturating_sub(timing.excess(limit))
+                }
+                _ => cpu,
+            };
             for (all, part) in [(&mut stdout, &parts.stdout), (&mut stderr, &parts.stderr)] {
                 all.push(&part.bytes);
                 all.truncated |= part.truncated;
@@ -69,13 +99,16 @@ impl GuestRunner {
             if next && !complete {
                 reader.problem(format!("{PASSES} tests were cut off; the rest did not run"));
             }
+            let is_over = outcome == ExecOutcome::Timeout;
+            let close = !is_over && (close.load(Ordering::Relaxed) || charged > process.cpu);
             let exit = match exit(outcome) {
                 _ if complete => Exit::Code(1),
                 Exit::Code(0 | NO_TESTS) if pass > 1 => Exit::Code(1),
                 exit => exit,
             };
             let report = Some(reader.finish(complete));
-            return Ok(Finished { exit, stdout, stderr, vfs: parts.vfs, report });
+            let (vfs, cpu) = (parts.vfs, charged);
+            return Ok(Finished { exit, stdout, stderr, vfs, report, cpu, close });
         }
         Err(Error::engine("test runs without an end"))
     }
@@ -86,10 +119,10 @@ impl GuestRunner {
         mut vfs: Vfs,
         process: &Process,
         tests: &Tests,
-        limits: &InstanceLimits,
+        bounds: &Bounds<'_>,
         layout: &Layout,
         reader: &mut EventReader,
-    ) -> Result<(ExecOutcome, WasiParts)> {
+    ) -> Result<Ran> {
         let skip = reader.reported();
         let starts = if skip.is_empty() {
             self.starts(&vfs, process, layout)?
@@ -121,21 +154,21 @@ impl GuestRunner {
                 ctx.adopt(paused.descriptors());
                 (snapshot, reference) = (paused.snapshot(), paused.reference());
             }
-            let watch = process.per_test.map(|limit| TestWatch::new(&key, limit));
             // Django's own test suite is run by the Django that it tests.
             let strict = tests.runner == TestRunner::Pytest;
             let guard = Box::new(Guard::new(Arc::clone(reference), strict, random_bytes()?));
-            let (outcome, mut parts) =
-                clone_and_run(snapshot, ctx, limits, &source, watch, Some(guard))?;
-            let refused = outcome == ExecOutcome::Exited { code: REFUSED };
-            if start.is_collected() && refused && parts.events.bytes.is_empty() {
+            let watch = process.per_test.map(|limit| bounds.watch(&key, limit));
+            let mut ran =
+                clone_and_run(snapshot, ctx, &bounds.limits, &source, watch, Some(guard))?;
+            let refused = ran.outcome == ExecOutcome::Exited { code: REFUSED };
+            if start.is_collected() && refused && ran.parts.events.bytes.is_empty() {
                 return Ok(None);
             }
             self.count(start);
             if let Some(paused) = start.paused() {
-                paused.complete(&mut parts.stdout, &mut parts.stderr);
+                paused.complete(&mut ran.parts.stdout, &mut ran.parts.stderr);
             }
-            Ok(Some((outcome, parts)))
+            Ok(Some(ran))
         };
         let mut ran = None;
         for start in &starts {
@@ -147,9 +180,10 @@ impl GuestRunner {
                 break;
             }
         }
-        let Some((outcome, mut parts)) = ran else {
+        let Some(mut ran) = ran else {
             return Err(Error::engine("a run of tests had nothing to start from"));
         };
+        let parts = &mut ran.parts;
         reader.read(&parts.events.bytes, &key);
         let observer = parts.observer.take().map(|observer| observer as Box<dyn Any>);
         if let Some(guard) = observer.and_then(|observer| observer.downcast::<Guard>().ok()) {
@@ -160,7 +194,7 @@ impl GuestRunner {
         // The run may have ended before the runner took it away, or have put something else there;
         // nothing that a guest leaves is a failure of ours.
         let _ = parts.vfs.remove_file(KEY_FILE).or_else(|_| parts.vfs.remove_dir_all(KEY_FILE));
-        Ok((outcome, parts))
+        Ok(ran)
     }
 }
 
@@ -172,7 +206,7 @@ fn cut(outcome: &ExecOutcome, per_test: Option<Duration>) -> Option<(Outcome, St
             let reason = format!("Timeout: it ran past the limit of {limit} s for one test");
             Some((Outcome::Timeout, reason))
         }
-        ExecOutcome::Timeout => {
+        ExecOutcome::Timeout | ExecOutcome::Stalled => {
             Some((Outcome::Timeout, "Timeout: the time for all tests was over".to_owned()))
         }
         ExecOutcome::Finished { .. } | ExecOutcome::OutOfMemory => {

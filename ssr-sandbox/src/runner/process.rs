@@ -77,6 +77,9 @@ pub(crate) struct Process {
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) cwd: String,
     pub(crate) stdin: Vec<u8>,
+    /// `Limits::cpu`.
+    pub(crate) cpu: Duration,
+    /// `Limits::wall`.
     pub(crate) wall: Duration,
     pub(crate) per_test: Option<Duration>,
     pub(crate) memory: u64,
@@ -92,4 +95,8 @@ pub(crate) struct Finished {
     pub(crate) stderr: CapturedOutput,
     pub(crate) vfs: Vfs,
     pub(crate) report: Option<TestReport>,
+    /// What counts of its processor time.
+    pub(crate) cpu: Duration,
+    /// Whether it came closer to a limit of time than is certain beside other guests.
+    pub(crate) close: bool,
 }

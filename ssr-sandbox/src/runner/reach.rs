@@ -22,12 +22,13 @@ use crate::interpreter::{Footprint, Vfs};
 
 use super::GuestRunner;
 use super::collected::CollectedSession;
-use super::execute::clone_and_run;
+use super::execute::{Ran, clone_and_run};
 use super::layout::Layout;
 use super::passes::{KEY_FILE, key_tree};
 use super::process::{Invocation, Process, Tests};
 use super::request::{Reporting, resume};
 use super::test_watch::TestWatch;
+use super::timing::Timing;
 
 /// Suites with more tests than this are run as a whole: recording them would take longer than
 /// they are worth.
@@ -213,8 +214,9 @@ fn whole_report(
     let Invocation::Tests(tests) = &mut process.invocation else { return Ok(None) };
     (tests.required, tests.affected_only) = (Vec::new(), false);
     let tests = tests.clone();
-    let finished = runner.execute_tests(&session.original, &process, &tests, layout)?;
-    let whole = matches!(finished.exit, Exit::Code(0 | 1));
+    let finished =
+        runner.execute_tests(&session.original, &process, &tests, layout, Timing::Shared)?;
+    let whole = matches!(finished.exit, Exit::Code(0 | 1)) && !finished.close;
     Ok(finished.report.filter(|report| whole && report.tampering().is_empty()))
 }
 
@@ -268,17 +270,19 @@ impl Recording<'_> {
         let source = resume(None, &[], &[], reporting, Some(reach));
         let paused = &self.session.paused;
         ctx.adopt(paused.descriptors());
-        let watch = self.process.per_test.map(|limit| TestWatch::new(&key, limit));
+        // A test that is cut off has no outcome, and is compared as such.
+        let close = Arc::default();
+        let watch = |limit| TestWatch::new(&key, limit, Timing::Alone, &close);
+        let watch = self.process.per_test.map(watch);
         let limits = self.process.limits();
-        let (_, mut parts) = clone_and_run(paused.snapshot(), ctx, &limits, &source, watch, None)?;
+        let Ran { mut parts, .. } =
+            clone_and_run(paused.snapshot(), ctx, &limits, &source, watch, None)?;
         self.runner.shared.recorded.fetch_add(1, Ordering::Relaxed);
         let mut reader = EventReader::new(runner_name(self.process), &[]);
         reader.know(Arc::new(Known { ids: self.session.ids.clone(), report: TestReport::new() }));
         reader.read(&parts.events.bytes, &key);
         let codes = reader.take_reached();
         let footprint = parts.vfs.footprint_on(before);
-        // A run that was cut off has not told what it executed, and its test has no outcome to
-        // compare.
         Ok(Record { tests, report: reader.finish(true), codes, footprint })
     }
 }

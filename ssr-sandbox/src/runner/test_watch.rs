@@ -1,9 +1,14 @@
 //! The limit of time for one test.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::harness::{Event, Line};
+use crate::interpreter::processor_time;
+
+use super::timing::Timing;
 
 /// Notices, while the events of a run come in, that one test takes longer than it may. It measures
 /// processor time: in the guest a test cannot wait for anything, and wall-clock time would cut off
@@ -11,15 +16,28 @@ use crate::harness::{Event, Line};
 pub(crate) struct TestWatch {
     key: String,
     limit: Duration,
+    timing: Timing,
     /// How much of the event log was looked at.
     read: usize,
     running: Option<(String, Duration)>,
+    /// Whether a test that had ended before took more than the limit.
+    was_close: bool,
+    close: Arc<AtomicBool>,
 }
 
 impl TestWatch {
-    /// Watches the run with the given key.
-    pub(crate) fn new(key: &str, limit: Duration) -> Self {
-        Self { key: key.to_owned(), limit, read: 0, running: None }
+    /// Watches the run with the given key. `close` becomes true when a test that was not cut off took
+    /// more than the limit.
+    pub(super) fn new(key: &str, limit: Duration, timing: Timing, close: &Arc<AtomicBool>) -> Self {
+        Self {
+            key: key.to_owned(),
+            limit,
+            timing,
+            read: 0,
+            running: None,
+            was_close: false,
+            close: Arc::clone(close),
+        }
     }
 
     /// Looks at all events so far, on the thread that runs the tests.
@@ -38,10 +56,16 @@ impl TestWatch {
             }
         }
         self.read += lines;
-        match &self.running {
-            Some((_, since)) if now.saturating_sub(*since) > self.limit => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
+        let Some((_, since)) = &self.running else { return ControlFlow::Continue(()) };
+        let took = now.saturating_sub(*since);
+        if took > self.timing.most(self.limit) {
+            self.close.store(self.was_close, Ordering::Relaxed);
+            return ControlFlow::Break(());
         }
+        if took > self.limit {
+            self.close.store(true, Ordering::Relaxed);
+        }
+        ControlFlow::Continue(())
     }
 
     fn take(&mut self, event: Event, now: Duration) {
@@ -49,22 +73,9 @@ impl TestWatch {
             self.running = Some((id, now));
         } else if self.running.as_ref().is_some_and(|(id, _)| event.ends(id)) {
             self.running = None;
+            self.was_close = self.close.load(Ordering::Relaxed);
         }
     }
-}
-
-/// What this thread has used of a processor.
-#[cfg(unix)]
-fn processor_time() -> Duration {
-    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::try_from(used).unwrap_or_default()
-}
-
-/// Where that is not measured, the time that passed.
-#[cfg(not(unix))]
-fn processor_time() -> Duration {
-    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-    START.get_or_init(std::time::Instant::now).elapsed()
 }
 
 #[cfg(test)]
@@ -73,7 +84,8 @@ mod tests {
 
     #[test]
     fn the_limit_is_that_of_one_test() {
-        let mut watch = TestWatch::new("k", Duration::from_secs(2));
+        let close = Arc::default();
+        let mut watch = TestWatch::new("k", Duration::from_secs(2), Timing::Alone, &close);
         let mut log = Vec::new();
         let mut after = |seconds, line: &str| {
             log.extend_from_slice(line.as_bytes());
@@ -92,5 +104,31 @@ mod tests {
         ));
         assert!(after(12, ""));
         assert!(!after(12, "{\"key\":\"k\",\"n\":5,\"event\":\"finished\",\"status\":0}\n"));
+    }
+
+    #[test]
+    fn beside_others_a_test_may_take_twice_its_limit_and_is_close() {
+        let close = Arc::<AtomicBool>::default();
+        let mut watch = TestWatch::new("k", Duration::from_secs(2), Timing::Shared, &close);
+        let mut log = Vec::new();
+        let mut after = |seconds, line: &str| {
+            log.extend_from_slice(line.as_bytes());
+            let over = watch.look_at(&log, Duration::from_secs(seconds)).is_break();
+            (over, close.load(Ordering::Relaxed))
+        };
+        let started = "{\"key\":\"k\",\"n\":1,\"event\":\"started\",\"id\":\"a\"}\n";
+        let passed =
+            "{\"key\":\"k\",\"n\":2,\"event\":\"outcome\",\"id\":\"a\",\"outcome\":\"passed\"}\n";
+        assert_eq!(after(0, started), (false, false));
+        assert_eq!(after(2, ""), (false, false));
+        assert_eq!(after(3, ""), (false, true));
+        // One that is cut off is not close: it is over.
+        assert_eq!(after(5, ""), (true, false));
+        assert_eq!(after(5, passed), (false, false));
+        assert_eq!(after(10, started), (false, false));
+        assert_eq!(after(13, ""), (false, true));
+        assert_eq!(after(14, passed), (false, true));
+        assert_eq!(after(14, started), (false, true));
+        assert_eq!(after(19, ""), (true, true));
     }
 }

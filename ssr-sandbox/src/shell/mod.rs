@@ -1,6 +1,7 @@
 //! The shell floor: bash over the filesystem of a workspace, with our own Python commands, git, diff
 //! and patch. Python programs run through the trait `Interpreter` of the runner.
 
+mod clock;
 mod complete;
 mod diff;
 mod fs;

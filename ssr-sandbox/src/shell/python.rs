@@ -75,7 +75,8 @@ impl bashkit::Command for Python {
             env,
             cwd: ctx.cwd.to_string_lossy().into_owned(),
             stdin,
-            wall: own.map_or(left, |own| own.min(left)),
+            cpu: own.map_or(left, |own| own.min(left)),
+            wall: self.session.wall_left(),
             per_test: limits.per_test,
             memory: limits.memory,
             // It may go to a file or a filter; what reaches the terminal is cut there.
@@ -83,10 +84,12 @@ impl bashkit::Command for Python {
             write_bytecode: false,
         };
         let session = &self.session;
+        let before = session.elapsed();
         let finished = session
             .interpreter
             .execute(session.fs.snapshot(), &process)
             .map_err(|error| session.break_off(error))?;
+        session.clock().charge(before, finished.cpu);
         session.fs.replace(finished.vfs);
         if let Some(report) = &finished.report {
             session.add_report(report);

@@ -25,7 +25,8 @@ use super::session::{EPOCH, Session};
 use super::timeout::Timeout;
 use super::yes::Yes;
 
-/// How long the shell may go on after the end of its time to deliver what a Python program printed.
+/// How long the shell may go on after the end of the machine's patience to deliver what a Python
+/// program printed.
 const DELIVERY: Duration = Duration::from_secs(10);
 
 /// What a script works on and leaves.
@@ -73,6 +74,7 @@ fn interpret(
     script: &str,
     listener: Listener<'_>,
 ) -> Result<Output, SandboxError> {
+    session.begin();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -116,6 +118,9 @@ fn interpret(
             Exit::Code(result.exit_code)
         }
         Err(_) if state.timed_out => Exit::Timeout,
+        Err(bashkit::Error::ResourceLimit(LimitExceeded::Timeout(_))) => {
+            return Err(SandboxError::infrastructure("running a script", session.stalled()));
+        }
         Err(error) => {
             let (exit, message) = ended(&error, &script);
             sinks.take(OutputStream::Stderr, message.as_bytes());
@@ -127,7 +132,8 @@ fn interpret(
         .with_stdout(stdout)
         .with_stderr(stderr)
         .with_truncated(state.truncated || cut)
-        .with_report(state.report))
+        .with_report(state.report)
+        .with_cpu(session.elapsed()))
 }
 
 fn bash(session: &Arc<Session>, command: &Command) -> Bash {
@@ -189,7 +195,7 @@ fn limits(limits: &Limits) -> ExecutionLimits {
     // What is printed is cut by the sink, which counts what it drops.
     let memory = usize::try_from(limits.memory).unwrap_or(usize::MAX);
     ExecutionLimits::new()
-        .timeout(limits.wall.saturating_add(DELIVERY))
+        .timeout(limits.wall_limit().saturating_add(DELIVERY))
         .max_stdout_bytes(memory)
         .max_stderr_bytes(memory)
         .max_live_intermediate_bytes(limits.memory)
@@ -205,7 +211,6 @@ fn limits(limits: &Limits) -> ExecutionLimits {
 fn ended(error: &bashkit::Error, script: &str) -> (Exit, String) {
     match error {
         bashkit::Error::Cancelled => (Exit::Timeout, String::new()),
-        bashkit::Error::ResourceLimit(LimitExceeded::Timeout(_)) => (Exit::Timeout, String::new()),
         bashkit::Error::ResourceLimit(limit) => {
             (Exit::Trapped(format!("shell: {limit}")), format!("bash: {limit}\n"))
         }

@@ -11,18 +11,24 @@ use ssr_core::{Limits, TestReport};
 use crate::Error;
 use crate::runner::Interpreter;
 
+use super::clock::ScriptClock;
 use super::fs::ShellFs;
 use super::git::History;
 
 /// 2025-01-01T00:00:00Z, where the clock of the guests starts, too.
 pub(super) const EPOCH: i64 = 1_735_689_600;
 
+/// After this time a sleeping script is looked at in any case.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+
 /// One script and what its commands share.
 pub(super) struct Session {
     pub(super) interpreter: Arc<dyn Interpreter>,
     pub(super) fs: ShellFs,
     pub(super) limits: Limits,
+    /// When the script started, on the clock on the wall.
     start: Instant,
+    clock: Mutex<ScriptClock>,
     history: Mutex<History>,
     state: Mutex<State>,
 }
@@ -50,6 +56,7 @@ impl Session {
             fs,
             limits,
             start: Instant::now(),
+            clock: Mutex::new(ScriptClock::start()),
             history: Mutex::new(history),
             state: Mutex::default(),
         }
@@ -59,14 +66,28 @@ impl Session {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is left of the time of the script.
-    pub(super) fn left(&self) -> Duration {
-        self.limits.wall.saturating_sub(self.elapsed())
+    /// Starts the clock, on the thread on which the script runs.
+    pub(super) fn begin(&self) {
+        *self.clock() = ScriptClock::start();
     }
 
-    /// How long the script has been running.
+    pub(super) fn clock(&self) -> MutexGuard<'_, ScriptClock> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is left of the time of the script.
+    pub(super) fn left(&self) -> Duration {
+        self.limits.cpu.saturating_sub(self.elapsed())
+    }
+
+    /// How long the script has been running, by its own clock.
     pub(super) fn elapsed(&self) -> Duration {
-        self.start.elapsed()
+        self.clock().elapsed()
+    }
+
+    /// What is left of the time that the machine has for the script.
+    pub(super) fn wall_left(&self) -> Duration {
+        self.limits.wall_limit().saturating_sub(self.start.elapsed())
     }
 
     pub(super) fn add_report(&self, report: &TestReport) {
@@ -92,13 +113,32 @@ impl Session {
     ) -> bashkit::Result<T> {
         let mut running = pin!(running);
         let mut end = pin!(tokio::time::sleep(self.left()));
-        poll_fn(|cx| match running.as_mut().poll(cx) {
-            Poll::Pending if !self.state().timed_out => {
-                end.as_mut().poll(cx).map(|()| Err(self.time_out()))
+        poll_fn(|cx| {
+            self.clock().wake();
+            let polled = running.as_mut().poll(cx);
+            if polled.is_ready() || self.state().timed_out {
+                return polled;
             }
-            other => other,
+            if self.left().is_zero() {
+                return Poll::Ready(Err(self.time_out()));
+            }
+            if self.wall_left().is_zero() {
+                return Poll::Ready(Err(self.break_off(self.stalled())));
+            }
+            let next = self.left().min(self.wall_left()).min(LONGEST_SLEEP);
+            end.as_mut().reset(tokio::time::Instant::now() + next);
+            if end.as_mut().poll(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
+            self.clock().sleep();
+            Poll::Pending
         })
         .await
+    }
+
+    /// The machine had no time for the script.
+    pub(super) fn stalled(&self) -> Error {
+        Error::Stalled { wall: self.limits.wall_limit() }
     }
 
     /// Ends the script because the sandbox itself failed.

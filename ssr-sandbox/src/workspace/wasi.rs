@@ -129,7 +129,8 @@ impl WasiWorkspace {
             env: command.env.clone(),
             cwd: TESTBED.to_owned(),
             stdin: command.stdin.clone(),
-            wall: command.limits.wall,
+            cpu: command.limits.cpu,
+            wall: command.limits.wall_limit(),
             per_test: command.limits.per_test,
             memory: command.limits.memory,
             output: command.limits.output,
@@ -232,6 +233,7 @@ fn split(finished: Finished) -> (Output, Vfs) {
         .with_stdout(finished.stdout.bytes)
         .with_stderr(finished.stderr.bytes)
         .with_truncated(finished.stdout.truncated || finished.stderr.truncated)
-        .with_report(finished.report);
+        .with_report(finished.report)
+        .with_cpu(finished.cpu);
     (output, finished.vfs)
 }

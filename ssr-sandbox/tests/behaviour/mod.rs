@@ -58,8 +58,8 @@ fn all() -> Command {
     Command::tests(TestSelection::All)
 }
 
-fn seconds(wall: u64) -> Limits {
-    Limits::default().with_wall(Duration::from_secs(wall))
+fn seconds(time: u64) -> Limits {
+    Limits::default().with_cpu(Duration::from_secs(time))
 }
 
 fn passed(report: &TestReport) -> Vec<&str> {

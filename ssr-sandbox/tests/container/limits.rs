@@ -6,8 +6,8 @@ use ssr_core::{Command, Exit, Limits, Outcome, TestRun, TestRunner, TestSelectio
 
 use crate::support::open;
 
-fn seconds(wall: u64) -> Limits {
-    Limits::default().with_wall(Duration::from_secs(wall))
+fn seconds(time: u64) -> Limits {
+    Limits::default().with_cpu(Duration::from_secs(time))
 }
 
 #[test]

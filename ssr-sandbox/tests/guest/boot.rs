@@ -129,7 +129,7 @@ fn a_filesystem_without_standard_library_is_a_boot_error() {
 
 #[test]
 fn a_boot_has_limits_too() {
-    let limits = InstanceLimits::default().with_wall(Duration::ZERO);
+    let limits = InstanceLimits::default().with_cpu(Duration::ZERO);
     let ctx = WasiCtx::builder().vfs(guest().base_vfs()).build();
     let error = guest().boot(ctx, &limits).err().unwrap();
     assert!(matches!(&error, Error::Boot(reason) if reason.contains("Timeout")), "{error:?}");

@@ -8,8 +8,8 @@ use super::{fresh, output_of, stdout};
 
 const MIB: usize = 1 << 20;
 
-fn limited(wall_ms: u64, memory: usize) -> InstanceLimits {
-    InstanceLimits::default().with_wall(Duration::from_millis(wall_ms)).with_memory(memory)
+fn limited(cpu_ms: u64, memory: usize) -> InstanceLimits {
+    InstanceLimits::default().with_cpu(Duration::from_millis(cpu_ms)).with_memory(memory)
 }
 
 #[test]
@@ -32,6 +32,16 @@ fn an_endless_loop_that_catches_everything_times_out() {
 fn a_slow_native_function_times_out() {
     let mut instance = fresh(&limited(200, 256 * MIB));
     assert_eq!(instance.exec("pow(3, 10 ** 8)").unwrap(), ExecOutcome::Timeout);
+}
+
+#[test]
+fn a_guest_that_the_machine_has_no_time_for_is_not_to_blame() {
+    let limits = limited(20_000, 256 * MIB).with_wall(Duration::from_millis(100));
+    let mut instance = fresh(&limits);
+    let outcome = instance.exec("print('started')\nwhile True: pass").unwrap();
+    assert_eq!(outcome, ExecOutcome::Stalled);
+    assert_eq!(stdout(&instance), "started\n");
+    assert!(matches!(instance.exec("1"), Err(Error::InstanceSpent(_))));
 }
 
 #[test]

@@ -126,8 +126,8 @@ fn held(output: &Output, end: &End) -> bool {
 
 #[test]
 fn every_flood_meets_its_limit() {
-    let wall = Duration::from_secs(2);
-    let limits = Limits::default().with_wall(wall).with_memory(160 << 20).with_output(64 << 10);
+    let time = Duration::from_secs(2);
+    let limits = Limits::default().with_cpu(time).with_memory(160 << 20).with_output(64 << 10);
     let mut wrong = Vec::new();
     for (name, attack, end) in ATTACKS {
         let attack = attack.replace('\n', "\n  ");
@@ -139,8 +139,8 @@ fn every_flood_meets_its_limit() {
         };
         let program = format!("print('first', flush=True)\ntry:\n  {attack}\n{catch}\n");
         let limits = match end {
-            Timeout => limits.with_wall(Duration::from_millis(500)),
-            _ => limits.with_wall(Duration::from_secs(60)),
+            Timeout => limits.with_cpu(Duration::from_millis(500)),
+            _ => limits.with_cpu(Duration::from_secs(60)),
         };
         let output = open(&[]).run(&Command::python(program).with_limits(limits)).unwrap();
         if !held(&output, &end) {

@@ -124,7 +124,7 @@ fn a_tool_that_is_missing_or_fails_says_nothing_about_the_patch() {
     assert!(missing.contains("pylint cannot be imported"), "{missing}");
     let refused = broken(Gate::pylint().with_args(["--no-such-option"]), tools());
     assert!(refused.contains("no-such-option"), "{refused}");
-    let limits = Limits::default().with_wall(Duration::from_millis(50));
+    let limits = Limits::default().with_cpu(Duration::from_millis(50));
     let slow = broken(Gate::mypy().with_limits(limits), tools());
     assert!(slow.contains("out of time"), "{slow}");
 }

@@ -24,8 +24,8 @@ fn many() -> WasiWorkspace {
     open(&files)
 }
 
-fn run(workspace: &mut WasiWorkspace, script: &str, wall: Duration) -> Output {
-    let limits = Limits::default().with_wall(wall);
+fn run(workspace: &mut WasiWorkspace, script: &str, time: Duration) -> Output {
+    let limits = Limits::default().with_cpu(time);
     workspace.run(&Command::shell(script).with_limits(limits)).unwrap()
 }
 

@@ -6,8 +6,8 @@ use ssr_core::{Command, Exit, Limits, Outcome, Program, TestSelection, Workspace
 
 use crate::support::open;
 
-fn seconds(wall: f64) -> Limits {
-    Limits::default().with_wall(Duration::from_secs_f64(wall))
+fn seconds(time: f64) -> Limits {
+    Limits::default().with_cpu(Duration::from_secs_f64(time))
 }
 
 /// Limits for one test and for all of them.

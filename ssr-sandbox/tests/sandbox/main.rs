@@ -14,6 +14,7 @@ mod gates;
 mod git;
 mod isolation;
 mod limits;
+mod load;
 mod outcomes;
 mod python;
 mod sessions;

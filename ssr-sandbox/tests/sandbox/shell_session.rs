@@ -79,7 +79,7 @@ fn output_is_heard_while_a_command_runs() {
 #[test]
 fn every_command_has_limits_of_its_own() {
     let mut shell = shell();
-    let limits = Limits::default().with_wall(Duration::from_millis(300));
+    let limits = Limits::default().with_cpu(Duration::from_millis(300));
     let endless = Command::shell("x=kept; echo said; while :; do :; done").with_limits(limits);
     let output = shell.run_command(&endless, &mut |_, _| {}).unwrap();
     assert_eq!((output.exit, output.stdout.as_slice()), (Exit::Timeout, b"said\n".as_slice()));

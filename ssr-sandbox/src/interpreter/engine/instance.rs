@@ -1,16 +1,17 @@
 //! One running interpreter.
 
-use std::{
-    ops::ControlFlow,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use wasmtime::{Memory, Module, Store, Trap, UpdateDeadline, WasmParams, WasmResults};
 
 use super::{
-    InstanceLimits, limits::MemoryLimiter, on_guest_stack, preview2::Pollables, runtime::Runtime,
-    snapshot::GuestSnapshot, ticker,
+    InstanceLimits,
+    budget::{Budget, Stop},
+    limits::MemoryLimiter,
+    on_guest_stack,
+    preview2::Pollables,
+    runtime::{Runtime, not_instantiated},
+    snapshot::GuestSnapshot,
 };
 use crate::interpreter::wasi::{ProcExit, WasiCtx};
 use crate::{Error, Result};
@@ -29,8 +30,10 @@ pub enum ExecOutcome {
         /// The exit code.
         code: i32,
     },
-    /// [`InstanceLimits::wall`] passed.
+    /// [`InstanceLimits::cpu`] is used up.
     Timeout,
+    /// [`InstanceLimits::wall`] passed before that: the machine was too busy.
+    Stalled,
     /// The watch that was set by [`GuestInstance::watch`] ended it.
     Interrupted,
     /// [`InstanceLimits::memory`] was not enough.
@@ -52,14 +55,32 @@ pub(crate) struct State {
     pub ctx: WasiCtx,
     pub(super) pollables: Pollables,
     limiter: MemoryLimiter,
-    /// When a run with a watch has to end, `None` when that is beyond all clocks.
-    deadline: Option<Instant>,
+    budget: Budget,
+    watch: Option<Box<Watch>>,
 }
 
-/// The error with which a watch ends a run.
-#[derive(Debug, thiserror::Error)]
-#[error("interrupted")]
-struct Interrupt;
+/// Looks at a run from time to time.
+type Watch = dyn FnMut(&WasiCtx) -> ControlFlow<()> + Send + Sync;
+
+impl State {
+    /// What happens at the end of an epoch: the guest goes on for some more or ends.
+    fn look(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        if let Some(stop) = self.budget.over() {
+            return Err(stop.into());
+        }
+        if let Some(watch) = &mut self.watch
+            && watch(&self.ctx).is_break()
+        {
+            return Err(Stop::Interrupted.into());
+        }
+        Ok(UpdateDeadline::Continue(self.ticks()))
+    }
+
+    /// Epochs until the next look.
+    fn ticks(&self) -> u64 {
+        if self.watch.is_some() { 1 } else { self.budget.ticks() }
+    }
+}
 
 /// A Python interpreter with its own memory and its own [`WasiCtx`].
 ///
@@ -70,8 +91,8 @@ pub struct GuestInstance {
     store: Store<State>,
     guest: wasmtime::Instance,
     memory: Memory,
-    wall: Duration,
-    watched: bool,
+    limits: InstanceLimits,
+    used: Duration,
     spent: Option<ExecOutcome>,
 }
 
@@ -85,14 +106,15 @@ impl GuestInstance {
     ) -> Result<Self> {
         let limiter = MemoryLimiter::new(limits);
         let pollables = Pollables::default();
-        let state = State { ctx, pollables, limiter, deadline: None };
+        let budget = Budget::start(limits.cpu, limits.wall);
+        let state = State { ctx, pollables, limiter, budget, watch: None };
         let mut store = Store::new(&runtime.engine, state);
         store.limiter(|state| &mut state.limiter);
-        store.set_epoch_deadline(ticker::ticks(limits.wall));
-        let (memory, guest) = instantiate(runtime, &mut store, image).map_err(Error::engine)?;
-        let runtime = Arc::clone(runtime);
-        let wall = limits.wall;
-        Ok(Self { runtime, store, guest, memory, wall, watched: false, spent: None })
+        store.set_epoch_deadline(store.data().budget.ticks());
+        store.epoch_deadline_callback(|mut store| store.data_mut().look());
+        let (memory, guest) = instantiate(runtime, &mut store, image).map_err(not_instantiated)?;
+        let (runtime, limits, used) = (Arc::clone(runtime), limits.clone(), Duration::ZERO);
+        Ok(Self { runtime, store, guest, memory, limits, used, spent: None })
     }
 
     /// Runs `source` in the module `__main__`, as a script would.
@@ -125,10 +147,15 @@ impl GuestInstance {
             return Err(Error::InstanceSpent(format!("{outcome:?}")));
         }
         self.store.data_mut().limiter.refused = false;
-        self.store.data_mut().deadline = Instant::now().checked_add(self.wall);
-        let ticks = if self.watched { 1 } else { ticker::ticks(self.wall) };
-        self.store.set_epoch_deadline(ticks);
-        let result = on_guest_stack(|| work(self))?;
+        let result = on_guest_stack(|| {
+            let state = self.store.data_mut();
+            state.budget = Budget::start(self.limits.cpu, self.limits.wall);
+            let ticks = state.ticks();
+            self.store.set_epoch_deadline(ticks);
+            let result = work(self);
+            self.used = self.store.data().budget.used();
+            result
+        })?;
         let out_of_memory = self.store.data().limiter.refused;
         let outcome = match result {
             Ok(0) => ExecOutcome::Finished { status: 0 },
@@ -146,7 +173,7 @@ impl GuestInstance {
 
     /// Changes the limits from the next [`exec`](Self::exec) on.
     pub fn set_limits(&mut self, limits: &InstanceLimits) {
-        self.wall = limits.wall;
+        self.limits = limits.clone();
         self.store.data_mut().limiter.limit = limits.memory;
     }
 
@@ -154,19 +181,14 @@ impl GuestInstance {
     /// [`ExecOutcome::Interrupted`] when it breaks.
     pub fn watch(
         &mut self,
-        mut watch: impl FnMut(&WasiCtx) -> ControlFlow<()> + Send + Sync + 'static,
+        watch: impl FnMut(&WasiCtx) -> ControlFlow<()> + Send + Sync + 'static,
     ) {
-        self.watched = true;
-        self.store.epoch_deadline_callback(move |store| {
-            let state = store.data();
-            if state.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return Ok(UpdateDeadline::Interrupt);
-            }
-            match watch(&state.ctx) {
-                ControlFlow::Continue(()) => Ok(UpdateDeadline::Continue(1)),
-                ControlFlow::Break(()) => Err(Interrupt.into()),
-            }
-        });
+        self.store.data_mut().watch = Some(Box::new(watch));
+    }
+
+    /// Processor time that the last [`exec`](Self::exec) took.
+    pub fn cpu_time(&self) -> Duration {
+        self.used
     }
 
     /// The guest's filesystem, output and clock.
@@ -266,11 +288,14 @@ impl GuestInstance {
         if let Some(ProcExit(code)) = error.downcast_ref::<ProcExit>() {
             return ExecOutcome::Exited { code: *code };
         }
-        if error.is::<Interrupt>() {
-            return ExecOutcome::Interrupted;
+        if let Some(stop) = error.downcast_ref::<Stop>() {
+            return match stop {
+                Stop::OutOfTime => ExecOutcome::Timeout,
+                Stop::Stalled => ExecOutcome::Stalled,
+                Stop::Interrupted => ExecOutcome::Interrupted,
+            };
         }
         match error.downcast_ref::<Trap>() {
-            Some(Trap::Interrupt) => ExecOutcome::Timeout,
             Some(Trap::StackOverflow) => ExecOutcome::StackOverflow,
             Some(Trap::MemoryOutOfBounds) if self.own_stack_overflowed() => {
                 ExecOutcome::StackOverflow
@@ -321,8 +346,5 @@ fn instantiate(
 }
 
 fn is_exit_or_timeout<T>(result: &wasmtime::Result<T>) -> bool {
-    let Err(error) = result else { return false };
-    error.is::<ProcExit>()
-        || error.is::<Interrupt>()
-        || matches!(error.downcast_ref::<Trap>(), Some(Trap::Interrupt))
+    result.as_ref().is_err_and(|error| error.is::<ProcExit>() || error.is::<Stop>())
 }

@@ -6,20 +6,32 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InstanceLimits {
-    /// Real time for one [`exec`](super::GuestInstance::exec), to a precision of about 20 ms.
+    /// Processor time for one [`exec`](super::GuestInstance::exec), to a precision of about 20 ms.
+    /// A breach is an [`ExecOutcome::Timeout`](super::ExecOutcome::Timeout).
+    pub cpu: Duration,
+    /// Real time for one [`exec`](super::GuestInstance::exec). It protects the host: a guest that
+    /// gets so little of a processor has done nothing wrong, and ends as
+    /// [`ExecOutcome::Stalled`](super::ExecOutcome::Stalled).
     pub wall: Duration,
     /// Size of the guest's linear memory in bytes. Beyond it Python raises `MemoryError`.
     pub memory: usize,
 }
 
 impl Default for InstanceLimits {
-    /// One minute and 512 MiB.
+    /// One minute of processor time, eleven of real time, and 512 MiB.
     fn default() -> Self {
-        Self { wall: Duration::from_secs(60), memory: 512 << 20 }
+        Self { cpu: Duration::from_secs(60), wall: Duration::from_secs(660), memory: 512 << 20 }
     }
 }
 
 impl InstanceLimits {
+    /// Sets the processor time for one [`exec`](super::GuestInstance::exec).
+    #[must_use]
+    pub fn with_cpu(mut self, cpu: Duration) -> Self {
+        self.cpu = cpu;
+        self
+    }
+
     /// Sets the real time for one [`exec`](super::GuestInstance::exec).
     #[must_use]
     pub fn with_wall(mut self, wall: Duration) -> Self {

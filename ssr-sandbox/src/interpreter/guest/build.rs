@@ -16,7 +16,7 @@ use super::{
     link::{self, Linked},
     source::{GuestSource, LIBRARIES, Pin, STDLIB, hex},
 };
-use crate::interpreter::engine::MemoryImage;
+use crate::interpreter::engine::{MemoryImage, compiler};
 use crate::{Error, Result};
 
 /// Everything a guest consists of.
@@ -221,11 +221,11 @@ impl<'a> Builder<'a> {
 
     fn compile(&self, key: &str, code: &[u8]) -> Result<Module> {
         (self.progress)(GuestProgress::Compiling);
-        let module = Module::new(self.engine, code).map_err(Error::engine)?;
-        let machine_code = module.serialize().map_err(Error::engine)?;
+        let machine_code = compiler()?.precompile_module(code).map_err(Error::engine)?;
         let key = self.machine_code_key(key);
         self.cache.store(&self.machine_code_entry(), &key, &machine_code)?;
-        Ok(module)
+        let refused = || Error::engine("the engine does not load what it has compiled");
+        deserialize(self.engine, &machine_code).ok_or_else(refused)
     }
 
     fn load_machine_code(&self, key: &str) -> Option<Module> {

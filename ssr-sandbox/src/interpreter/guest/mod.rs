@@ -8,6 +8,8 @@ mod dylink;
 mod fold;
 mod link;
 mod progress;
+#[cfg(test)]
+mod reuse;
 mod rewrite;
 mod source;
 mod split;
