@@ -145,7 +145,7 @@ impl Run {
         };
         let testbed = at("testbed");
         let line = CommandLine::new(tests, |file| testbed.join(file).exists());
-        let tests = Tests { runner: tests.runner, wanted: line.wanted };
+        let tests = Tests { runner: tests.runner, wanted: line.wanted, cache: false };
         let request = NativeRequest {
             tests: &tests,
             argv: &line.argv,

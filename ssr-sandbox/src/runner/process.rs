@@ -45,13 +45,16 @@ pub(crate) struct Tests {
     pub(crate) runner: TestRunner,
     /// The only ids to run, all when `None`.
     pub(crate) wanted: Option<Vec<String>>,
+    /// Whether pytest's own cache is on, which the shell keeps outside of the repository. Otherwise
+    /// its options mean what they mean without a cache.
+    pub(crate) cache: bool,
 }
 
 impl Tests {
     /// All tests that `runner` finds by its command line.
     #[cfg(feature = "shell")]
     pub(crate) fn all(runner: TestRunner) -> Self {
-        Self { runner, wanted: None }
+        Self { runner, wanted: None, cache: false }
     }
 
     pub(crate) fn name(&self) -> &'static str {

@@ -59,7 +59,7 @@ impl WasiWorkspace {
         let all = TestRun::default();
         let run = if let Program::Tests(run) = &command.program { run } else { &all };
         let line = CommandLine::new(run, |file| self.vfs.exists(&at(file)));
-        let tests = Tests { runner: run.runner, wanted: line.wanted };
+        let tests = Tests { runner: run.runner, wanted: line.wanted, cache: false };
         let mut process = self.process(command, Invocation::Tests(tests));
         process.argv = line.argv;
         let mut finished = self.execute(&process)?;
