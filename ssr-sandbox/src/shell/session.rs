@@ -2,6 +2,8 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -25,7 +27,15 @@ pub(super) struct Session {
     start: Instant,
     history: Mutex<History>,
     state: Mutex<State>,
+    /// A Python program runs, which has the same limit.
+    busy: AtomicBool,
 }
+
+/// Stops the watch over a script when it is dropped.
+pub(super) struct Watch(#[expect(dead_code, reason = "its end is the message")] Sender<()>);
+
+/// How often the watch looks whether a Python program has ended.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What happened to a script beside its output.
 #[derive(Default)]
@@ -52,7 +62,39 @@ impl Session {
             start: Instant::now(),
             history: Mutex::new(history),
             state: Mutex::default(),
+            busy: AtomicBool::new(false),
         }
+    }
+
+    /// Sets `cancelled` when the time of the script is over: a script that only computes never
+    /// waits, so nothing else could stop it. A Python program ends by itself and has output to
+    /// deliver afterwards.
+    pub(super) fn watch(self: &Arc<Self>, cancelled: Arc<AtomicBool>) -> std::io::Result<Watch> {
+        let (ended, end) = channel();
+        let session = Arc::downgrade(self);
+        let mut wait = self.left();
+        std::thread::Builder::new().name("shell time".to_owned()).spawn(move || {
+            while end.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+                let Some(session) = session.upgrade() else { return };
+                wait = LOOK;
+                if session.state().timed_out {
+                    return;
+                }
+                if !session.busy.load(Ordering::Acquire) {
+                    cancelled.store(true, Ordering::Relaxed);
+                    return;
+                }
+            }
+        })?;
+        Ok(Watch(ended))
+    }
+
+    /// Runs a Python program, during which the watch over the script waits.
+    pub(super) fn while_busy<T>(&self, run: impl FnOnce() -> T) -> T {
+        self.busy.store(true, Ordering::Release);
+        let done = run();
+        self.busy.store(false, Ordering::Release);
+        done
     }
 
     pub(super) fn history(&self) -> MutexGuard<'_, History> {
