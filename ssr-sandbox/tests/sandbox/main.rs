@@ -4,7 +4,8 @@ mod support;
 
 #[path = "../behaviour/mod.rs"]
 mod behaviour;
-mod conformance;
+#[path = "../commands/mod.rs"]
+mod commands;
 
 mod collected;
 mod determinism;
@@ -14,6 +15,7 @@ mod git;
 mod isolation;
 mod limits;
 mod outcomes;
+mod pytest_cache;
 mod python;
 mod sessions;
 mod shell;
