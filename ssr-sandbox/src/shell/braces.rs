@@ -442,9 +442,6 @@ mod tests {
         assert_eq!(words("echo a{1..11000}b c"), 11_002);
         assert_eq!(words("echo {0..3}{1..11000}"), 44_001);
         let text =
-            expand_large("echo \"$d x\"/{0001..10002..5000}.{a,b{,c}} '{1..20000}'").unwrap();
-        assert_eq!(text, "echo \"$d x\"/{0001..10002..5000}.{a,b{,c}} '{1..20000}'");
-        let text =
             expand_large("echo \"$d\"/{0001..20001..10000}{,x} ${a:-{1..2}} {1..10001}").unwrap();
         assert!(
             text.starts_with("echo \"$d\"/{0001..20001..10000}{,x} ${a:-{1..2}} 1 2 3 "),
@@ -460,12 +457,8 @@ mod tests {
         };
         assert_eq!(expanded("{08..10}"), "08 09 10");
         assert_eq!(expanded("{-1..01}"), "-1 00 01");
-        assert_eq!(expanded("{10..1..4}"), "10 6 2");
-        assert_eq!(expanded("x{a..e..2}"), "xa xc xe");
-        assert_eq!(expanded("{c..a}"), "c b a");
         assert_eq!(expanded("{a,b{1,2}}c"), "ac b1c b2c");
         assert_eq!(expanded("{x}{a,b}{"), "{x}a{ {x}b{");
-        assert_eq!(expanded("{,a}"), " a");
         assert_eq!(expanded("{1..x} {a,"), "{1..x} {a,");
     }
 
