@@ -117,6 +117,7 @@ fn open(args: &Args) -> Result<ShellSession> {
         (None, Some(name)) => packages.fetch(name, &args.with)?,
         (None, None) => return Err(Failure::input("give a repository with --repo or --package")),
     };
+    package.note().iter().for_each(|note| eprintln!("{note}"));
     let guest = prepare_guest(&|what| eprintln!("{what}"))?;
     let broke = |error: ssr_sandbox::Error| Failure::Infrastructure(error.to_string());
     let builder = WasiSandbox::builder(&guest).site_packages(package.site_packages);

@@ -71,6 +71,7 @@ fn run(args: &Args) -> Result<(String, ConsistencyReport)> {
     let folder = read_folder(&args.bug).map_err(|error| Failure::input(error.to_string()))?;
     let artifact = BugArtifact::from_tree(&folder).map_err(|error| wrong(error.to_string()))?;
     let package = package(args)?;
+    package.note().iter().for_each(|note| eprintln!("{note}"));
     let guest = prepare_guest(&|what| eprintln!("{what}"))?;
     let sandbox = open_sandbox(&guest, &package)?;
     sandbox.warm(&package.tree, &Command::suite(&artifact.test_script))?;

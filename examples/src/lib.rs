@@ -10,6 +10,8 @@ mod model;
 mod operators;
 mod package;
 mod repository;
+mod requirements;
+mod sdist;
 mod trial;
 
 pub use coverage::measure_coverage;

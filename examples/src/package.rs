@@ -1,20 +1,19 @@
 //! Repositories and their dependencies: downloaded with pip and cached, or read from a folder.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ssr_core::{File, RepoPath, Tree};
-use ssr_sandbox::{PythonVersion, read_folder};
+use ssr_sandbox::{LeftOut, PythonVersion, read_folder, survey_folder};
 
+use crate::requirements::{declared, is_named, names};
+use crate::sdist::unpack;
 use crate::{Failure, Result};
 
 /// The pytest that runs in the sandbox, with its pure-Python dependencies, unless `--with` names
 /// another one.
 pub const PYTEST: &str = "pytest==9.2.0";
-/// The most bytes that a source distribution may unpack to.
-const MAX_BYTES: u64 = 512 << 20;
 
 /// A repository and what its tests import.
 pub struct Package {
@@ -24,6 +23,26 @@ pub struct Package {
     pub tree: Tree,
     /// pytest, its dependencies and those of the package, all pure Python.
     pub site_packages: Tree,
+    /// What the folder or the source distribution holds and the tree does not.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// How many names a note about what was left out shows.
+const SHOWN: usize = 10;
+
+impl Package {
+    /// What to tell the user about what was left out; `None` when all was read.
+    pub fn note(&self) -> Option<String> {
+        let count = self.left_out.len();
+        if count == 0 {
+            return None;
+        }
+        let shown: Vec<_> = self.left_out.iter().take(SHOWN).map(ToString::to_string).collect();
+        let more =
+            if count > SHOWN { format!(", and {} more", count - SHOWN) } else { String::new() };
+        let what = if count == 1 { "name" } else { "names" };
+        Some(format!("{}: {count} {what} left out: {}{more}", self.label, shown.join(", ")))
+    }
 }
 
 /// Where packages come from and where they are kept.
@@ -66,9 +85,14 @@ impl Packages {
                 })?
             }
         };
-        let tree = unpack(&sdist)?;
-        let site_packages = self.site_packages(&tree, with)?;
-        Ok(Package { label: pinned(requirement, &sdist), tree, site_packages })
+        let (tree, left_out) = unpack(&sdist)?;
+        let label = pinned(requirement, &sdist);
+        let needs = match declared(&tree) {
+            Some(needs) => needs,
+            None => self.asked(&folder, &sdist, &label)?,
+        };
+        let site_packages = self.site_packages(&label, needs, with)?;
+        Ok(Package { label, tree, site_packages, left_out })
     }
 
     /// A repository in a folder.
@@ -76,21 +100,48 @@ impl Packages {
     /// # Errors
     /// [`Failure::Input`] for a folder that cannot be read.
     pub fn open(&self, folder: &Path, with: &[String]) -> Result<Package> {
-        let tree = read_folder(folder)
+        let read = survey_folder(folder)
             .map_err(|error| Failure::input(format!("{}: {error}", folder.display())))?;
-        let tree = own_files(&tree)?;
-        let site_packages = self.site_packages(&tree, with)?;
-        Ok(Package { label: folder.display().to_string(), tree, site_packages })
+        let tree = own_files(&read.tree)?;
+        let label = folder.display().to_string();
+        let needs = declared(&tree).unwrap_or_default();
+        let site_packages = self.site_packages(&label, needs, with)?;
+        let left_out = read.left_out.into_iter().filter(|one| is_own(&one.path)).collect();
+        Ok(Package { label, tree, site_packages, left_out })
     }
 
-    fn site_packages(&self, tree: &Tree, with: &[String]) -> Result<Tree> {
-        let mut wanted: BTreeSet<String> = requirements(tree).into_iter().collect();
+    /// The requirements of a source distribution whose files do not list them: pip asks the
+    /// package's build backend, as it did when it handed the distribution over.
+    fn asked(&self, folder: &Path, sdist: &Path, label: &str) -> Result<Vec<String>> {
+        let mut kept = folder.as_os_str().to_owned();
+        kept.push(".requires.json");
+        let kept = PathBuf::from(kept);
+        if let Some(needs) = std::fs::read(&kept).ok().and_then(|bytes| read_report(&bytes)) {
+            return Ok(needs);
+        }
+        let args = ["install", "--dry-run", "--no-deps", "--ignore-installed", "--report"];
+        let sdist = std::path::absolute(sdist).unwrap_or_else(|_| sdist.to_owned());
+        self.pip(&args, &kept, &[&sdist.display().to_string()]).map_err(|failure| {
+            Failure::input(format!(
+                "{label}: its requirements cannot be found out ({failure}); try another version, \
+                 or --repo with a checkout and --with NAME for each of them"
+            ))
+        })?;
+        let bytes = std::fs::read(&kept).unwrap_or_default();
+        read_report(&bytes).ok_or_else(|| {
+            Failure::input(format!("{}: pip wrote no report; delete it", kept.display()))
+        })
+    }
+
+    fn site_packages(&self, label: &str, needs: Vec<String>, with: &[String]) -> Result<Tree> {
+        let own = names(&needs);
+        let mut wanted: BTreeSet<String> = needs.into_iter().collect();
         // The requirements of a repository are passed to pip on this machine: only names are
         // allowed, no URLs or paths.
         if let Some(odd) = wanted.iter().chain(with).find(|requirement| !is_named(requirement)) {
             return Err(Failure::input(format!(
-                "requirement {odd:?} is not a name with versions; remove it or install it into a \
-                 folder of the repository"
+                "{label}: requirement {odd:?} is not a name with versions; remove it or install it \
+                 into a folder of the repository"
             )));
         }
         wanted.extend(with.iter().cloned());
@@ -103,7 +154,7 @@ impl Packages {
         let key = Tree::from_files([(RepoPath::new("requirements.txt")?, list)])?.hash();
         let folder = self.cache.join(format!("site-{}", &key.to_string()[..16]));
         if !folder.is_dir() {
-            self.install(&folder, &wanted)?;
+            self.install(label, &own, &folder, &wanted)?;
         }
         read_folder(&folder).map_err(|error| {
             Failure::input(format!("{}: {error}; delete the folder", folder.display()))
@@ -112,7 +163,13 @@ impl Packages {
 
     /// Installs wheels without machine code. For a package that publishes none, such as MarkupSafe,
     /// one is built from its source without a C compiler, where the package can do without.
-    fn install(&self, folder: &Path, wanted: &[&str]) -> Result<()> {
+    fn install(
+        &self,
+        label: &str,
+        own: &BTreeSet<String>,
+        folder: &Path,
+        wanted: &[&str],
+    ) -> Result<()> {
         let wheels = self.cache.join("wheels");
         let found = wheels.display().to_string();
         let mut args = vec!["install", "--no-compile", "--only-binary", ":all:"];
@@ -124,12 +181,35 @@ impl Packages {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
-            let name = missing(&failure.to_string()).filter(|name| !built.contains(name));
-            let Some(name) = name else { return Err(failure) };
+            let Some(name) = missing(&failure.to_string()) else {
+                return Err(Failure::input(format!("{label}: {failure}")));
+            };
+            let without_wheel = |why: &str| {
+                let whose = if own.contains(&name.replace(['_', '.'], "-")) {
+                    "which it requires,"
+                } else {
+                    "which something that it needs requires,"
+                };
+                Failure::input(format!(
+                    "{label}: {name}, {whose} {why}; the sandbox loads no machine code. Name a \
+                     version or another package that does without with --with, or use a container"
+                ))
+            };
+            if built.contains(&name) {
+                return Err(without_wheel("has no wheel that fits"));
+            }
             let wheel = self.cache.join(format!("wheel-{name}"));
             if !wheel.is_dir() {
                 let args = ["wheel", "--no-deps", "--no-binary", ":all:", "--wheel-dir"];
-                self.pip(&args, &wheel, &[&name]).map_err(|_| failure)?;
+                if let Err(problem) = self.pip(&args, &wheel, &[&name]) {
+                    let text = problem.to_string();
+                    return Err(match text.contains("network") || text.contains("has no pip") {
+                        true => problem,
+                        false => without_wheel(
+                            "has no wheel in pure Python and cannot be built without a C compiler",
+                        ),
+                    });
+                }
             }
             if let Some(file) = only_file(&wheel) {
                 let name = file.file_name().unwrap_or_default();
@@ -208,13 +288,6 @@ fn pinned(requirement: &str, sdist: &Path) -> String {
     }
 }
 
-/// Whether pip would look up the requirement in the index alone.
-fn is_named(requirement: &str) -> bool {
-    let specifier = requirement.split(';').next().unwrap_or("");
-    specifier.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && specifier.chars().all(|c| c.is_ascii_alphanumeric() || " ._-+!*[],()<>=~".contains(c))
-}
-
 /// The package of which pip, by its message, finds no wheel.
 fn missing(message: &str) -> Option<String> {
     let (_, rest) = message.rsplit_once("No matching distribution found for ")?;
@@ -243,15 +316,16 @@ fn explain(stderr: &str, requirements: &[&str]) -> Failure {
     ))
 }
 
-/// The tree of a checkout without installed or built copies.
-fn own_files(tree: &Tree) -> Result<Tree> {
+/// Whether a path of a checkout is no installed or built copy.
+fn is_own(path: &str) -> bool {
     const INSTALLED: [&str; 6] =
         [".eggs", ".nox", ".venv", "node_modules", "site-packages", "venv"];
-    let own = |path: &RepoPath| {
-        let built = ["build/", "dist/"].iter().any(|folder| path.as_str().starts_with(folder));
-        !built && !path.components().rev().skip(1).any(|folder| INSTALLED.contains(&folder))
-    };
-    let files = tree.files().filter(|(path, _)| own(path));
+    let built = ["build/", "dist/"].iter().any(|folder| path.starts_with(folder));
+    !built && !path.split('/').rev().skip(1).any(|folder| INSTALLED.contains(&folder))
+}
+
+fn own_files(tree: &Tree) -> Result<Tree> {
+    let files = tree.files().filter(|(path, _)| is_own(path.as_str()));
     Ok(Tree::from_files(files.map(|(path, file)| (path.clone(), file.clone())))?)
 }
 
@@ -260,49 +334,14 @@ fn only_file(folder: &Path) -> Option<PathBuf> {
     files.next()
 }
 
-/// Reads a `.tar.gz` into a tree, without its top folder and without links.
-fn unpack(sdist: &Path) -> Result<Tree> {
-    let wrong = |problem: String| {
-        let folder = sdist.parent().unwrap_or(sdist).display();
-        Failure::input(format!("{}: {problem}; delete {folder} to load it again", sdist.display()))
-    };
-    let file = std::fs::File::open(sdist).map_err(|error| wrong(error.to_string()))?;
-    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file).take(MAX_BYTES));
-    let mut files = Vec::new();
-    for entry in archive.entries().map_err(|error| wrong(error.to_string()))? {
-        let mut entry = entry.map_err(|error| wrong(error.to_string()))?;
-        if !entry.header().entry_type().is_file() {
-            continue;
-        }
-        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let Some((_, path)) = name.split_once('/') else { continue };
-        // A name that a repository cannot hold is left out, as git would leave it out.
-        let Ok(path) = RepoPath::new(path) else { continue };
-        let executable = entry.header().mode().is_ok_and(|mode| mode & 0o100 != 0);
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).map_err(|error| wrong(error.to_string()))?;
-        files.push((path, File::new(bytes).with_executable(executable)));
-    }
-    let tree = Tree::from_files(files).map_err(|error| wrong(error.to_string()))?;
-    if tree.is_empty() { Err(wrong("it holds no files".to_owned())) } else { Ok(tree) }
-}
-
-/// The run-time requirements that a repository declares: `Requires-Dist` of a source distribution's
-/// PKG-INFO, or `project.dependencies` of pyproject.toml. Extras are left out.
-fn requirements(tree: &Tree) -> Vec<String> {
-    if let Some(info) = tree.get("PKG-INFO").and_then(File::text) {
-        let headers = info.lines().take_while(|line| !line.is_empty());
-        return headers
-            .filter_map(|line| line.strip_prefix("Requires-Dist:"))
-            .filter(|requirement| !requirement.split(';').skip(1).any(|m| m.contains("extra")))
-            .map(|requirement| requirement.trim().to_owned())
-            .collect();
-    }
-    let project = tree.get("pyproject.toml").and_then(File::text);
-    let table = project.and_then(|text| text.parse::<toml::Table>().ok()).unwrap_or_default();
-    let dependencies = table.get("project").and_then(|project| project.get("dependencies"));
-    let list = dependencies.and_then(toml::Value::as_array).into_iter().flatten();
-    list.filter_map(toml::Value::as_str).map(str::to_owned).collect()
+/// The requirements in a report of pip about one package, without those of its extras.
+fn read_report(bytes: &[u8]) -> Option<Vec<String>> {
+    let report: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    let metadata = report.get("install")?.get(0)?.get("metadata")?;
+    let all = metadata.get("requires_dist").and_then(serde_json::Value::as_array);
+    let all = all.into_iter().flatten().filter_map(serde_json::Value::as_str);
+    let extra = |text: &&str| text.split(';').skip(1).any(|marker| marker.contains("extra"));
+    Some(all.filter(|text| !extra(text)).map(str::to_owned).collect())
 }
 
 #[cfg(test)]
@@ -327,26 +366,25 @@ mod tests {
     }
 
     #[test]
-    fn requirements_are_read_from_either_kind_of_metadata() {
-        let tree = |name: &str, text: &str| {
-            let file = File::new(text.as_bytes());
-            Tree::from_files([(RepoPath::new(name).unwrap(), file)]).unwrap()
-        };
-        let info = "Name: x\nRequires-Dist: a>=1\nRequires-Dist: b ; extra == 'test'\n\nRequires-Dist: c\n";
-        assert_eq!(requirements(&tree("PKG-INFO", info)), ["a>=1"]);
-        let project = "[project]\nname = \"x\"\ndependencies = [\"a>=1\"]\n";
-        assert_eq!(requirements(&tree("pyproject.toml", project)), ["a>=1"]);
-        assert!(requirements(&tree("pyproject.toml", "not toml")).is_empty());
+    fn requirements_are_read_from_a_report_of_pip() {
+        let report = br#"{"install": [{"metadata": {"name": "x", "requires_dist": ["a>=1", "b; extra == 't'"]}}]}"#;
+        assert_eq!(read_report(report).unwrap(), ["a>=1"]);
+        assert_eq!(read_report(br#"{"install": [{"metadata": {}}]}"#).unwrap(), [""; 0]);
+        assert_eq!(read_report(b"{}"), None);
     }
 
     #[test]
-    fn requirements_of_a_repository_cannot_name_addresses() {
-        for good in ["attrs", "attrs>=21.2,<30", "a[b,c] (>=1) ; python_version < '3.11'"] {
-            assert!(is_named(good), "{good}");
-        }
-        for bad in ["./x", "x @ file:///x", "https://x", "-r x", "", "a/b"] {
-            assert!(!is_named(bad), "{bad}");
-        }
+    fn what_is_left_out_is_told_with_names() {
+        let left_out = |count: usize| Package {
+            label: "x".to_owned(),
+            tree: Tree::new(),
+            site_packages: Tree::new(),
+            left_out: (0..count).map(|at| LeftOut::new(format!("f{at}"), "why")).collect(),
+        };
+        assert_eq!(left_out(0).note(), None);
+        assert_eq!(left_out(1).note().unwrap(), "x: 1 name left out: f0 (why)");
+        let many = left_out(12).note().unwrap();
+        assert!(many.ends_with("f9 (why), and 2 more"), "{many}");
     }
 
     #[test]

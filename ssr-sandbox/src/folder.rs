@@ -1,5 +1,6 @@
 //! Folders of this machine into trees and back.
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 
@@ -17,22 +18,71 @@ const LEFTOVERS: [&str; 7] =
 const MAX_BYTES: u64 = 1 << 30;
 const MAX_FILES: usize = 200_000;
 
+/// Something in a folder or an archive that a [`Tree`] does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// Where it is, with `\u{fffd}` for what is not UTF-8.
+    pub path: String,
+    /// Why it was left out.
+    pub why: String,
+}
+
+impl LeftOut {
+    /// Why a name is left out that is not UTF-8.
+    pub const NOT_UTF8: &'static str = "its name is not UTF-8";
+    /// Why a name is left out that a [`RepoPath`] refuses.
+    pub const NOT_A_NAME: &'static str = "a repository cannot hold its name";
+
+    /// Something at `path` that is not in the tree, and why.
+    pub fn new(path: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { path: path.into(), why: why.into() }
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.path, self.why)
+    }
+}
+
+/// What [`survey_folder`] read.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct FolderSurvey {
+    /// The files.
+    pub tree: Tree,
+    /// What the tree does not hold, by name, beside version control data and caches of tools.
+    pub left_out: Vec<LeftOut>,
+}
+
 /// Reads a folder, for example an unpacked source distribution, into a [`Tree`].
 ///
 /// The read is confined to the folder: symbolic links that lead to a file inside it are read as
 /// that file, all others are skipped. So are version control data, caches of tools, and names that
-/// a [`RepoPath`] cannot hold.
+/// a [`RepoPath`] cannot hold. [`survey_folder`] says what was skipped.
 ///
 /// # Errors
 /// [`Error::Folder`] when something cannot be read, or when there is more than 1 GiB or 200,000
 /// files.
 pub fn read_folder(folder: impl AsRef<Path>) -> Result<Tree> {
+    Ok(survey_folder(folder)?.tree)
+}
+
+/// Reads a folder as [`read_folder`] does, and says what was left out.
+///
+/// # Errors
+/// Those of [`read_folder`].
+pub fn survey_folder(folder: impl AsRef<Path>) -> Result<FolderSurvey> {
     let folder = folder.as_ref();
     let failed = |source| Error::folder(folder, source);
     let top = Dir::open_ambient_dir(folder, ambient_authority()).map_err(failed)?;
-    let mut reader = Reader { top: &top, files: Vec::new(), bytes: 0 };
+    let mut reader = Reader { top: &top, files: Vec::new(), left_out: Vec::new(), bytes: 0 };
     reader.read(&top, "").map_err(failed)?;
-    Tree::from_files(reader.files).map_err(|error| failed(io::Error::other(error)))
+    let Reader { files, mut left_out, .. } = reader;
+    left_out.sort_by(|one, other| one.path.cmp(&other.path));
+    let tree = Tree::from_files(files).map_err(|error| failed(io::Error::other(error)))?;
+    Ok(FolderSurvey { tree, left_out })
 }
 
 /// Writes every file of `tree` into a folder, which is created when missing. Files that the tree
@@ -61,6 +111,7 @@ pub fn write_folder(tree: &Tree, folder: impl AsRef<Path>) -> Result<()> {
 struct Reader<'d> {
     top: &'d Dir,
     files: Vec<(RepoPath, File)>,
+    left_out: Vec<LeftOut>,
     bytes: u64,
 }
 
@@ -69,27 +120,39 @@ impl Reader<'_> {
         for entry in directory.entries()? {
             let entry = entry?;
             let name = entry.file_name();
-            let Some(name) = name.to_str().filter(|name| !LEFTOVERS.contains(name)) else {
+            let Some(name) = name.to_str() else {
+                self.skip(format!("{prefix}{}", name.to_string_lossy()), LeftOut::NOT_UTF8);
                 continue;
             };
+            if LEFTOVERS.contains(&name) {
+                continue;
+            }
             let path = format!("{prefix}{name}");
             let kind = entry.file_type()?;
             if kind.is_dir() {
                 self.read(&entry.open_dir()?, &format!("{path}/"))?;
             } else if kind.is_file() {
                 self.add(&path, &entry.metadata()?)?;
-            } else if let Ok(target) = self.top.metadata(&path)
-                && target.is_file()
-            {
-                self.add(&path, &target)?;
+            } else if !kind.is_symlink() {
+                self.skip(path, "it is no file");
+            } else {
+                match self.top.metadata(&path) {
+                    Ok(target) if target.is_file() => self.add(&path, &target)?,
+                    Ok(_) => self.skip(path, "it is a link to a folder"),
+                    Err(_) => self.skip(path, "it is a link to nothing in this folder"),
+                }
             }
         }
         Ok(())
     }
 
+    fn skip(&mut self, path: String, why: &str) {
+        self.left_out.push(LeftOut::new(path, why));
+    }
+
     fn add(&mut self, path: &str, metadata: &Metadata) -> io::Result<()> {
         let Ok(name) = RepoPath::new(path) else {
-            tracing::warn!(path, "skipped a file whose name a repository cannot hold");
+            self.skip(path.to_owned(), LeftOut::NOT_A_NAME);
             return Ok(());
         };
         self.bytes += metadata.len();
@@ -172,10 +235,35 @@ mod tests {
         symlink(outside.path().join("secret"), folder.path().join("c")).unwrap();
         symlink(outside.path(), folder.path().join("d")).unwrap();
         symlink(".", folder.path().join("loop")).unwrap();
-        let read = read_folder(folder.path()).unwrap();
-        assert_eq!(read, tree(&[("a", "1", false), ("b", "1", false)]));
+        let read = survey_folder(folder.path()).unwrap();
+        assert_eq!(read.tree, tree(&[("a", "1", false), ("b", "1", false)]));
+        let left_out: Vec<_> = read.left_out.iter().map(ToString::to_string).collect();
+        let expected = [
+            "c (it is a link to nothing in this folder)",
+            "d (it is a link to nothing in this folder)",
+            "loop (it is a link to a folder)",
+        ];
+        assert_eq!(left_out, expected);
         assert!(write_folder(&tree(&[("d/new", "", false)]), folder.path()).is_err());
         assert!(!outside.path().join("new").exists());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn names_that_no_tree_holds_are_told() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = tempfile::tempdir().unwrap();
+        let below = folder.path().join("sub");
+        std::fs::create_dir(&below).unwrap();
+        std::fs::write(below.join(std::ffi::OsStr::from_bytes(b"x\xff.py")), "").unwrap();
+        std::fs::write(folder.path().join("a\nb"), "").unwrap();
+        std::fs::write(folder.path().join("good"), "").unwrap();
+        let read = survey_folder(folder.path()).unwrap();
+        assert!(read.tree.contains("good"));
+        let left_out: Vec<_> = read.left_out.iter().map(|one| one.path.as_str()).collect();
+        let refused: Vec<_> =
+            ["a\nb"].into_iter().filter(|name| RepoPath::new(name).is_err()).collect();
+        assert_eq!(left_out, [refused, vec!["sub/x\u{fffd}.py"]].concat());
     }
 
     #[test]

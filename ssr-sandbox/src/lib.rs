@@ -26,7 +26,7 @@ mod workspace;
 #[cfg(feature = "container")]
 pub use container::{ContainerSandbox, ContainerSandboxBuilder, ContainerWorkspace};
 pub use error::{Error, GuestErrorKind, Result};
-pub use folder::{read_folder, write_folder};
+pub use folder::{FolderSurvey, LeftOut, read_folder, survey_folder, write_folder};
 pub use gates::{Finding, Gate, GateReport, GateVerdict};
 #[cfg(feature = "wasi")]
 pub use interpreter::{

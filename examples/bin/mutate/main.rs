@@ -159,6 +159,7 @@ fn run(args: &Args) -> Result<Vec<Report>> {
     for source in &sources {
         eprintln!("reading {}", source.label());
         let package = source.read(&packages)?;
+        package.note().iter().for_each(|note| eprintln!("{note}"));
         let report = if args.validate || args.measure {
             tried(args, source, &package)?
         } else {

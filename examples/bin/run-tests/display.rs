@@ -29,6 +29,34 @@ pub struct Row {
 }
 
 impl Row {
+    /// Why nothing can be said: no test ran on any side.
+    pub fn nothing_ran(&self) -> Option<String> {
+        let sides: Vec<&Side> = std::iter::once(&self.guest).chain(&self.native).collect();
+        if sides.iter().any(|side| !side.report.is_empty()) {
+            return None;
+        }
+        let mut why: Vec<String> = Vec::new();
+        for side in sides {
+            for problem in side.end.iter().chain(&side.problems) {
+                let line = format!("{}: {problem}", side.name);
+                if !why.contains(&line) {
+                    why.push(line);
+                }
+            }
+        }
+        let more = why.len().saturating_sub(LISTED);
+        why.truncate(LISTED);
+        if more > 0 {
+            why.push(format!("and {more} more"));
+        }
+        Some(format!(
+            "{}: no test ran ({}); where a source distribution leaves the tests out, use --repo with \
+             a checkout; where a module is missing, name its package with --with",
+            self.package,
+            if why.is_empty() { "no reason was given".to_owned() } else { why.join("; ") }
+        ))
+    }
+
     /// Whether the result needs no attention: all differences have a known reason, or, without a
     /// native run, the guest passes everything.
     pub fn is_good(&self) -> bool {
@@ -166,4 +194,47 @@ pub fn markdown(rows: &[Row]) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use ssr_core::{Command, Exit, Output, TestReport, TestSelection};
+
+    use super::*;
+
+    fn side(name: &str, report: TestReport) -> Side {
+        let command = Command::tests(TestSelection::All);
+        let mut run = |_: &Command| Ok(Output::new(Exit::Code(5)).with_report(report.clone()));
+        Side::run(name, &command, &mut run).unwrap()
+    }
+
+    fn row(guest: Side, native: Option<Side>) -> Row {
+        Row {
+            package: "x==1".to_owned(),
+            subset: false,
+            left_out: None,
+            guest,
+            native,
+            differ: Vec::new(),
+            unsteady: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn two_sides_on_which_nothing_ran_do_not_agree() {
+        let mut empty = TestReport::default();
+        empty.add_problem("no tests were collected");
+        let one: TestReport = [(TestId::new("a.py::t"), Outcome::Passed)].into_iter().collect();
+        let nothing = row(side("guest", empty.clone()), Some(side("native", empty.clone())));
+        let why = nothing.nothing_ran().unwrap();
+        assert!(
+            why.starts_with("x==1: no test ran (guest: no tests were collected; native: no"),
+            "{why}"
+        );
+        assert!(row(side("guest", empty.clone()), None).nothing_ran().is_some());
+        for (guest, native) in [(&one, &one), (&one, &empty), (&empty, &one)] {
+            let row = row(side("guest", guest.clone()), Some(side("native", native.clone())));
+            assert_eq!(row.nothing_ran(), None);
+        }
+    }
 }

@@ -23,7 +23,7 @@ use list::{Entry, List, Reason, Runner};
 /// Run the tests of a package in the sandbox, and compare them with native CPython
 ///
 /// Exit codes: 0 when all agrees (or all passes, without --compare-native), 1 when something
-/// differs or the sandbox fails, 2 when the input cannot be used.
+/// differs or the sandbox fails, 2 when the input cannot be used or no test ran.
 #[derive(Parser)]
 #[command(name = "run-tests", version)]
 struct Args {
@@ -83,7 +83,15 @@ fn main() -> ExitCode {
             if args.json {
                 println!("{}", serde_json::json!({ "rows": rows }));
             }
-            if rows.iter().all(Row::is_good) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            let nothing: Vec<_> = rows.iter().filter_map(Row::nothing_ran).collect();
+            for reason in &nothing {
+                eprintln!("error: {reason}");
+            }
+            match nothing.is_empty() {
+                false => ExitCode::from(2),
+                true if rows.iter().all(Row::is_good) => ExitCode::SUCCESS,
+                true => ExitCode::FAILURE,
+            }
         }
         Err(failure) => {
             eprintln!("error: {failure}");
@@ -174,6 +182,7 @@ impl Job {
         // All sides get the same packages.
         let oldest = args.python.iter().min().copied().unwrap_or_default();
         let package = self.package(oldest)?;
+        package.note().iter().for_each(|note| eprintln!("{note}"));
         let command = self.command(args)?;
         let peer = args.compare_native.then(|| Peer::new(args, &package, &command)).transpose()?;
         guests

@@ -106,6 +106,7 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
     } else {
         packages.fetch(&label, &with)?
     };
+    package.note().iter().for_each(|note| display.say(note));
     let guest = prepare_guest(&|what| display.say(what))?;
     display.say("booting Python with pytest");
     let sandbox = open_sandbox(&guest, &package)?;

@@ -1,5 +1,7 @@
 """Reports a pytest session on the event channel."""
 
+import os
+
 import pytest
 
 from ssr_events import text
@@ -11,7 +13,14 @@ except ImportError:
     Audit = None
 
 # No threads and no other processes: no faulthandler, and no capturing of descriptors.
-OPTIONS = ["-p", "no:cacheprovider", "--capture=sys", "-p", "no:faulthandler"]
+_ALWAYS = ["--capture=sys", "-p", "no:faulthandler"]
+
+# What a run found neither changes the repository nor what the next run selects.
+OPTIONS = ["-p", "no:cacheprovider", "-p", "no:stepwise", *_ALWAYS]
+
+# Where the shell keeps what failed last, for the runs that ask for it.
+CACHE = "/var/cache/pytest"
+WITH_CACHE = ["-o", f"cache_dir={CACHE}", *_ALWAYS]
 
 # Options of plugins that watch or distribute a run and do not change its outcomes. Repositories
 # put them into `addopts`; without the plugin pytest would refuse to run at all.
@@ -22,12 +31,28 @@ _IGNORED_OPTIONS = [
     (("--no-cov", "--no-cov-on-fail", "--cov-branch", "--cov-append"), {"action": "store_true"}),
     (("-n", "--numprocesses", "--maxprocesses", "--dist"), {}),
     (("--timeout", "--timeout-method"), {}),
+    # Settings without a dash are those of configuration files.
+    (("faulthandler_timeout", "faulthandler_exit_on_timeout"), None),
 ]
 
+# Without a cache they change nothing: pytest runs all tests then, in their order.
+_CACHE_OPTIONS = [
+    (("--lf", "--last-failed", "--ff", "--failed-first", "--nf", "--new-first"),
+     {"action": "store_true"}),
+    (("--cache-clear", "--sw", "--stepwise", "--sw-skip", "--stepwise-skip"),
+     {"action": "store_true"}),
+    (("--sw-reset", "--stepwise-reset"), {"action": "store_true"}),
+    (("--lfnf", "--last-failed-no-failures"), {}),
+    (("--cache-show",), {"nargs": "?", "const": "*"}),
+    (("cache_dir",), None),
+]
+_WITHOUT_CACHE = _IGNORED_OPTIONS + _CACHE_OPTIONS
 
-def event_plugins(ignored=_IGNORED_OPTIONS, text=text):
+
+def event_plugins(ignored=_WITHOUT_CACHE, text=text):
     """The plugins of a session, with the functions that say where it reports to, which tests to run
-    and which of them end it by failing, and that report its end. Options in `ignored` are accepted and mean nothing.
+    and which of them end it by failing, and that report its end. Options in `ignored` are accepted
+    and mean nothing.
     """
     audit = None if Audit is None else Audit()
     emit = wanted = running = None
@@ -52,6 +77,9 @@ def event_plugins(ignored=_IGNORED_OPTIONS, text=text):
         group = parser.getgroup("accepted and ignored")
         for names, settings in ignored:
             for name in names:
+                if settings is None:
+                    parser.addini(name, "accepted and ignored")
+                    continue
                 group._addoption(name, dest=f"ignored {name}", **settings)
 
     def pytest_configure(config):
@@ -141,8 +169,15 @@ def expect_functions_as_they_are(plugins):
             plugin.expect_functions_as_they_are()
 
 
+def run_with_cache(arguments, emit, wanted=None, skip=(), required=()):
+    """Runs pytest with its own cache, outside of the repository."""
+    os.makedirs(f"{CACHE}/v/cache", exist_ok=True)
+    arguments = [*WITH_CACHE, *arguments]
+    return run(arguments, emit, wanted, skip, required, ignored=_IGNORED_OPTIONS)
+
+
 def run(
-    arguments, emit, wanted=None, skip=(), required=(), ignored=_IGNORED_OPTIONS, main=pytest.main
+    arguments, emit, wanted=None, skip=(), required=(), ignored=_WITHOUT_CACHE, main=pytest.main
 ):
     """Runs pytest with the given command line and returns its exit status.
 

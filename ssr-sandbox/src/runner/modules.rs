@@ -2,12 +2,13 @@
 
 use crate::harness;
 
-const OWN: [(&str, &str); 12] = [
+const OWN: [(&str, &str); 13] = [
     ("ssr_runtime.py", include_str!("python/ssr_runtime.py")),
     ("ssr_supply.py", include_str!("python/ssr_supply.py")),
     ("ssr_threads.py", include_str!("python/ssr_threads.py")),
     ("ssr_absent.py", include_str!("python/ssr_absent.py")),
     ("ssr_ctypes.py", include_str!("python/ssr_ctypes.py")),
+    ("ssr_zones.py", include_str!("python/ssr_zones.py")),
     ("ssr_rehearsal.py", include_str!("python/ssr_rehearsal.py")),
     ("ssr_witness.py", include_str!("python/ssr_witness.py")),
     ("ssr_canary.py", include_str!("python/ssr_canary.py")),

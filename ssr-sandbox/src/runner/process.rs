@@ -51,12 +51,16 @@ pub(crate) struct Tests {
     /// Whether tests that a change cannot reach need not run.
     #[serde(skip)]
     pub(crate) affected_only: bool,
+    /// Whether pytest's own cache is on, which the shell keeps outside of the repository. Otherwise
+    /// its options mean what they mean without a cache.
+    pub(crate) cache: bool,
 }
 
 impl Tests {
     /// All tests that `runner` finds by its command line.
     pub(crate) fn all(runner: TestRunner) -> Self {
-        Self { runner, wanted: None, required: Vec::new(), affected_only: false }
+        let (required, affected_only) = (Vec::new(), false);
+        Self { runner, wanted: None, required, affected_only, cache: false }
     }
 
     pub(crate) fn name(&self) -> &'static str {

@@ -53,7 +53,8 @@ pub(super) struct SessionCommand {
 impl SessionCommand {
     pub(super) fn new(process: &Process, layout: &Layout) -> Option<Self> {
         let Invocation::Tests(tests) = &process.invocation else { return None };
-        if tests.runner != TestRunner::Pytest {
+        // What a cache says is read when the session starts.
+        if tests.runner != TestRunner::Pytest || tests.cache {
             return None;
         }
         let mut process = process.clone();

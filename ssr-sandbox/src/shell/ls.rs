@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bashkit::{Builtin, BuiltinContext, ExecResult, FileSystem, Metadata, async_trait};
 
+use super::glob::{self, Slash};
 use super::session::EPOCH;
 use super::text::utc;
 
@@ -13,6 +14,8 @@ use super::text::utc;
 const BLOCK: u64 = 4096;
 /// Files that are older than half a year are listed with their year.
 const HALF_A_YEAR: i64 = 31_556_952 / 2;
+/// How `--full-time` shows times.
+const FULL_TIME: &str = "%F %T.%N %z";
 /// How deep `-R` goes.
 const MAX_DEPTH: usize = 100;
 
@@ -41,7 +44,7 @@ impl Builtin for Ls {
     }
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Options {
     hidden: bool,
     dots: bool,
@@ -57,6 +60,16 @@ struct Options {
     classify: bool,
     no_owner: bool,
     no_group: bool,
+    folders_first: bool,
+    commas: bool,
+    quotes: bool,
+    inodes: bool,
+    numbers: bool,
+    /// How times are shown, as `--time-style=+FORMAT` says.
+    times: Option<String>,
+    /// Patterns of names that are not listed, and of those that only `-a` lists.
+    ignored: Vec<String>,
+    hidden_too: Vec<String>,
 }
 
 impl Options {
@@ -64,19 +77,66 @@ impl Options {
         let mut options = Self::default();
         let mut names = Vec::new();
         let mut only_names = false;
-        for arg in args {
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
             match arg.strip_prefix('-').filter(|rest| !rest.is_empty() && !only_names) {
                 None => names.push(arg.clone()),
                 Some("-") => only_names = true,
                 Some(long) if long.starts_with('-') => options.long_option(&long[1..])?,
-                Some(letters) => letters.chars().try_for_each(|letter| options.letter(letter))?,
+                Some(letters) => {
+                    let (flags, pattern) = match letters.split_once('I') {
+                        Some((flags, "")) => (flags, args.next().cloned()),
+                        Some((flags, pattern)) => (flags, Some(pattern.to_owned())),
+                        None => (letters, None),
+                    };
+                    if letters.contains('I') && pattern.is_none() {
+                        return Err("option requires an argument -- 'I'".to_owned());
+                    }
+                    options.ignored.extend(pattern);
+                    flags.chars().try_for_each(|letter| options.letter(letter))?;
+                }
             }
         }
         Ok((options, names))
     }
 
     fn long_option(&mut self, option: &str) -> Result<(), String> {
-        let letter = match option.split('=').next().unwrap_or_default() {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        match name {
+            "group-directories-first" => self.folders_first = true,
+            "ignore" => self.ignored.push(value.to_owned()),
+            "hide" => self.hidden_too.push(value.to_owned()),
+            "full-time" => {
+                self.long = true;
+                self.times = Some(FULL_TIME.to_owned());
+            }
+            "time-style" => {
+                self.times = match value {
+                    "full-iso" => Some(FULL_TIME.to_owned()),
+                    "long-iso" => Some("%Y-%m-%d %H:%M".to_owned()),
+                    "locale" | "iso" => None,
+                    format => match format.strip_prefix('+') {
+                        Some(format) => Some(format.to_owned()),
+                        None => {
+                            return Err(format!("invalid argument '{format}' for 'time style'"));
+                        }
+                    },
+                };
+            }
+            "sort" => match value {
+                "size" => self.by_size = true,
+                "time" => self.by_time = true,
+                "none" => self.unsorted = true,
+                "name" | "version" => {}
+                other => return Err(format!("--sort={other} does not exist in this sandbox")),
+            },
+            _ => return self.long_letter(name, option),
+        }
+        Ok(())
+    }
+
+    fn long_letter(&mut self, name: &str, option: &str) -> Result<(), String> {
+        let letter = match name {
             "all" => 'a',
             "almost-all" => 'A',
             "human-readable" => 'h',
@@ -85,7 +145,10 @@ impl Options {
             "reverse" => 'r',
             "classify" => 'F',
             "no-group" => 'G',
-            "color" | "time-style" | "group-directories-first" | "hide-control-chars" => '1',
+            "inode" => 'i',
+            "numeric-uid-gid" => 'n',
+            "quote-name" => 'Q',
+            "color" | "hide-control-chars" => '1',
             _ => return Err(format!("unrecognized option '--{option}'")),
         };
         self.letter(letter)
@@ -108,10 +171,25 @@ impl Options {
             'g' => (self.long, self.no_owner) = (true, true),
             'o' => (self.long, self.no_group) = (true, true),
             'G' => self.no_group = true,
+            'm' => self.commas = true,
+            'Q' => self.quotes = true,
+            'i' => self.inodes = true,
+            'n' => (self.long, self.numbers) = (true, true),
             '1' | 'C' | 'x' | 'v' | 'k' | 'q' | 'b' | 'N' | 'L' | 'H' => {}
             other => return Err(format!("option -{other} does not exist in this sandbox")),
         }
         Ok(())
+    }
+}
+
+impl Options {
+    /// Whether a name in a directory is listed.
+    fn shows(&self, name: &str) -> bool {
+        let fits = |patterns: &[String]| {
+            patterns.iter().any(|pattern| glob::matches(pattern, name, Slash::Plain))
+        };
+        let shown = self.hidden || (!name.starts_with('.') && !fits(&self.hidden_too));
+        shown && !fits(&self.ignored)
     }
 }
 
@@ -207,7 +285,7 @@ impl Listing {
             return;
         };
         let mut names: Vec<_> = found.into_iter().map(|entry| entry.name).collect();
-        names.retain(|name| self.options.hidden || !name.starts_with('.'));
+        names.retain(|name| self.options.shows(name));
         if self.options.dots {
             names.extend([".".to_owned(), "..".to_owned()]);
         }
@@ -251,6 +329,9 @@ impl Listing {
         }
         entries.sort_by(|a, b| {
             let by_name = a.name.cmp(&b.name);
+            if self.options.folders_first && a.is_directory() != b.is_directory() {
+                return b.is_directory().cmp(&a.is_directory());
+            }
             let order = if self.options.by_size {
                 b.size().cmp(&a.size()).then(by_name)
             } else if self.options.by_time {
@@ -270,7 +351,7 @@ impl Listing {
         let width = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or(0);
         let sizes = width(&mut entries.iter().map(|entry| size(entry).len()));
         let links = width(&mut entries.iter().map(|entry| entry.links.to_string().len()));
-        for entry in entries {
+        for (at, entry) in entries.iter().enumerate() {
             let mark = match entry.metadata.file_type {
                 kind if kind.is_dir() && (self.options.slash || self.options.classify) => "/",
                 kind if !self.options.classify || kind.is_dir() => "",
@@ -284,25 +365,64 @@ impl Listing {
                 _ if entry.metadata.mode & 0o111 != 0 => "*",
                 _ => "",
             };
+            if self.options.inodes {
+                self.out += &format!("{} ", inode(&entry.name));
+            }
             if self.options.long {
-                let owner = if self.options.no_owner { "" } else { "root " };
-                let group = if self.options.no_group { "" } else { "root " };
+                let root = if self.options.numbers { "0 " } else { "root " };
+                let owner = if self.options.no_owner { "" } else { root };
+                let group = if self.options.no_group { "" } else { root };
+                let time = entry.metadata.modified;
+                let time = match &self.options.times {
+                    Some(format) => utc(time, format),
+                    None => moment(time),
+                };
                 self.out += &format!(
                     "{} {:>links$} {owner}{group}{:>sizes$} {} ",
                     permissions(entry),
                     entry.links,
                     size(entry),
-                    moment(entry.metadata.modified)
+                    time
                 );
             }
-            self.out += &entry.name;
-            self.out += mark;
+            let quote = if self.options.quotes { "\"" } else { "" };
+            self.out += &format!("{quote}{}{quote}{mark}", entry.name);
             if let Some(target) = entry.target.as_ref().filter(|_| self.options.long) {
                 self.out += &format!(" -> {}", target.display());
             }
-            self.out.push('\n');
+            let more = at + 1 < entries.len();
+            self.out += if self.options.commas && !self.options.long && more { ", " } else { "\n" };
+        }
+        self.out = match self.options.commas && !self.options.long {
+            true => wrapped(&self.out),
+            false => std::mem::take(&mut self.out),
+        };
+    }
+}
+
+/// Names behind one another with commas, in lines of at most 80 columns.
+fn wrapped(text: &str) -> String {
+    const WIDTH: usize = 80;
+    let mut out = String::new();
+    for line in text.split_inclusive('\n') {
+        let mut column = 0;
+        for part in line.split_inclusive(", ") {
+            let length = part.trim_end().chars().count();
+            if column > 0 && column + length >= WIDTH {
+                out.truncate(out.trim_end_matches(' ').len());
+                out.push('\n');
+                column = 0;
+            }
+            out.push_str(part);
+            column += part.chars().count();
         }
     }
+    out
+}
+
+/// A number that is always the same for a name. There are no disks below.
+fn inode(name: &str) -> u32 {
+    name.bytes().fold(1, |sum: u32, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte))) >> 8
 }
 
 fn permissions(entry: &Entry) -> String {

@@ -1,15 +1,18 @@
 //! The shell floor: bash over the filesystem of a workspace, with our own Python commands, git, diff
 //! and patch. Python programs run through the trait `Interpreter` of the runner.
 
+mod braces;
 mod clock;
 mod complete;
 mod diff;
+mod files;
 mod fs;
 mod git;
 mod glob;
 mod ls;
 mod output;
 mod patch;
+mod pytest_cache;
 mod python;
 mod script;
 mod session;

@@ -9,6 +9,7 @@ use ssr_core::{Exit, TestRunner};
 
 use crate::runner::{Invocation, Process, Tests};
 
+use super::pytest_cache;
 use super::session::Session;
 use super::timeout::DEADLINE;
 
@@ -85,21 +86,26 @@ impl bashkit::Command for Python {
         };
         let session = &self.session;
         let before = session.elapsed();
-        let finished = session
-            .interpreter
-            .execute(session.fs.snapshot(), &process)
-            .map_err(|error| session.break_off(error))?;
-        session.clock().charge(before, finished.cpu);
-        session.fs.replace(finished.vfs);
+        let (finished, over) = session.while_busy(|| {
+            let finished = session.interpreter.execute(session.fs.snapshot(), &process);
+            let finished = finished.map_err(|error| session.break_off(error))?;
+            session.clock().charge(before, finished.cpu);
+            let over = finished.exit == Exit::Timeout && own.is_none_or(|own| left <= own);
+            bashkit::Result::Ok((finished, over.then(|| session.time_out())))
+        })?;
+        let mut vfs = finished.vfs;
         if let Some(report) = &finished.report {
             session.add_report(report);
+            if matches!(&process.invocation, Invocation::Tests(tests) if tests.runner == TestRunner::Pytest)
+            {
+                pytest_cache::remember(&mut vfs, report);
+            }
         }
+        session.fs.replace(vfs);
         let cut = finished.stdout.truncated || finished.stderr.truncated;
         if cut {
             session.truncated();
         }
-        let over = finished.exit == Exit::Timeout && own.is_none_or(|own| left <= own);
-        let over = over.then(|| session.time_out());
         ctx.stdout.write_all(&finished.stdout.bytes).await?;
         ctx.stderr.write_all(&finished.stderr.bytes).await?;
         if cut {
@@ -135,7 +141,9 @@ enum Parsed {
 
 impl Parsed {
     fn tests(args: &[String]) -> Self {
-        Self::Run(Invocation::Tests(Tests::all(TestRunner::Pytest)), argv("pytest", args))
+        let cache = pytest_cache::is_asked_for(args);
+        let tests = Tests { cache, ..Tests::all(TestRunner::Pytest) };
+        Self::Run(Invocation::Tests(tests), argv("pytest", args))
     }
 
     fn file(file: &str, args: &[String]) -> Self {
@@ -246,15 +254,19 @@ mod tests {
         );
         assert_eq!(
             parsed("-m pytest -x"),
-            r#"Tests(Tests { runner: Pytest, wanted: None }) ["pytest", "-x"]"#
+            r#"Tests(Tests { runner: Pytest, wanted: None, cache: false }) ["pytest", "-x"]"#
+        );
+        assert_eq!(
+            parsed("-m pytest --lf tests"),
+            r#"Tests(Tests { runner: Pytest, wanted: None, cache: true }) ["pytest", "--lf", "tests"]"#
         );
         assert_eq!(
             parsed("-m unittest -v"),
-            r#"Tests(Tests { runner: Unittest, wanted: None }) ["unittest", "-v"]"#
+            r#"Tests(Tests { runner: Unittest, wanted: None, cache: false }) ["unittest", "-v"]"#
         );
         assert_eq!(
             parsed("tests/runtests.py -v2 basic"),
-            r#"Tests(Tests { runner: Django, wanted: None }) ["tests/runtests.py", "-v2", "basic"]"#
+            r#"Tests(Tests { runner: Django, wanted: None, cache: false }) ["tests/runtests.py", "-v2", "basic"]"#
         );
         assert_eq!(parsed("manage.py migrate"), r#"File ["manage.py", "migrate"]"#);
         assert_eq!(parsed("a.py -c x"), r#"File ["a.py", "-c", "x"]"#);

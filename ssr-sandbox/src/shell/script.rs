@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::future::{IntoFuture, ready};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bashkit::{
-    Bash, ExecOptions, ExecutionLimits, LimitExceeded, MemoryLimits, SessionLimits, ShellState,
+    Bash, ExecOptions, ExecutionBudgetExceeded, ExecutionLimits, LimitExceeded, MemoryLimits,
+    SessionLimits, ShellState,
 };
 use ssr_core::{Command, Exit, Limits, Output, SandboxError};
 
@@ -14,7 +16,9 @@ use crate::harness::TESTBED;
 use crate::interpreter::{Vfs, on_guest_stack};
 use crate::runner::Interpreter;
 
+use super::braces::expand_large;
 use super::diff::Diff;
+use super::files::{Cmp, Id, Mkdir, Mv, Realpath, Rm, Stat};
 use super::fs::ShellFs;
 use super::git::{Git, History};
 use super::ls::Ls;
@@ -86,7 +90,19 @@ fn interpret(
         // What the command brings wins over what the session has.
         command.env.iter().for_each(|(name, value)| bash.set_env(name, value));
     }
-    let script = with_status(script, shell.as_ref().map_or(0, |state| state.last_exit_code));
+    let script = match expand_large(script) {
+        Ok(script) => script,
+        Err(problem) => {
+            sinks.take(OutputStream::Stderr, format!("bash: {problem}\n").as_bytes());
+            let (stdout, stderr, _) = sinks.finish();
+            return Ok(Output::new(Exit::Code(2)).with_stdout(stdout).with_stderr(stderr));
+        }
+    };
+    let script = with_status(&script, shell.as_ref().map_or(0, |state| state.last_exit_code));
+    let cancelled = bash.cancellation_token();
+    let watch = session
+        .watch(Arc::clone(&cancelled))
+        .map_err(|error| SandboxError::infrastructure("starting the shell", error))?;
     let result = runtime.block_on(async {
         // Bashkit starts $RANDOM anywhere; equal scripts shall see equal numbers.
         let _ = bash.exec(&format!("RANDOM={}", checksum(&script))).await;
@@ -105,6 +121,7 @@ fn interpret(
             .into_future();
         session.in_time(running).await
     });
+    drop(watch);
     if let Some(shell) = shell {
         *shell = bash.shell_state();
     }
@@ -117,8 +134,11 @@ fn interpret(
             state.truncated |= result.stdout_truncated || result.stderr_truncated;
             Exit::Code(result.exit_code)
         }
-        Err(_) if state.timed_out => Exit::Timeout,
-        Err(bashkit::Error::ResourceLimit(LimitExceeded::Timeout(_))) => {
+        Err(_) if state.timed_out || cancelled.load(Ordering::Relaxed) => Exit::Timeout,
+        Err(bashkit::Error::ResourceLimit(
+            LimitExceeded::Timeout(_)
+            | LimitExceeded::ExecutionBudget(ExecutionBudgetExceeded::Deadline { .. }),
+        )) => {
             return Err(SandboxError::infrastructure("running a script", session.stalled()));
         }
         Err(error) => {
@@ -162,13 +182,27 @@ fn bash(session: &Arc<Session>, command: &Command) -> Bash {
         .builtin("timeout", Box::new(Timeout(Arc::clone(session))))
         .builtin("git", Box::new(Git(Arc::clone(session))))
         .builtin("diff", Box::new(Diff))
+        .builtin("cmp", Box::new(Cmp))
+        .builtin("id", Box::new(Id))
         .builtin("ls", Box::new(Ls))
+        .builtin("mkdir", Box::new(Mkdir))
+        .builtin("mv", Box::new(Mv))
+        .builtin("realpath", Box::new(Realpath))
+        .builtin("rm", Box::new(Rm))
+        .builtin("stat", Box::new(Stat))
         .builtin("patch", Box::new(Patch))
         .command("yes", Yes);
     for (name, value) in &command.env {
         builder = builder.env(name, value);
     }
-    builder.build()
+    let mut bash = builder.build();
+    // Bashkit takes its user for number 1000 and lets no script say otherwise.
+    let mut state = bash.shell_state();
+    for name in ["UID", "EUID"] {
+        state.variables.insert(name.to_owned(), "0".to_owned());
+    }
+    bash.restore_shell_state(&state);
+    bash
 }
 
 /// Bashkit forgets `$?` between two scripts.
@@ -182,10 +216,17 @@ fn checksum(text: &str) -> u16 {
     text.bytes().fold(1, |sum, byte| sum.wrapping_mul(31).wrapping_add(u16::from(byte)))
 }
 
+/// What the variables of a script may hold: the memory of a command is for its programs.
+const VARIABLES: u64 = 64 << 20;
+/// What stands in pipes, substitutions and words while a script runs.
+const IN_FLIGHT: u64 = 256 << 20;
+/// Words that one substitution may be split into.
+const SPLIT_WORDS: usize = 1_000_000;
+
 /// What variables hold counts as memory of the command.
 fn memory_limits(limits: &Limits) -> MemoryLimits {
-    let bytes = usize::try_from(limits.memory).unwrap_or(usize::MAX);
-    MemoryLimits::unlimited().max_total_variable_bytes(bytes).max_array_entries(1_000_000)
+    let bytes = usize::try_from(limits.memory.min(VARIABLES)).unwrap_or(usize::MAX);
+    MemoryLimits::unlimited().max_total_variable_bytes(bytes).max_array_entries(SPLIT_WORDS)
 }
 
 /// Time, memory and output are what a command is limited by; the shell's own counters only have to
@@ -193,12 +234,15 @@ fn memory_limits(limits: &Limits) -> MemoryLimits {
 fn limits(limits: &Limits) -> ExecutionLimits {
     const MANY: usize = 100_000_000;
     // What is printed is cut by the sink, which counts what it drops.
-    let memory = usize::try_from(limits.memory).unwrap_or(usize::MAX);
+    let in_flight = limits.memory.min(IN_FLIGHT);
+    let memory = usize::try_from(in_flight).unwrap_or(usize::MAX);
     ExecutionLimits::new()
         .timeout(limits.wall_limit().saturating_add(DELIVERY))
         .max_stdout_bytes(memory)
         .max_stderr_bytes(memory)
-        .max_live_intermediate_bytes(limits.memory)
+        .max_live_intermediate_bytes(in_flight)
+        .max_word_split_fields(SPLIT_WORDS)
+        .max_word_split_bytes(memory)
         .max_aggregate_input_bytes(u64::MAX)
         .max_work_units(u64::MAX)
         .max_commands(MANY)
@@ -211,6 +255,16 @@ fn limits(limits: &Limits) -> ExecutionLimits {
 fn ended(error: &bashkit::Error, script: &str) -> (Exit, String) {
     match error {
         bashkit::Error::Cancelled => (Exit::Timeout, String::new()),
+        bashkit::Error::ResourceLimit(LimitExceeded::ExecutionBudget(
+            ExecutionBudgetExceeded::Cancelled,
+        )) => (Exit::Timeout, String::new()),
+        bashkit::Error::ResourceLimit(LimitExceeded::MaxFunctionDepth(depth)) => {
+            let problem = format!(
+                "functions, `source`, `bash -c` and scripts nest at most {depth} deep in this \
+                 sandbox; use a loop, or Python"
+            );
+            (Exit::Trapped(format!("shell: {problem}")), format!("bash: {problem}\n"))
+        }
         bashkit::Error::ResourceLimit(limit) => {
             (Exit::Trapped(format!("shell: {limit}")), format!("bash: {limit}\n"))
         }

@@ -2,6 +2,8 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -11,7 +13,7 @@ use ssr_core::{Limits, TestReport};
 use crate::Error;
 use crate::runner::Interpreter;
 
-use super::clock::ScriptClock;
+use super::clock::{ScriptClock, ThreadTime};
 use super::fs::ShellFs;
 use super::git::History;
 
@@ -31,7 +33,15 @@ pub(super) struct Session {
     clock: Mutex<ScriptClock>,
     history: Mutex<History>,
     state: Mutex<State>,
+    /// A Python program runs, which has the same limit.
+    busy: AtomicBool,
 }
+
+/// Stops the watch over a script when it is dropped.
+pub(super) struct Watch(#[expect(dead_code, reason = "its end is the message")] Sender<()>);
+
+/// How often the watch looks when the time may be over.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What happened to a script beside its output.
 #[derive(Default)]
@@ -59,7 +69,49 @@ impl Session {
             clock: Mutex::new(ScriptClock::start()),
             history: Mutex::new(history),
             state: Mutex::default(),
+            busy: AtomicBool::new(false),
         }
+    }
+
+    /// Sets `cancelled` when the time of the script is over: a script that only computes never
+    /// waits, so nothing else could stop it. A Python program ends by itself and has output to
+    /// deliver afterwards. Called on the thread of the script, whose work is what counts.
+    pub(super) fn watch(self: &Arc<Self>, cancelled: Arc<AtomicBool>) -> std::io::Result<Watch> {
+        let (ended, end) = channel();
+        let (session, thread) = (Arc::downgrade(self), ThreadTime::current());
+        // No thread uses more than the time that passes.
+        let mut wait = self.left();
+        std::thread::Builder::new().name("shell time".to_owned()).spawn(move || {
+            while end.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+                let Some(session) = session.upgrade() else { return };
+                wait = LOOK;
+                if session.state().timed_out {
+                    return;
+                }
+                if !session.busy.load(Ordering::Acquire) && session.is_over(&thread) {
+                    cancelled.store(true, Ordering::Relaxed);
+                    return;
+                }
+            }
+        })?;
+        Ok(Watch(ended))
+    }
+
+    /// Whether the time of the script is over, asked on another thread than its own.
+    fn is_over(&self, thread: &ThreadTime) -> bool {
+        let elapsed = match thread.used() {
+            Some(used) => self.clock().elapsed_at(used),
+            None => self.start.elapsed(),
+        };
+        elapsed >= self.limits.cpu
+    }
+
+    /// Runs a Python program, during which the watch over the script waits.
+    pub(super) fn while_busy<T>(&self, run: impl FnOnce() -> T) -> T {
+        self.busy.store(true, Ordering::Release);
+        let done = run();
+        self.busy.store(false, Ordering::Release);
+        done
     }
 
     pub(super) fn history(&self) -> MutexGuard<'_, History> {

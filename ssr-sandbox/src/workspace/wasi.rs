@@ -64,6 +64,7 @@ impl WasiWorkspace {
             wanted: line.wanted,
             required: run.required.clone(),
             affected_only: run.affected_only,
+            cache: false,
         };
         let mut process = self.process(command, Invocation::Tests(tests));
         process.argv = line.argv;

@@ -61,9 +61,11 @@ fn looking_for_renames_among_thousands_of_files_ends_in_time() {
 fn what_git_lacks_here_is_an_error_that_names_what_there_is() {
     let mut workspace = open(&[("a.txt", "1\n")]);
     for (command, code, expected) in [
-        ("shortlog -sn", 1, "not a git command of this sandbox, which has add, apply, blame,"),
+        ("bisect", 1, "not a git command of this sandbox, which has add, apply, blame,"),
         ("reflog", 1, "not a git command of this sandbox, which has add, apply, blame,"),
-        ("tag v1; git describe --tags", 1, "not a git command of this sandbox, which has add,"),
+        ("describe --contains", 129, "no option --contains in this sandbox; use --tags, --all,"),
+        ("grep x HEAD", 128, "not HEAD; use git show HEAD:<file> | grep"),
+        ("remote add origin x", 1, "no remote repositories in this sandbox"),
         ("log --pretty=raw", 128, "this sandbox has oneline, medium, fuller, format:<text>"),
         ("log --format=%f", 128, "no placeholder %f in this sandbox, which has %H %h %T"),
         ("log --date=human", 128, "this sandbox has default, iso, iso-strict, rfc, short, unix"),

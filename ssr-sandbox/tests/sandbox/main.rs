@@ -4,7 +4,8 @@ mod support;
 
 #[path = "../behaviour/mod.rs"]
 mod behaviour;
-mod conformance;
+#[path = "../commands/mod.rs"]
+mod commands;
 
 mod affected;
 mod collected;
@@ -16,6 +17,7 @@ mod isolation;
 mod limits;
 mod load;
 mod outcomes;
+mod pytest_cache;
 mod python;
 mod sessions;
 mod shell;

@@ -1,6 +1,8 @@
 //! Bash scripts in a workspace.
 
-use ssr_core::{Command, Exit, Outcome, Output, Workspace};
+use std::time::Duration;
+
+use ssr_core::{Command, Exit, Limits, Outcome, Output, Workspace};
 
 use crate::support::{open, path};
 
@@ -102,6 +104,37 @@ fn what_the_shell_cannot_read_is_bash_status_2() {
     let output = run("echo before; if then fi");
     assert_eq!(output.exit, Exit::Code(2));
     assert!(output.stderr_text().contains("syntax error"), "{}", output.stderr_text());
+}
+
+#[test]
+fn what_is_too_large_for_the_shell_is_an_error() {
+    let output = run(&format!("echo before; echo {} | wc -w", "{a,b}".repeat(30)));
+    assert_eq!((output.exit, output.stdout.as_slice()), (Exit::Code(2), &b""[..]));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("makes 1073741824 words, and the most"), "{said}");
+    let output = run("f() { f; }; f");
+    assert!(matches!(output.exit, Exit::Trapped(_)), "{output:?}");
+    assert!(output.stderr_text().contains("nest at most 16 deep"), "{}", output.stderr_text());
+    // What doubles is stopped long before it is as large as the memory of a command.
+    let output = run("a=x; for i in {1..60}; do a=$a$a; done; echo ${#a}");
+    assert!(matches!(output.exit, Exit::Trapped(_)), "{output:?}");
+    let said = output.stderr_text();
+    assert!(said.contains(&format!("byte limit ({})", 64 << 20)), "{said}");
+}
+
+#[test]
+fn a_script_that_only_computes_ends_with_its_time() {
+    let scripts = [
+        "echo first; x=$(printf 'x%.0s' {1..9000}); while :; do y=${x//x/yy}; done",
+        "echo first; while :; do :; done",
+        "echo first; f() { for i in {1..9000}; do z=$((i * i)); done; }; while f; do :; done",
+    ];
+    for script in scripts {
+        let limits = Limits::default().with_wall(Duration::from_millis(500));
+        let output = open(&[]).run(&Command::shell(script).with_limits(limits)).unwrap();
+        let got = (output.stdout_text().into_owned(), output.exit.clone());
+        assert_eq!(got, ("first\n".to_owned(), Exit::Timeout), "{script}");
+    }
 }
 
 #[test]

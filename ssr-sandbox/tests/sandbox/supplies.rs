@@ -189,3 +189,23 @@ print(hashlib.pbkdf2_hmac('sha256', b'passwd', b'salt', 1, 64).hex())
     ];
     assert_eq!(run(source).lines().collect::<Vec<_>>(), expected);
 }
+
+#[test]
+fn zones_are_told_and_local_time_stays_utc() {
+    let source = "
+import os, time
+start = time.gmtime(0)[:6] == time.localtime(0)[:6]
+for zone in ('EST5EDT', 'UTC-8', 'CET-1CEST,M3.5.0,M10.5.0/3', '<+0530>-5:30', 'Nowhere/Land', ''):
+    os.environ['TZ'] = zone
+    time.tzset()
+    print(time.timezone, time.altzone, time.daylight, time.tzname)
+del os.environ['TZ']
+time.tzset()
+print(time.timezone, time.tzname, start, time.localtime(0)[:6] == time.gmtime(0)[:6])
+";
+    let expected = "18000 14400 1 ('EST', 'EDT')\n-28800 -28800 0 ('UTC', 'UTC')\n-3600 -7200 1 ('CET', 'CEST')\n-19800 -19800 0 ('+0530', '+0530')\n0 0 0 ('Nowhere', 'Nowhere')\n0 0 0 ('UTC', 'UTC')\n0 ('UTC', 'UTC') True True\n";
+    assert_eq!(run(source), expected);
+    let command = Command::python("import time; print(time.tzname)").with_env("TZ", "EST5");
+    let output = open(&[]).run(&command).unwrap();
+    assert_eq!(output.stdout_text(), "('EST', 'EST')\n");
+}

@@ -8,6 +8,7 @@ import linecache
 import os
 import runpy
 import sys
+import time
 import types
 
 import ssr_django
@@ -70,6 +71,8 @@ def run(command):
 
 def _enter(command):
     os.environ.update(command["env"])
+    if "TZ" in command["env"]:
+        time.tzset()
     os.chdir(command["cwd"])
     sys.argv[:] = command["argv"]
     extra = command["env"].get("PYTHONPATH", "").split(":")
@@ -208,8 +211,10 @@ def run_tests(command):
     if command["runner"] == "pytest":
         import ssr_pytest
 
-        arguments = ssr_pytest.OPTIONS + command["argv"][1:]
-        return ssr_pytest.run(arguments, emit, wanted, skip, command["required"])
+        arguments, required = command["argv"][1:], command["required"]
+        if command["cache"]:
+            return ssr_pytest.run_with_cache(arguments, emit, wanted, skip, required)
+        return ssr_pytest.run(ssr_pytest.OPTIONS + arguments, emit, wanted, skip, required)
 
     name = ssr_unittest.dotted
     if command["runner"] == "django":

@@ -7,12 +7,14 @@ import socket
 import ssr_absent
 import ssr_ctypes
 import ssr_threads
+import ssr_zones
 
 
 def supply_missing():
     ssr_threads.supply()
     ssr_absent.supply()
     ssr_ctypes.supply()
+    ssr_zones.supply()
     for name in ("getuid", "geteuid", "getgid", "getegid"):
         if not hasattr(os, name):
             setattr(os, name, lambda: 0)

@@ -2,16 +2,19 @@
 
 use ssr_core::RepoPath;
 
+use super::commit::cleaned;
 use super::history::Head;
 use super::object::Oid;
 use super::pathspec::Pathspec;
 use super::{Call, Fatal, Result};
+use crate::shell::glob::{self, Slash};
 
 impl Call<'_> {
     pub fn checkout(&mut self, args: &[String]) -> Result<i32> {
         let (mut create, mut names, mut paths, mut force, mut quiet, mut detach) =
             (None, Vec::new(), None, false, false, false);
-        let mut rest = args;
+        let args = single_letters(args, "qfdbB");
+        let mut rest = args.as_slice();
         while let Some((arg, after)) = rest.split_first() {
             rest = after;
             match arg.as_str() {
@@ -82,7 +85,8 @@ impl Call<'_> {
     pub fn switch(&mut self, args: &[String]) -> Result<i32> {
         let (mut create, mut names, mut force, mut quiet, mut detach) =
             (None, Vec::new(), false, false, false);
-        let mut rest = args;
+        let args = single_letters(args, "qfdcC");
+        let mut rest = args.as_slice();
         while let Some((arg, after)) = rest.split_first() {
             rest = after;
             match arg.as_str() {
@@ -170,7 +174,7 @@ impl Call<'_> {
 
     /// Takes index and working tree from the tree of `HEAD` to `target` where they agree with the
     /// former, and refuses when a local change is in the way.
-    fn carry_over(&mut self, target: &ssr_core::Tree) -> Result<()> {
+    pub fn carry_over(&mut self, target: &ssr_core::Tree) -> Result<()> {
         let (head, index, work) =
             (self.repo.head_tree(), self.repo.index.clone(), self.work.tree().clone());
         let (mut changed, mut untracked) = (Vec::new(), Vec::new());
@@ -226,8 +230,19 @@ impl Call<'_> {
 
     pub fn branch(&mut self, args: &[String]) -> Result<i32> {
         let (mut names, mut action, mut verbose, mut force) = (Vec::new(), ' ', false, false);
-        for arg in args {
+        let (mut quiet, mut list, mut contains) = (false, false, None);
+        let args = single_letters(args, "qfdDmMvalr");
+        let mut rest = args.as_slice();
+        while let Some((arg, after)) = rest.split_first() {
+            rest = after;
             match arg.as_str() {
+                "-q" | "--quiet" => quiet = true,
+                "--list" | "-l" => list = true,
+                "--contains" => {
+                    let next = rest.first().filter(|next| !next.starts_with('-'));
+                    rest = if next.is_some() { &rest[1..] } else { rest };
+                    contains = Some(next.map_or("HEAD", String::as_str));
+                }
                 "--show-current" => {
                     if let Head::Branch(name) = &self.repo.head {
                         let name = name.clone();
@@ -241,7 +256,7 @@ impl Call<'_> {
                 "-M" => (action, force) = ('m', true),
                 "-v" | "-vv" | "--verbose" => verbose = true,
                 "-f" | "--force" => force = true,
-                "-a" | "--all" | "--list" | "-l" | "--no-color" | "--no-column" => {}
+                "-a" | "--all" | "--no-color" | "--no-column" => {}
                 "-r" | "--remotes" => return Ok(0),
                 option if option.starts_with('-') => return Err(Fatal::option("branch", option)),
                 _ => names.push(arg.clone()),
@@ -269,7 +284,9 @@ impl Call<'_> {
                         )));
                     }
                     self.repo.branches.remove(name);
-                    self.say(format!("Deleted branch {name} (was {}).", id.short()));
+                    if !quiet {
+                        self.say(format!("Deleted branch {name} (was {}).", id.short()));
+                    }
                 }
             }
             ('m', names @ ([_] | [_, _])) => {
@@ -290,22 +307,40 @@ impl Call<'_> {
                     self.repo.head = Head::Branch(to.clone());
                 }
             }
-            (_, []) => self.list_branches(&current, verbose),
+            (_, patterns) if list || contains.is_some() || patterns.is_empty() => {
+                let holds = contains.map(|name| self.repo.revision(name)).transpose()?;
+                self.list_branches(&current, verbose, patterns, holds.map(|(id, _)| id));
+            }
+            (_, []) => {}
             (_, [name]) => self.create_branch(name, "HEAD", force)?,
             (_, [name, start, ..]) => self.create_branch(name, start, force)?,
         }
         Ok(0)
     }
 
-    fn list_branches(&mut self, current: &str, verbose: bool) {
+    /// Lists the branches that match one of the patterns, if there are any, and have `holds` in
+    /// their history.
+    fn list_branches(
+        &mut self,
+        current: &str,
+        verbose: bool,
+        patterns: &[String],
+        holds: Option<Oid>,
+    ) {
         let mut rows: Vec<(char, String, Oid)> = Vec::new();
-        if let Head::Detached(id) = &self.repo.head {
+        if let Head::Detached(id) = &self.repo.head
+            && patterns.is_empty()
+        {
             rows.push(('*', format!("(HEAD detached at {})", id.short()), *id));
         }
-        let branches = self.repo.branches.iter();
+        let branches = self.repo.branches.iter().filter(|(name, _)| fits(name, patterns));
         rows.extend(
             branches.map(|(name, id)| (if name == current { '*' } else { ' ' }, name.clone(), *id)),
         );
+        if let Some(wanted) = holds {
+            let has = |id: &Oid| self.repo.ancestors(&[*id]).iter().any(|(id, _)| *id == wanted);
+            rows.retain(|(_, _, id)| has(id));
+        }
         let width = rows.iter().map(|(_, name, _)| name.len()).max().unwrap_or(0);
         for (mark, name, id) in rows {
             let subject = self.repo.commits.get(&id).map(|commit| commit.subject());
@@ -319,27 +354,55 @@ impl Call<'_> {
     }
 
     pub fn tag(&mut self, args: &[String]) -> Result<i32> {
-        let (mut names, mut delete, mut skip) = (Vec::new(), false, false);
-        for arg in args {
+        let (mut names, mut delete, mut list, mut subjects) = (Vec::new(), false, false, false);
+        let mut message: Option<String> = None;
+        let mut annotate = false;
+        let mut rest = args;
+        while let Some((arg, after)) = rest.split_first() {
+            rest = after;
             match arg.as_str() {
-                _ if std::mem::take(&mut skip) => {}
                 "-d" | "--delete" => delete = true,
-                "-m" | "--message" => skip = true,
-                "-a" | "--annotate" | "-l" | "--list" | "-f" | "--force" | "-n" => {}
+                "-m" | "--message" | "-am" | "-ma" => {
+                    let (text, after) = rest
+                        .split_first()
+                        .ok_or_else(|| Fatal::usage("switch `m' requires a value"))?;
+                    let before = message.map_or(String::new(), |before| before + "\n");
+                    (message, rest) = (Some(before + &cleaned(text)), after);
+                }
+                option if option.starts_with("--message=") => {
+                    message = Some(cleaned(&option["--message=".len()..]));
+                }
+                "-a" | "--annotate" => annotate = true,
+                "-l" | "--list" => list = true,
+                "-n" => (list, subjects) = (true, true),
+                "-f" | "--force" => {}
                 option if option.starts_with('-') => return Err(Fatal::option("tag", option)),
                 _ => names.push(arg.clone()),
             }
         }
+        if annotate && message.is_none() {
+            return Err(Fatal::new("no tag message? there is no editor in this sandbox; use -m"));
+        }
         match names.as_slice() {
-            [] => {
-                let names: Vec<_> = self.repo.tags.keys().cloned().collect();
-                names.iter().for_each(|name| self.say(name));
+            patterns if list || (patterns.is_empty() && !delete) => {
+                let tags = self.repo.tags.clone();
+                for (name, id) in tags.iter().filter(|(name, _)| fits(name, patterns)) {
+                    let commit = self.repo.commits.get(id).map(|commit| commit.subject());
+                    let annotation = self.repo.annotations.get(name);
+                    let subject = annotation.map(|tag| tag.subject.clone()).or(commit);
+                    self.say(match subjects {
+                        true => format!("{name:15} {}", subject.unwrap_or_default()),
+                        false => name.clone(),
+                    });
+                }
             }
+            [] => {}
             names if delete => {
                 for name in names {
                     let gone = self.repo.tags.remove(name);
                     let id =
                         gone.ok_or_else(|| Fatal::error(format!("tag '{name}' not found.")))?;
+                    let id = self.repo.annotations.remove(name).map_or(id, |tag| tag.id);
                     self.say(format!("Deleted tag '{name}' (was {})", id.short()));
                 }
             }
@@ -353,10 +416,35 @@ impl Call<'_> {
                 }
                 let (id, _) = self.repo.revision(rest.first().map_or("HEAD", String::as_str))?;
                 self.repo.tags.insert(name.clone(), id);
+                self.repo.annotations.remove(name);
+                if let Some(message) = message {
+                    self.annotate(name, id, &message);
+                }
             }
         }
         Ok(0)
     }
+}
+
+/// Whether a name matches one of the patterns, if there are any.
+fn fits(name: &str, patterns: &[String]) -> bool {
+    patterns.is_empty() || patterns.iter().any(|pattern| glob::matches(pattern, name, Slash::Plain))
+}
+
+/// Options of one letter each, where several of `letters` stand behind one dash.
+fn single_letters(args: &[String], letters: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut options = true;
+    for arg in args {
+        options &= arg != "--";
+        match arg.strip_prefix('-') {
+            Some(all) if options && all.len() > 1 && all.chars().all(|c| letters.contains(c)) => {
+                out.extend(all.chars().map(|letter| format!("-{letter}")));
+            }
+            _ => out.push(arg.clone()),
+        }
+    }
+    out
 }
 
 /// Git's rules for the names of references, as far as they matter here.

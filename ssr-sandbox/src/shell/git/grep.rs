@@ -6,6 +6,13 @@ use super::history::Repository;
 use super::pathspec::{Pathspec, relative};
 use super::{Fatal, Result};
 
+/// Whether a name is that of a commit and of no file.
+fn is_revision(repo: &Repository, name: &str, prefix: &str) -> bool {
+    let path = super::pathspec::locate(name, prefix).unwrap_or_default();
+    let is_file = repo.index.files().any(|(file, _)| super::stage::below(file.as_str(), &path));
+    !is_file && repo.try_revision(name).is_some()
+}
+
 /// `git grep` as a run of grep over the files of the index.
 pub(super) fn plan(repo: &Repository, args: &[String], prefix: &str) -> Result<ExecutionPlan> {
     let (mut options, mut patterns, mut names) = (vec!["-I".to_owned()], Vec::new(), Vec::new());
@@ -42,6 +49,12 @@ pub(super) fn plan(repo: &Repository, args: &[String], prefix: &str) -> Result<E
     // Without paths it searches below the current directory.
     if names.is_empty() {
         names.push(".".to_owned());
+    }
+    if let Some(name) = names.iter().find(|name| is_revision(repo, name, prefix)) {
+        return Err(Fatal::new(format!(
+            "git grep searches the files of the index in this sandbox, not {name}; use git show \
+             {name}:<file> | grep"
+        )));
     }
     let spec = Pathspec::new(&names, prefix)?;
     let files = spec.of(&repo.index).map(|path| relative(path.as_str(), prefix));

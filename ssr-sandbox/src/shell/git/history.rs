@@ -46,12 +46,23 @@ pub(super) enum Head {
     Detached(Oid),
 }
 
+/// A tag with a message.
+#[derive(Debug, Clone)]
+pub(super) struct Annotation {
+    /// Of the tag itself, not of the commit.
+    pub id: Oid,
+    /// The first line of its message.
+    pub subject: String,
+}
+
 /// Commits, references, index and stash.
 #[derive(Clone)]
 pub(super) struct Repository {
     pub commits: BTreeMap<Oid, Arc<Commit>>,
     pub branches: BTreeMap<String, Oid>,
     pub tags: BTreeMap<String, Oid>,
+    /// What is known of the tags that have a message.
+    pub annotations: BTreeMap<String, Annotation>,
     pub head: Head,
     /// For `git checkout -`.
     pub previous: Option<Head>,
@@ -73,6 +84,7 @@ impl Repository {
             commits: BTreeMap::from([(id, commit)]),
             branches: BTreeMap::from([(BRANCH.to_owned(), id)]),
             tags: BTreeMap::new(),
+            annotations: BTreeMap::new(),
             head: Head::Branch(BRANCH.to_owned()),
             previous: None,
             reflog: vec![id],

@@ -12,6 +12,8 @@ pub(super) struct Ignored(BTreeMap<String, Vec<Rule>>);
 /// One line of a `.gitignore` file.
 struct Rule {
     pattern: String,
+    /// The line as it stands, and its number.
+    source: (usize, String),
     /// `!` takes back what an earlier line ignores.
     ignores: bool,
     only_directories: bool,
@@ -20,7 +22,8 @@ struct Rule {
 }
 
 impl Rule {
-    fn parse(line: &str) -> Option<Self> {
+    fn parse((number, line): (usize, &str)) -> Option<Self> {
+        let source = (number + 1, line.to_owned());
         let line = match line.trim_end() {
             // A space at the end counts when it is escaped.
             trimmed if trimmed.ends_with('\\') && line.len() > trimmed.len() => {
@@ -36,7 +39,7 @@ impl Rule {
             line.strip_suffix('/').map_or((false, line), |rest| (true, rest));
         let anchored = line.contains('/');
         let pattern = line.strip_prefix('/').unwrap_or(line).to_owned();
-        Some(Self { pattern, ignores, only_directories, anchored })
+        Some(Self { pattern, source, ignores, only_directories, anchored })
     }
 
     fn matches(&self, path: &str, is_directory: bool) -> bool {
@@ -52,7 +55,7 @@ impl Ignored {
         let files = work.files().filter(|(path, _)| path.file_name() == ".gitignore");
         let rules = files.map(|(path, file)| {
             let text = String::from_utf8_lossy(file.bytes());
-            let rules = text.lines().filter_map(Rule::parse).collect();
+            let rules = text.lines().enumerate().filter_map(Rule::parse).collect();
             (path.parent().unwrap_or("").to_owned(), rules)
         });
         Self(rules.collect())
@@ -66,14 +69,47 @@ impl Ignored {
             .any(|(path, is_directory)| self.excludes(path, is_directory))
     }
 
-    /// The last line that matches in the nearest file that has one decides.
     fn excludes(&self, path: &str, is_directory: bool) -> bool {
+        self.rule(path, is_directory).is_some_and(|(_, rule)| rule.ignores)
+    }
+
+    /// The last line that matches in the nearest file that has one decides.
+    fn rule<'s>(&'s self, path: &'s str, is_directory: bool) -> Option<(&'s str, &'s Rule)> {
         let above = path.rmatch_indices('/').map(|(at, _)| (&path[..at], &path[at + 1..]));
-        let rules = above.chain([("", path)]).filter_map(|(directory, below)| {
+        above.chain([("", path)]).find_map(|(directory, below)| {
             let rules = self.0.get(directory)?;
-            rules.iter().rev().find(|rule| rule.matches(below, is_directory))
-        });
-        rules.into_iter().next().is_some_and(|rule| rule.ignores)
+            let rule = rules.iter().rev().find(|rule| rule.matches(below, is_directory))?;
+            Some((directory, rule))
+        })
+    }
+
+    /// The line that decides about a path, or about the outermost directory that leaves it out.
+    pub fn decided_by(&self, path: &str, is_directory: bool) -> Option<Place> {
+        let directories = path.match_indices('/').map(|(at, _)| (&path[..at], true));
+        let excluded = directories
+            .filter(|(path, _)| self.excludes(path, true))
+            .next()
+            .unwrap_or((path, is_directory));
+        let (directory, rule) = self.rule(excluded.0, excluded.1)?;
+        let slash = if directory.is_empty() { "" } else { "/" };
+        let file = format!("{directory}{slash}.gitignore");
+        let (number, line) = rule.source.clone();
+        Some(Place { file, number, line, ignores: rule.ignores })
+    }
+}
+
+/// Where a decision about a path stands.
+pub(super) struct Place {
+    file: String,
+    number: usize,
+    line: String,
+    pub ignores: bool,
+}
+
+impl std::fmt::Display for Place {
+    /// As `git check-ignore -v` prints it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.number, self.line)
     }
 }
 

@@ -1,5 +1,5 @@
 //! Commands that look into the repository: `rev-parse`, `ls-files`, `ls-tree`, `cat-file`,
-//! `hash-object`, `config` and `merge-base`.
+//! `hash-object`, `write-tree`, `update-index`, `config` and `merge-base`.
 
 use std::collections::BTreeMap;
 
@@ -143,10 +143,12 @@ impl Call<'_> {
     }
 
     pub fn ls_tree(&mut self, args: &[String]) -> Result<i32> {
-        let (mut recursive, mut name_only, mut names) = (false, false, Vec::new());
+        let (mut recursive, mut name_only, mut directories, mut names) =
+            (false, false, false, Vec::new());
         for arg in args {
             match arg.as_str() {
                 "-r" => recursive = true,
+                "-d" => directories = true,
                 "--name-only" | "--name-status" => name_only = true,
                 "--" | "--full-tree" | "--full-name" | "-t" => {}
                 option if option.starts_with('-') => return Err(Fatal::option("ls-tree", option)),
@@ -181,6 +183,7 @@ impl Call<'_> {
                         format!("040000 tree {}", tree_id(&subtree(&tree, directory)))
                     });
                 }
+                None if directories => {}
                 None => {
                     let id = Oid::of_blob(file.bytes());
                     rows.insert(path.to_owned(), format!("{} blob {id}", mode(file)));
@@ -239,6 +242,25 @@ impl Call<'_> {
             self.say(Oid::of_blob(&bytes).to_string());
         }
         Ok(0)
+    }
+
+    pub fn write_tree(&mut self) -> Result<i32> {
+        let id = tree_id(&self.repo.index);
+        self.say(id.to_string());
+        Ok(0)
+    }
+
+    /// There is nothing to refresh: files are compared by what they hold.
+    pub fn update_index(&mut self, args: &[String]) -> Result<i32> {
+        let known = ["--refresh", "--really-refresh", "-q", "--ignore-missing"];
+        if let Some(odd) = args.iter().find(|arg| !known.contains(&arg.as_str())) {
+            return Err(Fatal::no_option("update-index", odd, "git add or git rm --cached"));
+        }
+        let (index, work) = (self.repo.index.clone(), self.work.tree().clone());
+        let changed = index.files().filter(|(path, file)| work.get(path.as_str()) != Some(*file));
+        let lines: Vec<_> = changed.map(|(path, _)| format!("{path}: needs update")).collect();
+        lines.iter().for_each(|line| self.say(line));
+        Ok(i32::from(!lines.is_empty()))
     }
 
     pub fn config(&mut self, args: &[String]) -> Result<i32> {

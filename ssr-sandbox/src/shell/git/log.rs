@@ -30,6 +30,7 @@ pub(super) struct LogOptions {
     since: Option<i64>,
     until: Option<i64>,
     no_merges: bool,
+    follow: bool,
 }
 
 impl LogOptions {
@@ -58,6 +59,7 @@ impl LogOptions {
             since: None,
             until: None,
             no_merges: false,
+            follow: false,
         };
         let mut rest = args;
         while let Some((arg, after)) = rest.split_first() {
@@ -116,8 +118,8 @@ impl LogOptions {
             "-s" | "--no-patch" => self.no_patch = true,
             "--no-merges" => self.no_merges = true,
             "-i" | "--regexp-ignore-case" => self.ignore_case = true,
-            "--follow"
-            | "--first-parent"
+            "--follow" => self.follow = true,
+            "--first-parent"
             | "--no-decorate"
             | "--date-order"
             | "--topo-order"
@@ -262,13 +264,21 @@ impl Call<'_> {
         }
         let hidden: Vec<Oid> =
             self.repo.ancestors(&without).into_iter().map(|(id, _)| id).collect();
-        let spec = Pathspec::new(&options.paths, &self.prefix)?;
+        let mut spec = Pathspec::new(&options.paths, &self.prefix)?;
+        let mut followed = match options.paths.as_slice() {
+            [path] if options.follow => locate(path, &self.prefix),
+            _ => None,
+        };
         let mut commits = Vec::new();
         let mut skip = options.skip;
         for (id, commit) in self.repo.ancestors(&from) {
             if commits.len() == options.limit {
                 break;
             }
+            let before = match &followed {
+                Some(name) => self.name_before(&commit, name)?,
+                None => None,
+            };
             let wanted = !hidden.contains(&id)
                 && options.wants(&commit)
                 && (spec.is_empty() || !self.introduced(&commit, &spec, false)?.is_empty())
@@ -278,11 +288,23 @@ impl Call<'_> {
             } else if wanted {
                 skip -= 1;
             }
+            if let Some(name) = before {
+                options.paths.push(format!(":/{name}"));
+                spec = Pathspec::new(options.paths.last(), &self.prefix)?;
+                followed = Some(name);
+            }
         }
         if options.reverse {
             commits.reverse();
         }
         Ok(commits)
+    }
+
+    /// What a file was called before a commit that renamed it.
+    fn name_before(&self, commit: &Commit, name: &str) -> Result<Option<String>> {
+        let all = self.introduced(commit, &Pathspec::default(), true)?;
+        let renamed = all.into_iter().find(|delta| delta.path() == name);
+        Ok(renamed.filter(|delta| delta.letter() == 'R').map(|delta| delta.old_path().to_owned()))
     }
 
     /// Whether a commit changes how often a file has `text`, as `-S` asks.

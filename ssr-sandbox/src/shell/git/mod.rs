@@ -11,6 +11,7 @@ mod commit;
 mod date;
 mod deadline;
 mod delta;
+mod describe;
 mod diff;
 mod grep;
 mod history;
@@ -21,6 +22,7 @@ mod object;
 mod pathspec;
 mod pick;
 mod pretty;
+mod refs;
 mod renames;
 mod restore;
 mod revision;
@@ -50,10 +52,13 @@ pub(crate) use history::History;
 const TIMED_OUT: i32 = 124;
 
 /// The commands of git that exist here.
-const COMMANDS: &str = "add, apply, blame, branch, cat-file, checkout, cherry-pick, clean, commit, \
-                        config, diff, grep, hash-object, init, log, ls-files, ls-tree, merge-base, \
-                        mv, remote, reset, restore, rev-list, rev-parse, revert, rm, show, stash, \
-                        status, switch, tag and version";
+const COMMANDS: &str = "add, apply, blame, branch, cat-file, check-ignore, checkout, cherry-pick, \
+                        clean, commit, config, describe, diff, for-each-ref, grep, hash-object, \
+                        init, log, ls-files, ls-tree, merge, merge-base, mv, remote, reset, \
+                        restore, rev-list, rev-parse, revert, rm, shortlog, show, show-ref, stash, \
+                        status, switch, symbolic-ref, tag, update-index, version and write-tree";
+/// How often an alias may stand for another one.
+const ALIASES: usize = 10;
 
 type Result<T> = std::result::Result<T, Fatal>;
 
@@ -193,7 +198,7 @@ impl Git {
             out: Vec::new(),
             err: Vec::new(),
         };
-        let result = call.dispatch(command, line.args);
+        let result = call.command(command, line.args);
         let (out, mut err) = (std::mem::take(&mut call.out), std::mem::take(&mut call.err));
         if scratch {
             changed.config = config;
@@ -209,6 +214,28 @@ impl Git {
 }
 
 impl Call<'_> {
+    /// Runs a command, or what the configuration says it stands for.
+    fn command(&mut self, command: &str, args: &[String]) -> Result<i32> {
+        let (mut command, mut args) = (command.to_owned(), args.to_vec());
+        for _ in 0..ALIASES {
+            let alias = self.repo.config.get(&format!("alias.{command}"));
+            let Some(alias) = alias.filter(|_| !is_command(&command)).cloned() else { break };
+            let mut words = alias.split_whitespace().map(str::to_owned);
+            match words.next() {
+                Some(first) if !first.starts_with('!') => {
+                    args = words.chain(args).collect();
+                    command = first;
+                }
+                _ => {
+                    return Err(Fatal::new(format!(
+                        "the alias {command} is no command of git; this sandbox runs no others"
+                    )));
+                }
+            }
+        }
+        self.dispatch(&command, &args)
+    }
+
     fn dispatch(&mut self, command: &str, args: &[String]) -> Result<i32> {
         match command {
             "add" => self.add(args),
@@ -217,10 +244,13 @@ impl Call<'_> {
             "branch" => self.branch(args),
             "cat-file" => self.cat_file(args),
             "checkout" => self.checkout(args),
+            "check-ignore" => self.check_ignore(args),
             "clean" => self.clean(args),
             "commit" => self.commit(args),
             "config" => self.config(args),
+            "describe" => self.describe(args),
             "diff" => self.diff(args),
+            "for-each-ref" => self.for_each_ref(args),
             "hash-object" => self.hash_object(args),
             "init" => {
                 if !args.iter().any(|arg| arg == "-q" || arg == "--quiet") {
@@ -231,20 +261,27 @@ impl Call<'_> {
             "log" => self.log(args),
             "ls-files" => self.ls_files(args),
             "ls-tree" => self.ls_tree(args),
+            "merge" => self.merge_ahead(args),
             "merge-base" => self.merge_base(args),
             "mv" => self.mv(args),
-            "remote" => Ok(0),
+            "remote" if args.iter().all(|arg| arg == "-v" || arg == "show") => Ok(0),
+            "remote" => Err(Fatal::error("there are no remote repositories in this sandbox")),
             "reset" => self.reset(args),
             "restore" => self.restore(args),
             "cherry-pick" | "revert" => self.pick(command, args),
             "rev-list" => self.rev_list(args),
             "rev-parse" => self.rev_parse(args),
             "rm" => self.rm(args),
+            "shortlog" => self.shortlog(args),
             "show" => self.show(args),
+            "show-ref" => self.show_ref(args),
             "stash" => self.stash(args),
             "status" => self.status(args),
             "switch" => self.switch(args),
+            "symbolic-ref" => self.symbolic_ref(args),
             "tag" => self.tag(args),
+            "update-index" => self.update_index(args),
+            "write-tree" => self.write_tree(),
             "grep" => grep::plan(self.repo, args, &self.prefix).map(|_| 1),
             "version" => {
                 self.say("git version 2.47.3");
@@ -258,6 +295,10 @@ impl Call<'_> {
             }),
         }
     }
+}
+
+fn is_command(name: &str) -> bool {
+    COMMANDS.replace(" and ", ", ").split(", ").any(|command| command == name)
 }
 
 fn usage() -> String {

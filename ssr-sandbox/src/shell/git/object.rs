@@ -27,6 +27,10 @@ impl Oid {
         Self::of("blob", bytes)
     }
 
+    pub fn of_tag(body: &[u8]) -> Self {
+        Self::of("tag", body)
+    }
+
     pub fn short(&self) -> String {
         self.to_string()[..SHORT].to_owned()
     }

@@ -9,10 +9,10 @@ const WIDTH: usize = 80;
 
 /// `a => b`, or `dir/{a => b}/file` where parts are common.
 pub(super) fn renamed(delta: &Delta) -> String {
-    if delta.similarity.is_none() {
-        return quote("", delta.path());
-    }
     let (old, new) = (delta.old_path(), delta.path());
+    if old == new {
+        return quote("", new);
+    }
     let common = old.bytes().zip(new.bytes()).take_while(|(a, b)| a == b).count();
     let start = old[..common].rfind('/').map_or(0, |at| at + 1);
     // The common end begins with a slash, which the common start may share.

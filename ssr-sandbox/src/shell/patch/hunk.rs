@@ -32,6 +32,8 @@ pub(in crate::shell) struct Placement {
     expected: usize,
     offset: isize,
     fuzz: usize,
+    /// It fits nowhere, and its lines end in another way than those of the file.
+    other_endings: bool,
 }
 
 impl Placement {
@@ -42,7 +44,8 @@ impl Placement {
     /// What GNU patch says about it; nothing when all is as it should be.
     pub fn describe(&self, number: usize) -> String {
         let Some(place) = self.place else {
-            return format!("Hunk #{number} FAILED at {}.\n", self.expected);
+            let why = if self.other_endings { " (different line endings)" } else { "" };
+            return format!("Hunk #{number} FAILED at {}{why}.\n", self.expected);
         };
         if !self.is_inexact() {
             return String::new();
@@ -80,12 +83,28 @@ impl<'a> Application<'a> {
             });
             let Some((fuzz, trim, at)) = found else {
                 let expected = (first as isize + grown).max(0) as usize;
-                placements.push(Placement { place: None, expected, offset: 0, fuzz: 0 });
+                let there = input.get(expected.max(1) - 1).or(input.last());
+                let other_endings = there.zip(old.first()).is_some_and(|(there, line)| {
+                    there.ends_with(b"\r\n") != line.ends_with(b"\r\n")
+                });
+                placements.push(Placement {
+                    place: None,
+                    expected,
+                    offset: 0,
+                    fuzz: 0,
+                    other_endings,
+                });
                 continue;
             };
             offset = at as isize - first as isize;
             let place = (at as isize + grown).max(0) as usize;
-            placements.push(Placement { place: Some(place), expected: place, offset, fuzz });
+            placements.push(Placement {
+                place: Some(place),
+                expected: place,
+                offset,
+                fuzz,
+                other_endings: false,
+            });
             let [skip, drop] = trim.map(|count| count.max(0) as usize);
             let (start, end) = (at - 1 + skip, at - 1 + old.len() - drop);
             output.extend_from_slice(&input[done..start]);

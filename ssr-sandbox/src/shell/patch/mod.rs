@@ -257,6 +257,7 @@ impl Run {
             }
             if gone {
                 self.fs.remove(&path, false).await?;
+                self.remove_empty_folders(&path).await?;
             } else if failures < diff.hunks.len()
                 || diff.hunks.is_empty()
                 || self.options.output.is_some()
@@ -317,12 +318,36 @@ impl Run {
         if !self.options.dry_run {
             let name = self.options.rejects.clone().unwrap_or_else(|| format!("{target}.rej"));
             line += &format!(" -- saving rejects to file {name}");
-            let mut text = diff.labels.concat();
+            let mut text = self.labels(diff);
             rejected.iter().for_each(|hunk| text.extend(hunk.to_bytes()));
             self.fs.write_file(&self.directory.join(&name), &text).await?;
         }
         // Rejects are reported even when silence is asked for.
         self.out += &(line + "\n");
+        Ok(())
+    }
+
+    /// The labels over rejected hunks: the names without what `-p` takes off.
+    fn labels(&self, diff: &FileDiff) -> Vec<u8> {
+        let [old, new] = diff.labels.as_slice() else { return diff.labels.concat() };
+        let label = |line: &[u8], name: Option<&str>| {
+            let name = name.and_then(|name| stripped(name, self.options.strip));
+            let time =
+                line.iter().position(|byte| *byte == b'\t').map_or(&b"\n"[..], |at| &line[at..]);
+            [&line[..4], name.as_deref().unwrap_or("/dev/null").as_bytes(), time].concat()
+        };
+        [label(old, diff.old_name()), label(new, diff.new_name())].concat()
+    }
+
+    /// Removes the folders above a removed file that hold nothing more.
+    async fn remove_empty_folders(&self, path: &Path) -> bashkit::Result<()> {
+        for folder in path.ancestors().skip(1) {
+            let is_below = folder != self.directory && folder.starts_with(&self.directory);
+            if !is_below || !self.fs.read_dir(folder).await?.is_empty() {
+                break;
+            }
+            self.fs.remove(folder, false).await?;
+        }
         Ok(())
     }
 

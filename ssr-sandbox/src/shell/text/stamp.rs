@@ -3,12 +3,13 @@
 use std::time::SystemTime;
 
 use jiff::Timestamp;
+use jiff::fmt::strtime;
 
 /// `time` in UTC, the zone of the shell, in a format of `strftime`. What the calendar cannot hold
-/// is printed as 1970-01-01.
+/// is printed as 1970-01-01, and a format that means nothing as it stands.
 pub(in crate::shell) fn utc(time: SystemTime, format: &str) -> String {
     let at = Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH);
-    at.strftime(format).to_string()
+    strtime::format(format, at).unwrap_or_else(|_| format.to_owned())
 }
 
 #[cfg(test)]
@@ -22,5 +23,6 @@ mod tests {
         let time = UNIX_EPOCH + Duration::new(1_735_689_600, 5);
         assert_eq!(utc(time, "%b %e %H:%M"), "Jan  1 00:00");
         assert_eq!(utc(time, "%F %T.%N %z"), "2025-01-01 00:00:00.000000005 +0000");
+        assert_eq!(utc(time, "%!"), "%!");
     }
 }
