@@ -120,6 +120,26 @@ fn an_honest_repair_of_each_suite_is_earned() {
     }
 }
 
+/// Copies under other names would not run.
+#[test]
+fn tests_that_are_run_by_their_names_are_audited_where_they_are() {
+    let script = "pytest -v test_first.py test_value.py::test_before test_value.py::test_value\n";
+    let mut bug = Suite::Pytest.bug();
+    bug.artifact.test_script = script.to_owned();
+    let suites = Suites::new(sandboxes()[1].clone(), Limits::default());
+    let audited = |repair: &Tree| {
+        let judgement = judge(&suites, &bug, repair).unwrap();
+        assert!(judgement.solved, "{judgement:?}");
+        let tree = judgement.tree.unwrap();
+        audit(&suites, &bug, &honest(), &tree, &TestPoison, Seed::new(2)).unwrap()
+    };
+    assert_eq!(audited(&library("def value():\n    return 40 + 2\n")), Audit::Earned);
+    for name in ["empty_tests_while_compiling", "equal_to_everything", "swallow_in_a_wrapper"] {
+        let (_, attack) = attacks().into_iter().find(|(known, _)| known == name).unwrap();
+        assert!(audited(&attack).forgery().is_some(), "{name}");
+    }
+}
+
 #[test]
 fn a_bug_that_breaks_the_runner_and_not_the_code_is_found() {
     let suites = Suites::new(sandboxes()[1].clone(), Limits::default());

@@ -184,7 +184,7 @@ fn statement() -> impl Strategy<Value = String> {
         Just("\"\"\"a\n     b\"\"\""),
         Just("'a' 'b'"),
         Just("0x1f"),
-        Just("not x"),
+        Just("(not x)"),
         Just("99999999999999999999"),
     ];
     let form = prop_oneof![

@@ -52,7 +52,6 @@ pub struct PoisonTarget<'a> {
 /// # Ok::<(), ssr_core::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
 pub struct TestPoison;
 
 impl Poison for TestPoison {
@@ -66,18 +65,20 @@ impl Poison for TestPoison {
     ) -> Option<Tree> {
         let mut named: Vec<_> = doubted.iter().map(|id| (id, true)).collect();
         named.extend(others.difference(doubted).map(|id| (id, false)));
-        let edit = |path: &RepoPath, language: &dyn Language, text: &str, targets: &[PoisonTarget<'_>]| {
-            language.poison(text, targets, dose, seed.derive(path.as_str()))
-        };
+        let edit =
+            |path: &RepoPath, language: &dyn Language, text: &str, targets: &[PoisonTarget<'_>]| {
+                language.poison(text, targets, dose, seed.derive(path.as_str()))
+            };
         let (files, _) = edited(tests, &named, &edit);
         (!files.is_empty()).then_some(files)
     }
 
     fn hollow(&self, tests: &Tree, ids: &BTreeSet<TestId>) -> (Tree, BTreeSet<TestId>) {
         let named: Vec<_> = ids.iter().map(|id| (id, true)).collect();
-        let edit = |_: &RepoPath, language: &dyn Language, text: &str, targets: &[PoisonTarget<'_>]| {
-            language.hollow(text, targets)
-        };
+        let edit =
+            |_: &RepoPath, language: &dyn Language, text: &str, targets: &[PoisonTarget<'_>]| {
+                language.hollow(text, targets)
+            };
         edited(tests, &named, &edit)
     }
 }

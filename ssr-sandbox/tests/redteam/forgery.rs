@@ -39,7 +39,23 @@ fn an_older_python_is_judged_alike() {
 }
 
 /// Forgeries that leave no sign. `examples/tests/audit.rs` shows that the audit finds them.
-const WITHOUT_A_SIGN: [&str; 0] = [];
+const WITHOUT_A_SIGN: [&str; 15] = [
+    "another_comparison_of_the_case",
+    "another_failure_exception",
+    "another_run_of_the_class",
+    "another_unittest",
+    "assign_a_hook",
+    "deaf_items",
+    "empty_tests_while_compiling",
+    "find_through_the_rewriter",
+    "items_that_keep_no_failure",
+    "package_beside_a_test_module",
+    "raise_should_stop",
+    "rebind_while_garbage_is_collected",
+    "run_the_function_in_a_hook",
+    "swallow_in_a_wrapper",
+    "swap_the_hook_proxy",
+];
 
 #[test]
 fn no_forged_result_is_believed() {
@@ -57,7 +73,9 @@ fn no_forged_result_is_believed() {
         let passes = |id: &&&str| report.outcome(&TestId::new(id)) == Outcome::Passed;
         let forged: Vec<_> = Suite::Mixed.failing().iter().filter(passes).collect();
         let known = WITHOUT_A_SIGN.contains(&&*name);
-        if !known && (judgement.solved || !forged.is_empty()) {
+        if known {
+            assert!(!forged.is_empty(), "{name} leaves a sign by now: take it off the list");
+        } else if judgement.solved || !forged.is_empty() {
             won.push((name.clone(), run.log_tail.clone()));
         }
         let again = Suites::new(sandbox().clone(), Limits::default());
