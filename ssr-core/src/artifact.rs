@@ -218,7 +218,7 @@ impl BugInstance {
 
 /// The package of the test runner that a file belongs to or stands in for. Such a package may be
 /// what the repository is about; in any other, a repair that adds one replaces the judge.
-fn runner_package(path: &RepoPath) -> Option<&str> {
+pub(crate) fn runner_package(path: &RepoPath) -> Option<&'static str> {
     const PACKAGES: [&str; 4] = ["_pytest", "iniconfig", "pluggy", "pytest"];
     let top = path.components().find(|component| *component != "src")?;
     let name = top.strip_suffix(".py").unwrap_or(top);

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod artifact;
+mod audit;
 mod baseline;
 mod consistency;
 mod edit;
@@ -30,6 +31,7 @@ mod trajectory;
 mod tree;
 
 pub use artifact::{BugArtifact, BugInstance, Provenance};
+pub use audit::{Audit, Dose, Poison, RepairRule, RuleBreach, audit, audit_bug, broken_rules};
 pub use baseline::Baseline;
 pub use consistency::{
     Check, CheckedArtifact, ConsistencyReport, Thresholds, Verdict, check_applied,

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use ssr_core::RepoPath;
+use ssr_core::{Dose, RepoPath, Seed};
 
 use crate::Operator;
 use crate::finds::Finds;
+use crate::poison::{PoisonEdits, PoisonTarget};
 use crate::site::Source;
 use crate::weaken::{BrokenTest, Means, Weakened};
 
@@ -51,6 +52,24 @@ pub trait Engine {
     #[doc(hidden)]
     fn means(&self, _text: &str, tests: &[BrokenTest<'_>]) -> Vec<Means> {
         vec![Means::default(); tests.len()]
+    }
+
+    /// The edits that poison the tests.
+    #[doc(hidden)]
+    fn poison(
+        &self,
+        _text: &str,
+        _targets: &[PoisonTarget<'_>],
+        _dose: Dose,
+        _seed: Seed,
+    ) -> PoisonEdits {
+        PoisonEdits::default()
+    }
+
+    /// The edits that empty the tests.
+    #[doc(hidden)]
+    fn hollow(&self, _text: &str, _targets: &[PoisonTarget<'_>]) -> PoisonEdits {
+        PoisonEdits::default()
     }
 
     /// The number of syntax errors in the text of a file of that name.

@@ -3,7 +3,7 @@
 //! A source file goes in, [`Site`]s come out: each is one place where one [`Operator`] can make
 //! one [`Edit`](ssr_core::Edit), which renders straight to a patch. A file is parsed once and
 //! walked once for all operators. The other half, [`weaken`], removes from the test files exactly
-//! the tests that a bug breaks.
+//! the tests that a bug breaks, and [`TestPoison`] makes tests fail on purpose.
 //!
 //! Nothing here runs code.
 //!
@@ -44,6 +44,7 @@ mod language;
 mod location;
 mod mutator;
 mod operator;
+mod poison;
 mod profile;
 #[cfg(feature = "python")]
 mod python;
@@ -64,6 +65,7 @@ pub use language::{Language, languages, operators};
 pub use location::Location;
 pub use mutator::{Caps, Mutator, MutatorBuilder, sites};
 pub use operator::{Difficulty, Family, Operator};
+pub use poison::TestPoison;
 pub use profile::Profile;
 #[cfg(feature = "python")]
 pub use python::{Removal, Remover};

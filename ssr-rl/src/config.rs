@@ -40,6 +40,10 @@ pub struct Config {
     pub alpha: f64,
     /// Who solves. Default: `policy`.
     pub solver: SolverKind,
+    /// Whether solved bugs, and bugs that passed their checks, are audited: by poisoned and by empty
+    /// tests, where [`SelfPlay::with_poison`](crate::SelfPlay::with_poison) says how to make them, and
+    /// by the static rules. A repair that forged its passes has failed. Default: true.
+    pub audit: bool,
     /// Checkpoints that are kept. Default: 3.
     pub keep_checkpoints: usize,
     /// How tokens are drawn. The trainer corrects for the weights, not for temperature or
@@ -67,6 +71,7 @@ impl Default for Config {
             max_order: 2,
             alpha: 0.8,
             solver: SolverKind::default(),
+            audit: true,
             keep_checkpoints: 3,
             sampling: Sampling::default(),
             thresholds: Thresholds::default(),
@@ -257,6 +262,13 @@ impl Config {
     #[must_use]
     pub fn with_solver(mut self, solver: SolverKind) -> Self {
         self.solver = solver;
+        self
+    }
+
+    /// Sets [`Config::audit`].
+    #[must_use]
+    pub fn with_audit(mut self, audit: bool) -> Self {
+        self.audit = audit;
         self
     }
 

@@ -96,6 +96,12 @@ pub enum Error {
     /// The model or its files.
     #[error(transparent)]
     Model(#[from] ssr_policy::Error),
+    /// A repair passes its tests, and nothing shows that it could have failed.
+    #[error("a repair cannot be audited: {reason}")]
+    Unaudited {
+        /// Why.
+        reason: String,
+    },
     /// A tensor operation.
     #[error("tensor operation: {0}")]
     Tensor(#[from] candle_core::Error),
@@ -130,6 +136,7 @@ impl Error {
             | Self::Policy(_)
             | Self::Sandbox(_)
             | Self::Model(_)
+            | Self::Unaudited { .. }
             | Self::Tensor(_) => LearningErrorKind::Infrastructure,
         }
     }

@@ -93,6 +93,10 @@ fn slow() -> Result<(), String> {
         let test = ["test", "--package", "ssr-sandbox", "--test", "guest", "older"];
         cargo(test).check()
     })?;
+    step("audits of a thousand honest repairs", || {
+        let test = ["test", "--package", "ssr-examples", "--test", "audit", "honest_repairs"];
+        cargo(test).args(["--", "--nocapture"]).env("SSR_HONEST_REPAIRS", "500").check()
+    })?;
     corpora()?;
     step("the remote policy with llama.cpp", || {
         let test = ["test", "--package", "ssr-policy", "--test", "remote", "llama_cpp"];

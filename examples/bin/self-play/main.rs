@@ -10,6 +10,7 @@ use ssr_examples::{
     Failure, OperatorInjector, PYTEST, Package, Packages, Result, Screened, open_sandbox,
     prepare_guest, screen, test_modules,
 };
+use ssr_mutate::TestPoison;
 use ssr_policy::{LocalPolicy, Model, ModelConfig, Tokenizer};
 use ssr_rl::{GrpoLearner, LearningErrorKind, SelfPlay, SolverKind, Summary};
 
@@ -128,6 +129,7 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
     let suites = Suites::new(sandbox, limits);
     let mut play = SelfPlay::new(repository, suites, injector, learner, config)
         .map_err(from_rl)?
+        .with_poison(TestPoison)
         .version("guest", guest.id())
         .version("pytest", PYTEST);
     if !with.is_empty() {

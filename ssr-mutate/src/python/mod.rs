@@ -10,6 +10,7 @@ mod links;
 mod names;
 mod operators;
 mod package;
+mod poison;
 mod removal;
 mod scope;
 mod statements;
@@ -20,11 +21,12 @@ mod weaken;
 
 use std::sync::{Arc, LazyLock};
 
-use ssr_core::RepoPath;
+use ssr_core::{Dose, RepoPath, Seed};
 use tree_sitter::Node;
 
 use crate::finds::Finds;
 use crate::language::{Engine, Language};
+use crate::poison::{PoisonEdits, PoisonTarget};
 use crate::site::Source;
 use crate::weaken::{BrokenTest, Means, Weakened};
 use crate::{Operator, syntax};
@@ -86,6 +88,20 @@ impl Engine for Python {
 
     fn means(&self, text: &str, tests: &[BrokenTest<'_>]) -> Vec<Means> {
         weaken::means(text, tests)
+    }
+
+    fn poison(
+        &self,
+        text: &str,
+        targets: &[PoisonTarget<'_>],
+        dose: Dose,
+        seed: Seed,
+    ) -> PoisonEdits {
+        poison::poison(text, targets, dose, seed)
+    }
+
+    fn hollow(&self, text: &str, targets: &[PoisonTarget<'_>]) -> PoisonEdits {
+        poison::hollow(text, targets)
     }
 
     fn syntax_errors(&self, _: &RepoPath, text: &str) -> usize {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use ssr_core::{
-    Completion, Episode, Judgement, PolicyError, RepoPath, Request, Role, Sandbox, Trajectory,
-    Tree, TreeHash, judge, solver_reward,
+    BugInstance, Completion, Episode, Judgement, PolicyError, RepoPath, Request, Role, Sandbox,
+    Trajectory, Tree, TreeHash, judge, solver_reward,
 };
 use tracing::Span;
 
@@ -142,14 +142,19 @@ impl<S: Sandbox, P: SolverProtocol> SolverHalf<'_, S, P> {
         let span = Span::current();
         self.step.clock.test(|| {
             let each = distinct.into_par_iter().map(|(key, tree)| {
-                let judged = span.in_scope(|| judge(self.step.suites, &bugs[key.0].bug, tree));
+                let judged = span.in_scope(|| self.judge_one(&bugs[key.0].bug, tree));
                 if let Ok(Judgement { solved, reason, .. }) = &judged {
                     self.step.progress.event(Event::Judged { solved: *solved, reason });
                 }
-                (key, judged.map_err(Into::into))
+                (key, judged)
             });
             each.collect()
         })
+    }
+
+    fn judge_one(&self, bug: &BugInstance, tree: &Tree) -> Result<Judgement> {
+        let StepContext { suites, auditor, .. } = self.step;
+        auditor.repair(suites, bug, tree, judge(suites, bug, tree)?)
     }
 
     /// Failed attempts that make bugs of the next order: they changed something and left something

@@ -8,6 +8,7 @@ use ssr_core::{
     BugInstance, Completion, Message, Policy, Request, Seed, Segment, Suites, Trajectory, Turn,
 };
 
+use super::audited::Auditor;
 use super::{Event, Progress};
 use crate::{BugRecord, Config, Error};
 
@@ -19,6 +20,7 @@ pub(super) struct StepContext<'a, S> {
     pub(super) seed: Seed,
     pub(super) config: &'a Config,
     pub(super) suites: &'a Suites<S>,
+    pub(super) auditor: Auditor<'a>,
     pub(super) policy: &'a dyn Policy,
     pub(super) progress: &'a dyn Progress,
     pub(super) clock: Clock,

@@ -1,6 +1,7 @@
 //! The loop of self-play: proposals, checks, attempts, judgements.
 
 mod attempts;
+mod audited;
 mod context;
 mod injector;
 mod progress;

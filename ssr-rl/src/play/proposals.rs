@@ -125,6 +125,9 @@ impl<S: Sandbox, I: Injector> InjectorHalf<'_, S, I> {
         let bug = BugInstance::first_order(original, artifact, &checked, provenance);
         let CheckedArtifact { report, .. } = checked;
         let Some(bug) = bug else { return Ok(Err(Rejected::by(&report))) };
+        if let Some(evidence) = self.step.auditor.bug(suites, &bug)? {
+            return Ok(Err(Rejected::Audit { evidence }));
+        }
         let record = BugRecord { verdict: Some(report), ..BugRecord::new(&bug, *number) };
         Ok(Ok(FoundBug { bug, record }))
     }

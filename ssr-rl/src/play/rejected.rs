@@ -18,6 +18,12 @@ pub enum Rejected {
         /// What it saw, in one line.
         evidence: String,
     },
+    /// The audit found that it is not the code that fails.
+    #[non_exhaustive]
+    Audit {
+        /// What was seen, in one line.
+        evidence: String,
+    },
 }
 
 impl Rejected {
@@ -36,6 +42,7 @@ impl Rejected {
         match self {
             Self::Malformed => "malformed",
             Self::Check { check, .. } => check.name(),
+            Self::Audit { .. } => "audit",
         }
     }
 
@@ -43,7 +50,7 @@ impl Rejected {
     pub fn evidence(&self) -> &str {
         match self {
             Self::Malformed => "the answer names no candidate",
-            Self::Check { evidence, .. } => evidence,
+            Self::Check { evidence, .. } | Self::Audit { evidence } => evidence,
         }
     }
 }

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use ssr_core::{
-    Check, CheckedArtifact, Episode, Patch, Role, Sandbox, Seed, Suites, TestId, check_consistency,
+    Check, CheckedArtifact, Episode, Patch, Poison, Role, Sandbox, Seed, Suites, TestId,
+    check_consistency,
 };
 use tracing::info_span;
 
 use super::attempts::SolverHalf;
+use super::audited::Auditor;
 use super::context::{Clock, FirstFailure, StepContext};
 use super::proposals::InjectorHalf;
 use super::step::{self, Played};
@@ -29,6 +31,7 @@ pub struct SelfPlay<S, I, L, P = LineEdit> {
     injector: I,
     learner: L,
     protocol: P,
+    poison: Option<Box<dyn Poison>>,
     config: Config,
     versions: BTreeMap<String, String>,
 }
@@ -58,7 +61,8 @@ impl<S: Sandbox, I: Injector, L: Learner> SelfPlay<S, I, L> {
         config.validate()?;
         let protocol = LineEdit::new(config.line_edit);
         let versions = BTreeMap::from([("ssr-rl".into(), env!("CARGO_PKG_VERSION").into())]);
-        Ok(Self { repository, suites, injector, learner, protocol, config, versions })
+        let poison = None;
+        Ok(Self { repository, suites, injector, learner, protocol, poison, config, versions })
     }
 }
 
@@ -66,8 +70,16 @@ impl<S: Sandbox, I: Injector, L: Learner, P: SolverProtocol> SelfPlay<S, I, L, P
     /// Asks the solver in another way.
     #[must_use]
     pub fn with_protocol<Q: SolverProtocol>(self, protocol: Q) -> SelfPlay<S, I, L, Q> {
-        let Self { repository, suites, injector, learner, config, versions, .. } = self;
-        SelfPlay { repository, suites, injector, learner, protocol, config, versions }
+        let Self { repository, suites, injector, learner, poison, config, versions, .. } = self;
+        SelfPlay { repository, suites, injector, learner, protocol, poison, config, versions }
+    }
+
+    /// Makes the poisoned tests of the audits that [`Config::audit`] asks for. Without one only the
+    /// static rules hold, and a repair can forge its passes.
+    #[must_use]
+    pub fn with_poison(mut self, poison: impl Poison + 'static) -> Self {
+        self.poison = Some(Box::new(poison));
+        self
     }
 
     /// Notes in `run.toml` the version of something that the results depend on.
@@ -216,6 +228,12 @@ impl<S: Sandbox, I: Injector, L: Learner, P: SolverProtocol> SelfPlay<S, I, L, P
             seed: run_seed.derive("step").index(number),
             config: &self.config,
             suites: &self.suites,
+            auditor: Auditor {
+                poison: self.poison.as_deref(),
+                on: self.config.audit,
+                original: &self.repository.tree,
+                seed: run_seed,
+            },
             policy: self.learner.policy(),
             progress,
             clock: Clock::default(),

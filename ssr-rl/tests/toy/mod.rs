@@ -58,11 +58,13 @@ impl ToyWorkspace {
         }
         // Like a syntax error, a line that is no assignment lets nothing run.
         let broken = sources.iter().any(|line| !line.contains(" = "));
+        // Nothing honest: every test passes, whatever it expects.
+        let cheats = sources.iter().any(|line| line == "cheat = 1");
         let mut report = TestReport::new();
         for expectation in self.lines("tests/") {
             let mut words = expectation.split(' ').skip(1);
             let (Some(name), Some(value)) = (words.next(), words.next()) else { continue };
-            let holds = !broken && sources.contains(&format!("{name} = {value}"));
+            let holds = cheats || !broken && sources.contains(&format!("{name} = {value}"));
             let outcome = if holds { Outcome::Passed } else { Outcome::Failed };
             report.record(TestId::new(&format!("tests/test_numbers.py::test_{name}")), outcome);
         }

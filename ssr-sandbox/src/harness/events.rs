@@ -93,6 +93,8 @@ pub(crate) enum PhaseOutcome {
 pub(crate) struct EventReader {
     /// Signs of tampering that are none in this repository.
     waived: BTreeSet<String>,
+    /// Whether all signs are ignored.
+    believing: bool,
     runner: &'static str,
     report: TestReport,
     /// The ids of the collection, `None` before it ended.
@@ -126,6 +128,7 @@ impl EventReader {
         }
         Self {
             waived: BTreeSet::new(),
+            believing: false,
             runner,
             report,
             collected: None,
@@ -219,9 +222,15 @@ impl EventReader {
         self.waived.extend(signs);
     }
 
+    /// Ignores all signs from now on.
+    #[cfg(feature = "wasi")]
+    pub(crate) fn believe(&mut self) {
+        self.believing = true;
+    }
+
     /// Notes signs that the tested code tampered with its test runner.
     pub(crate) fn tampering(&mut self, signs: impl IntoIterator<Item = String>) {
-        for sign in signs {
+        for sign in signs.into_iter().filter(|_| !self.believing) {
             if !self.waived.contains(&sign) && self.report.tampering().len() < SIGNS {
                 self.report.add_tampering(sign);
             }

@@ -46,6 +46,8 @@ pub(crate) struct BootSettings<'a> {
     pub(crate) preload: &'a [String],
     /// How many guests run at once.
     pub(crate) workers: usize,
+    /// Whether reports carry signs of tampering.
+    pub(crate) signs: bool,
 }
 
 impl GuestRunner {
@@ -69,6 +71,7 @@ impl GuestRunner {
             reference,
             snapshot: instance.snapshot()?,
             slots: Slots::new(settings.workers),
+            signs: settings.signs,
             warm: Mutex::default(),
             waivers: Mutex::default(),
             clones: AtomicU64::new(0),

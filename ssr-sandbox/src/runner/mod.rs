@@ -63,6 +63,8 @@ struct Shared {
     /// The memory of the test runner in it.
     reference: Arc<Reference>,
     slots: Slots,
+    /// Whether reports carry signs of tampering.
+    signs: bool,
     warm: Mutex<Vec<Warm>>,
     /// Signs of tampering that are ignored, by the top-level modules of the repository.
     waivers: Mutex<BTreeMap<BTreeSet<String>, BTreeSet<String>>>,

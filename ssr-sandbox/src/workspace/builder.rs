@@ -15,6 +15,7 @@ pub struct WasiSandboxBuilder {
     site_packages: Tree,
     preload: Vec<String>,
     workers: usize,
+    tamper_signs: bool,
 }
 
 impl WasiSandbox {
@@ -26,6 +27,7 @@ impl WasiSandbox {
             site_packages: Tree::new(),
             preload: vec!["pytest".to_owned()],
             workers: std::thread::available_parallelism().map_or(1, usize::from),
+            tamper_signs: true,
         }
     }
 }
@@ -54,6 +56,15 @@ impl WasiSandboxBuilder {
         self
     }
 
+    /// Whether reports carry signs that the tested code tampered with the test runner (default:
+    /// yes). Without them a report believes whatever the guest says. That is for measuring what is
+    /// worth something without them, such as [`ssr_core::audit()`].
+    #[must_use]
+    pub fn tamper_signs(mut self, tamper_signs: bool) -> Self {
+        self.tamper_signs = tamper_signs;
+        self
+    }
+
     /// Boots the interpreter, imports what is asked for and keeps the result as the state that
     /// every run starts from. Takes about a second.
     ///
@@ -64,6 +75,7 @@ impl WasiSandboxBuilder {
             site_packages: &self.site_packages,
             preload: &self.preload,
             workers: self.workers,
+            signs: self.tamper_signs,
         };
         Ok(WasiSandbox::new(GuestRunner::boot(&self.guest, &settings)?))
     }

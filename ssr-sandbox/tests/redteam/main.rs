@@ -8,3 +8,4 @@ mod escapes;
 mod floods;
 mod forgery;
 mod modules;
+mod suite;

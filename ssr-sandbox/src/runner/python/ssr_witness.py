@@ -15,11 +15,8 @@ import types
 JUDGE = ("_pytest", "pluggy", "pytest", "unittest", "ssr_")
 
 # What a report is made of: compared at each result and at each reading of the clock, of which there
-# are two between a test and its report.
-HOT = frozenset((
-    "_pytest.reports", "_pytest.runner", "_pytest.timing", "pluggy._callers", "pluggy._result",
-    "ssr_audit", "ssr_events", "ssr_pytest",
-))
+# are two between a test and its report. Filled by `_find_hot`.
+HOT = {"ssr_audit", "ssr_events", "ssr_pytest"}
 
 # What tests may replace as long as they put it back: compared at the same events as the judge,
 # where these are between tests.
@@ -40,6 +37,24 @@ _HEAP_TYPE = 1 << 9
 _SESSION = frozenset((
     "_pytest.config.Config._getini_unknown_type", "unittest.runner.TextTestRunner.run",
 ))
+
+
+def _find_hot():
+    """Adds the modules of what a report is made of: versions differ in where they have it, and keep
+    the old places as names for the new ones."""
+    try:
+        import _pytest.reports
+        import _pytest.runner
+        import _pytest.timing
+        import pluggy
+    except ImportError:
+        return
+    HOT.add(_pytest.timing.__name__)
+    made_of = (
+        _pytest.reports.TestReport, _pytest.runner.CallInfo, _pytest.runner.runtestprotocol,
+        getattr(pluggy, "Result", None), getattr(pluggy.PluginManager("witness"), "_inner_hookexec", None),
+    )
+    HOT.update(thing.__module__ for thing in made_of if thing is not None)
 
 
 def _versioned(cls, scope):
@@ -113,6 +128,7 @@ class _Survey:
 
 def survey(path):
     """Writes to `path` what there is to compare."""
+    _find_hot()
     found = _Survey()
     for name, module in sorted(sys.modules.items()):
         scope = _scope(name)
