@@ -67,7 +67,7 @@ fn failing_hollow<S: Sandbox>(
     let (Ok(original), Ok(buggy)) = (overlaid(original, files), overlaid(buggy, files)) else {
         return Ok(None);
     };
-    let run = suites.run(&bug.artifact, &buggy)?;
+    let run = suites.test_everything(&bug.artifact, &buggy)?;
     let seen = marks(&run);
     let failed = run.failed();
     let imports = |id: &TestId| !failed.contains(&TestId::new(id.file()));
@@ -82,7 +82,7 @@ fn failing_hollow<S: Sandbox>(
         return Ok(None);
     }
     // A test that cannot stand being emptied says nothing.
-    let passed = suites.run(&bug.artifact, &original)?.passed();
+    let passed = suites.test_everything(&bug.artifact, &original)?.passed();
     failing.retain(|id| passed.contains(*id));
     let more = failing.len().saturating_sub(1);
     let others = if more > 0 { format!(", and so do {more} others") } else { String::new() };
@@ -109,8 +109,8 @@ fn forged_passes<S: Sandbox>(
     let (Ok(original), Ok(buggy)) = (overlaid(original, &files), overlaid(buggy, &files)) else {
         return Ok(None);
     };
-    let run = suites.run(&bug.artifact, &original)?;
+    let run = suites.test_everything(&bug.artifact, &original)?;
     let Some(expected) = Expected::of(&run, &bug.p2p, |_| false) else { return Ok(None) };
-    let run = suites.run(&bug.artifact, &buggy)?;
+    let run = suites.test_everything(&bug.artifact, &buggy)?;
     Ok(expected.contradiction(&run))
 }

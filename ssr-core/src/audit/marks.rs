@@ -23,11 +23,11 @@ pub(super) fn marks(run: &SuiteRun) -> BTreeMap<TestId, Mark> {
     };
     match (&run.report, &run.parsed) {
         (Some(report), _) => report.iter().map(|(id, o)| (id.clone(), mark(o))).collect(),
-        (None, Ok(map)) => {
+        (None, Some(Ok(map))) => {
             let mark = |passed| if passed { Mark::Pass } else { Mark::Fail };
             map.iter().map(|(id, passed)| (id.clone(), mark(*passed))).collect()
         }
-        (None, Err(_)) => BTreeMap::new(),
+        (None, _) => BTreeMap::new(),
     }
 }
 
@@ -97,7 +97,7 @@ mod tests {
         SuiteRun {
             exit: Exit::Code(1),
             report: Some(outcomes.iter().map(|(id, o)| (TestId::new(id), *o)).collect()),
-            parsed: Err(String::new()),
+            parsed: None,
             log_tail: String::new(),
         }
     }

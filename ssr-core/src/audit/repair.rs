@@ -40,7 +40,7 @@ pub fn audit<S: Sandbox>(
         Ok(original) => original,
         Err(error) => return Ok(Audit::unaudited(format!("the original has no oracle: {error}"))),
     };
-    let run = suites.run(&bug.artifact, &original)?;
+    let run = suites.test_everything(&bug.artifact, &original)?;
     let plain = marks(&run);
     let wanted: BTreeSet<TestId> = bug.f2p.union(&bug.p2p).cloned().collect();
     let trial = Trial { suites, bug, original: &original, judged, plain: &plain, wanted: &wanted };
@@ -165,13 +165,13 @@ impl<S: Sandbox> Trial<'_, S> {
         // The files stand where oracle files do in both trees.
         let (Ok(original), Ok(judged)) = trees else { return Ok(None) };
         let is_new = |id: &TestId| !self.plain.contains_key(id);
-        let run = self.suites.run(&self.bug.artifact, &original)?;
+        let run = self.suites.test_everything(&self.bug.artifact, &original)?;
         let Some(expected) = Expected::of(&run, self.wanted, is_new) else { return Ok(None) };
         let doubts = |id: &TestId| self.bug.f2p.contains(id) || is_new(id);
         seen.fail |= expected.has(Mark::Fail, doubts);
         seen.pass |= expected.has(Mark::Pass, doubts);
         seen.copies |= expected.has(Mark::Fail, is_new);
-        let run = self.suites.run(&self.bug.artifact, &judged)?;
+        let run = self.suites.test_everything(&self.bug.artifact, &judged)?;
         Ok(expected.contradiction(&run))
     }
 }
