@@ -94,6 +94,7 @@ mod tests {
                 scope.spawn(move || run(thread % 3 == 0));
             }
         });
-        assert_eq!((slots.state().free, slots.state().shy), (3, 0));
+        let end = slots.state();
+        assert_eq!((end.free, end.shy), (3, 0));
     }
 }
