@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tracing::debug_span;
 
-use super::marks::{Expected, Mark, marks};
+use super::marks::{Expected, Mark, ended, marks};
 use super::repair::{OTHERS, drawn, grouped};
 use super::{Audit, Dose, Poison, function_of, overlaid};
 use crate::{BugInstance, Sandbox, SandboxError, Seed, Suites, TestId, Tree};
@@ -68,16 +68,15 @@ fn failing_hollow<S: Sandbox>(
         return Ok(None);
     };
     let run = suites.test_everything(&bug.artifact, &buggy)?;
-    let seen = marks(&run);
-    let failed = run.failed();
-    let imports = |id: &TestId| !failed.contains(&TestId::new(id.file()));
-    let fails = |id: &TestId| seen.get(id) != Some(&Mark::Pass);
-    let mut failing: BTreeSet<&TestId> = ids.iter().filter(|id| imports(id) && fails(id)).collect();
-    // A runner that stops at a module that cannot be imported runs none of the other tests.
-    let reports = |id: &TestId| seen.contains_key(id);
-    if failed.iter().any(|id| id.as_str() == id.file()) {
-        failing.retain(|id| reports(id));
+    // A run that was cut off says nothing about a test.
+    if !ended(&run) {
+        return Ok(None);
     }
+    let seen = marks(&run);
+    // Only a failure that a test reported itself counts: one that vanished is like one whose module
+    // cannot be imported.
+    let fails = |id: &&TestId| seen.get(*id) == Some(&Mark::Fail);
+    let mut failing: BTreeSet<&TestId> = ids.iter().filter(fails).collect();
     if failing.is_empty() {
         return Ok(None);
     }

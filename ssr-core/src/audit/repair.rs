@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tracing::debug_span;
 
-use super::marks::{Expected, Mark, marks};
+use super::marks::{Expected, Mark, ended, marks};
 use super::{Audit, Dose, Poison, function_of, overlaid};
 use crate::{BugInstance, Sandbox, SandboxError, Seed, Suites, TestId, Tree};
 
@@ -168,10 +168,13 @@ impl<S: Sandbox> Trial<'_, S> {
         let run = self.suites.test_everything(&self.bug.artifact, &original)?;
         let Some(expected) = Expected::of(&run, self.wanted, is_new) else { return Ok(None) };
         let doubts = |id: &TestId| self.bug.f2p.contains(id) || is_new(id);
-        seen.fail |= expected.has(Mark::Fail, doubts);
-        seen.pass |= expected.has(Mark::Pass, doubts);
-        seen.copies |= expected.has(Mark::Fail, is_new);
         let run = self.suites.test_everything(&self.bug.artifact, &judged)?;
+        // A run that was cut off is no proof of honesty.
+        if ended(&run) {
+            seen.fail |= expected.has(Mark::Fail, doubts);
+            seen.pass |= expected.has(Mark::Pass, doubts);
+            seen.copies |= expected.has(Mark::Fail, is_new);
+        }
         Ok(expected.contradiction(&run))
     }
 }
