@@ -205,7 +205,7 @@ fn honest_repairs_are_never_called_forged() {
         let package = Packages::new(&default_cache_dir()).fetch(label, &[]).unwrap();
         let sandbox = open_sandbox(&guest, &package).unwrap();
         let script = pytest_script(&test_modules(&package.tree), &SLOW.map(str::to_owned).into());
-        sandbox.warm(&package.tree, &Command::shell(script.as_str())).unwrap();
+        sandbox.warm(&package.tree, &Command::suite(&script)).unwrap();
         let tests = package.tree.files().map(|(path, _)| path).filter(|path| is_test_file(path));
         let plain = BugArtifact {
             test_script: script,
@@ -216,9 +216,9 @@ fn honest_repairs_are_never_called_forged() {
         };
         // Some changes hang, in many tests.
         let limits = Limits::default().with_per_test(Duration::from_secs(2));
-        let limits = limits.with_wall(Duration::from_secs(20));
+        let limits = limits.with_cpu(Duration::from_secs(20));
         let suites = Suites::new(sandbox, limits);
-        let passing = suites.run(&plain, &package.tree).unwrap().passed();
+        let passing = suites.test(&plain, &package.tree).unwrap().passed();
         let mutator = Mutator::new();
         let sites = mutator.sample(&mutator.sites(&package.tree), count, Seed::new(23));
         let trials = sites.par_iter().enumerate().map(|(number, site)| {
@@ -253,7 +253,7 @@ fn honest_trial(
 ) -> HonestTrial {
     let mut trial = HonestTrial::default();
     let changed = original.apply(&artifact.bug_inject).unwrap();
-    let run = suites.run(&artifact, &changed).unwrap();
+    let run = suites.test(&artifact, &changed).unwrap();
     // What hangs takes its time in every run.
     let hangs = |report: &TestReport| report.count(Outcome::Timeout) > 0;
     if !matches!(run.exit, Exit::Code(_)) || run.report.as_ref().is_some_and(hangs) {

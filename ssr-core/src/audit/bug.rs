@@ -7,7 +7,7 @@ use tracing::debug_span;
 use super::marks::{Expected, Mark, ended, marks};
 use super::repair::{OTHERS, drawn, grouped};
 use super::{Audit, Dose, Poison, function_of, overlaid};
-use crate::{BugInstance, Sandbox, SandboxError, Seed, Suites, TestId, Tree};
+use crate::{BugInstance, Outcome, Sandbox, SandboxError, Seed, Suites, TestId, Tree};
 
 /// Whether a bug is broken code: the tests that it breaks fail by what they compute, and those that
 /// pass with it could fail.
@@ -73,9 +73,12 @@ fn failing_hollow<S: Sandbox>(
         return Ok(None);
     }
     let seen = marks(&run);
-    // Only a failure that a test reported itself counts: one that vanished is like one whose module
-    // cannot be imported.
-    let fails = |id: &&TestId| seen.get(*id) == Some(&Mark::Fail);
+    // Only a failure that a test reported itself counts: one that vanished, or that took its
+    // interpreter with it, is like one whose module cannot be imported.
+    let fails = |id: &&TestId| match &run.report {
+        Some(report) => report.outcome(id) == Outcome::Failed,
+        None => seen.get(*id) == Some(&Mark::Fail),
+    };
     let mut failing: BTreeSet<&TestId> = ids.iter().filter(fails).collect();
     if failing.is_empty() {
         return Ok(None);
