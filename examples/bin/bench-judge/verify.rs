@@ -20,8 +20,7 @@ pub fn verify(
     let original = &screened.repository.tree;
     let mutator = Mutator::new();
     let drawn = mutator.sample(&mutator.sites(original), count, Seed::new(seed));
-    let patch =
-        |site: &ssr_mutate::Site| Ok(site.patch().map_err(|e| Failure::input(e.to_string()))?);
+    let patch = |site: &ssr_mutate::Site| site.patch().map_err(|e| Failure::input(e.to_string()));
     let changes: Vec<Patch> = drawn.iter().map(patch).collect::<Result<_>>()?;
     let compiles = compile_all(sandbox, original, &changes, Limits::default())?;
     let suites = Suites::new(sandbox.clone(), screened.limits);

@@ -61,9 +61,8 @@ impl<'a> Work<'a> {
         let mutator = Mutator::new();
         let sites = mutator.sites(original);
         let drawn = mutator.sample(&sites, count * 3, Seed::new(seed));
-        let patch = |site: &ssr_mutate::Site| {
-            Ok(site.patch().map_err(|e| Failure::input(e.to_string()))?)
-        };
+        let patch =
+            |site: &ssr_mutate::Site| site.patch().map_err(|e| Failure::input(e.to_string()));
         let changes: Vec<Patch> = drawn.iter().map(patch).collect::<Result<_>>()?;
         let compiles = compile_all(sandbox, original, &changes, Limits::default())?;
         let suites = Suites::new(sandbox.clone(), screened.limits);

@@ -32,7 +32,11 @@ fn under_load<R>(work: impl FnOnce() -> R) -> R {
     thread::scope(|scope| {
         let _done = Done(&done);
         for _ in 0..4 * processors {
-            scope.spawn(|| while !done.load(Ordering::Relaxed) {});
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    std::hint::spin_loop()
+                }
+            });
         }
         work()
     })

@@ -85,11 +85,9 @@ impl Ignored {
 
     /// The line that decides about a path, or about the outermost directory that leaves it out.
     pub fn decided_by(&self, path: &str, is_directory: bool) -> Option<Place> {
-        let directories = path.match_indices('/').map(|(at, _)| (&path[..at], true));
-        let excluded = directories
-            .filter(|(path, _)| self.excludes(path, true))
-            .next()
-            .unwrap_or((path, is_directory));
+        let mut directories = path.match_indices('/').map(|(at, _)| (&path[..at], true));
+        let excluded =
+            directories.find(|(path, _)| self.excludes(path, true)).unwrap_or((path, is_directory));
         let (directory, rule) = self.rule(excluded.0, excluded.1)?;
         let slash = if directory.is_empty() { "" } else { "/" };
         let file = format!("{directory}{slash}.gitignore");
