@@ -254,19 +254,19 @@ mod tests {
         );
         assert_eq!(
             parsed("-m pytest -x"),
-            r#"Tests(Tests { runner: Pytest, wanted: None, cache: false }) ["pytest", "-x"]"#
+            r#"Tests(Tests { runner: Pytest, wanted: None, required: [], affected_only: false, cache: false }) ["pytest", "-x"]"#
         );
         assert_eq!(
             parsed("-m pytest --lf tests"),
-            r#"Tests(Tests { runner: Pytest, wanted: None, cache: true }) ["pytest", "--lf", "tests"]"#
+            r#"Tests(Tests { runner: Pytest, wanted: None, required: [], affected_only: false, cache: true }) ["pytest", "--lf", "tests"]"#
         );
         assert_eq!(
             parsed("-m unittest -v"),
-            r#"Tests(Tests { runner: Unittest, wanted: None, cache: false }) ["unittest", "-v"]"#
+            r#"Tests(Tests { runner: Unittest, wanted: None, required: [], affected_only: false, cache: false }) ["unittest", "-v"]"#
         );
         assert_eq!(
             parsed("tests/runtests.py -v2 basic"),
-            r#"Tests(Tests { runner: Django, wanted: None, cache: false }) ["tests/runtests.py", "-v2", "basic"]"#
+            r#"Tests(Tests { runner: Django, wanted: None, required: [], affected_only: false, cache: false }) ["tests/runtests.py", "-v2", "basic"]"#
         );
         assert_eq!(parsed("manage.py migrate"), r#"File ["manage.py", "migrate"]"#);
         assert_eq!(parsed("a.py -c x"), r#"File ["a.py", "-c", "x"]"#);

@@ -143,6 +143,7 @@ fn only_tests_that_a_change_can_reach_run() {
     let warm = warm(&original);
     let code = "code_.py";
     let shapes = ["test_shape[1]", "test_shape[2]", "test_shape[3]"];
+    // A test that fails shows sources, so pytest looks at all modules of the repository for it.
     let cases: &[(&str, &str, &str, &str, &[&str])] = &[
         (
             "a function that others call",
@@ -156,37 +157,43 @@ fn only_tests_that_a_change_can_reach_run() {
             code,
             "size * area",
             "size + area",
-            &["test_volume", "test_source"],
+            &["test_volume", "test_source", "test_expected"],
         ),
         (
             "what a cache keeps",
             code,
             "n + 1",
             "n + 2",
-            &["test_first_slow", "test_second_slow", "test_source"],
+            &["test_first_slow", "test_second_slow", "test_source", "test_expected"],
         ),
         (
             "what a fixture of the session keeps",
             code,
             "\"label\"",
             "\"other\"",
-            &["test_name", "test_same_name", "test_source"],
+            &["test_name", "test_same_name", "test_source", "test_expected"],
         ),
         (
             "a method",
             code,
             "self.size + 1",
             "self.size + 2",
-            &[shapes[0], shapes[1], shapes[2], "test_source"],
+            &[shapes[0], shapes[1], shapes[2], "test_source", "test_expected"],
         ),
         (
             "state that tests share",
             code,
             "return len(LOADED)",
             "return len(LOADED) + 1",
-            &["test_source", "test_one", "test_two"],
+            &["test_source", "test_expected", "test_one", "test_two"],
         ),
-        ("a function that no test calls", code, "return 0", "return 1", &["test_source"]),
+        (
+            "a function that no test calls",
+            code,
+            "return 0",
+            "return 1",
+            &["test_source", "test_expected"],
+        ),
         ("a test", "tests/test_code.py", "area(3) == 9", "area(3) == 8", &["test_area"]),
         (
             "a fixture",

@@ -130,7 +130,7 @@ fn a_script_that_only_computes_ends_with_its_time() {
         "echo first; f() { for i in {1..9000}; do z=$((i * i)); done; }; while f; do :; done",
     ];
     for script in scripts {
-        let limits = Limits::default().with_wall(Duration::from_millis(500));
+        let limits = Limits::default().with_cpu(Duration::from_millis(500));
         let output = open(&[]).run(&Command::shell(script).with_limits(limits)).unwrap();
         let got = (output.stdout_text().into_owned(), output.exit.clone());
         assert_eq!(got, ("first\n".to_owned(), Exit::Timeout), "{script}");
