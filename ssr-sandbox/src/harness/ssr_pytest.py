@@ -162,13 +162,6 @@ def event_plugins(ignored=_WITHOUT_CACHE, text=text):
     return [plugin] if audit is None else [plugin, audit], start, end
 
 
-def expect_functions_as_they_are(plugins):
-    """Has the plugins of a session that has collected compare its tests with what they are now."""
-    for plugin in plugins:
-        if Audit is not None and isinstance(plugin, Audit):
-            plugin.expect_functions_as_they_are()
-
-
 def run_with_cache(arguments, emit, wanted=None, skip=(), required=()):
     """Runs pytest with its own cache, outside of the repository."""
     os.makedirs(f"{CACHE}/v/cache", exist_ok=True)

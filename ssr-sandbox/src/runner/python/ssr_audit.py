@@ -66,12 +66,6 @@ class Audit:
             self._said.add(message)
             self._emit("sign", message=text(message))
 
-    def expect_functions_as_they_are(self):
-        """Forgets the functions that tests had when they were collected."""
-        self._items = {
-            key: (item, *known, _function(item)) for key, (item, *known, _) in self._items.items()
-        }
-
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session):
         plain = session.config.getoption("assertmode", "rewrite") == "plain"

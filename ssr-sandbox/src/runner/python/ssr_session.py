@@ -26,9 +26,8 @@ class _Started(BaseException):
 class Session:
     """A session that has started."""
 
-    def __init__(self, arguments, session, plugins, start, end):
+    def __init__(self, arguments, session, start, end):
         self.arguments, self.session, self.start, self.end = arguments, session, start, end
-        self.plugins = plugins
         self.collection = None
 
 
@@ -78,7 +77,7 @@ def _start(arguments, go_on):
         config.hook.pytest_sessionstart(session=session)
         # What `main` does on its way out belongs to the end of the second half.
         config._ensure_unconfigure = lambda: None
-        prepared = Session(arguments, session, plugins, start, end)
+        prepared = Session(arguments, session, start, end)
         go_on(prepared)
         raise _Started(prepared)
 
@@ -97,7 +96,7 @@ def survey(prepared):
     """Gets ready for changes to what was imported. Says which files may change, and what was
     collected.
     """
-    prepared.collection.sources = ssr_swap.survey(prepared.session.config)
+    prepared.collection.sources = ssr_swap.survey()
     # What each test says of itself first, and never again.
     for item in prepared.session.items:
         if type(item) is pytest.Function:
@@ -119,7 +118,6 @@ def swap(prepared, changed):
             keys |= sources[path].swap(started)
     except (ssr_swap.Refused, OSError):
         os._exit(REFUSED)
-    ssr_pytest.expect_functions_as_they_are(prepared.plugins)
     return keys
 
 

@@ -1,7 +1,7 @@
 """Brings changed functions into modules that are imported already.
 
-A session that has collected its tests has run the repository's modules, those with tests among
-them. It can stand for a repository in which a module differs as long as nothing that was executed differs: what a patch
+A session that has collected its tests has run the repository's modules. It can stand for a
+repository in which a module differs as long as nothing that was executed differs: what a patch
 changes must lie inside of functions that have not been called. Their code is then exchanged, and
 the lines of what follows are moved. Everything else is refused, and the tests start from an
 earlier point.
@@ -16,11 +16,6 @@ import types
 import warnings
 
 import __future__
-
-try:
-    from _pytest.assertion import rewrite
-except ImportError:
-    rewrite = None
 
 _REPOSITORY = "/testbed/"
 
@@ -84,12 +79,10 @@ class _Live:
 
 
 class Source:
-    """A module as it was imported. `config` is that of the session when pytest has rewritten its
-    assertions, and `None` otherwise.
-    """
+    """A module as it was imported."""
 
-    def __init__(self, path, lines, tree, config):
-        self.path, self.lines, self.config = path, lines, config
+    def __init__(self, path, lines, tree):
+        self.path, self.lines = path, lines
         self.units, self.flags = _units(tree, len(lines)), _flags(tree)
         # Calls of what a module imports are compiled in another way.
         imported = ", ".join(f"_ as {name}" for name in _imported(tree.body))
@@ -133,14 +126,7 @@ class Source:
             raise Refused
         # The lines above are as many as in the file.
         text = self.head + "\n" * first + "\n".join(lines[first:end]) + "\n"
-        return _quietly(self._code, text)
-
-    def _code(self, text):
-        if self.config is None:
-            return compile(text, self.path, "exec", self.flags, True)
-        tree = compile(text, self.path, "exec", self.flags | ast.PyCF_ONLY_AST, True)
-        rewrite.rewrite_asserts(tree, text.encode(), self.path, self.config)
-        return compile(tree, self.path, "exec", self.flags, True)
+        return _quietly(compile, text, self.path, "exec", self.flags, True)
 
     def _pair_inner(self, old, new, started, changes):
         for before, after in zip(_inner(old), _inner(new)):
@@ -175,19 +161,16 @@ class Source:
                 changes.append((live, _moved(live.code, moved, known)))
 
 
-def survey(config):
-    """The modules that can be changed later, by their paths. Called before anything is frozen.
-    `config` is that of the session that imported them.
-    """
+def survey():
+    """The modules that can be changed later, by their paths. Called before anything is frozen."""
     sources = {}
     size = 0
     for module in list(sys.modules.values()):
         spec = getattr(module, "__spec__", None)
         loader = type(getattr(spec, "loader", None))
         path = getattr(spec, "origin", None)
-        rewritten = rewrite is not None and loader is rewrite.AssertionRewritingHook
         if (
-            not (rewritten or loader is importlib.machinery.SourceFileLoader)
+            loader is not importlib.machinery.SourceFileLoader
             or not isinstance(path, str)
             or not path.startswith(_REPOSITORY)
             or "__warningregistry__" in vars(module)
@@ -204,7 +187,7 @@ def survey(config):
             _quietly(compile, text, path, "exec", 0, True)
         except (Refused, OSError):
             continue
-        sources[path] = Source(path, lines, tree, config if rewritten else None)
+        sources[path] = Source(path, lines, tree)
     gc.collect()
     _find_live(sources)
     return sources
