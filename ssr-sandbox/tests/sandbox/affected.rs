@@ -102,7 +102,6 @@ fn repository() -> Tree {
     tree(&[
         ("code_.py", CODE.trim_start()),
         ("lazy.py", "def value():\n    return 1\n"),
-        ("other.py", "def other():\n    return 1\n"),
         ("tests/test_code.py", TESTS.trim_start()),
         ("tests/test_order.py", IN_ORDER),
         ("tests/data.txt", "data"),
@@ -187,9 +186,6 @@ fn only_tests_that_a_change_can_reach_run() {
             &["test_source", "test_one", "test_two"],
         ),
         ("a function that no test calls", code, "return 0", "return 1", &["test_source"]),
-        ("a file that a test reads", "tests/data.txt", "data", "other", &["test_data"]),
-        ("a module that a test imports", "lazy.py", "return 1", "return 2", &["test_lazy"]),
-        ("a file that nobody knows", "other.py", "return 1", "return 2", &[]),
     ];
     for (what, name, old, new, expected) in cases {
         let text = original.get(name).unwrap().text().unwrap().replacen(old, new, 1);
@@ -213,6 +209,9 @@ fn a_change_that_cannot_be_attributed_runs_everything() {
         ("a decorator", "code_.py", "@functools.lru_cache", "@functools.cache"),
         ("a class", "code_.py", "class Shape:", "class Shape:\n    x = 1\n"),
         ("a test", "tests/test_code.py", "area(3) == 9", "area(3) == 8"),
+        // What lies beside the tests or at the top is looked at when they are collected.
+        ("a file that a test reads", "tests/data.txt", "data", "other"),
+        ("a module that a test imports", "lazy.py", "return 1", "return 2"),
         ("a parameter", "tests/test_code.py", "[1, 2, 3]", "[1, 2, 4]"),
     ] {
         let text = original.get(name).unwrap().text().unwrap().replacen(old, new, 1);
