@@ -168,11 +168,16 @@ impl<S: Sandbox> Suites<S> {
         Ok(run)
     }
 
-    /// A remembered run that did at least so much.
+    /// A remembered run that did at least so much. It is kept for longer then: the run of the original,
+    /// say, is asked for again by every artifact, and those of poisoned tests never are.
     fn known(&self, artifact: &BugArtifact, tree: &Tree, least: Effort) -> Option<Arc<SuiteRun>> {
-        let memory = self.lock();
-        let mut efforts = Effort::ALL.into_iter().filter(|effort| *effort >= least);
-        efforts.find_map(|effort| memory.runs.get(&key(artifact, tree, effort)).cloned())
+        let mut memory = self.lock();
+        let efforts = Effort::ALL.into_iter().filter(|effort| *effort >= least);
+        let mut keys = efforts.map(|effort| key(artifact, tree, effort));
+        let found = keys.find(|key| memory.runs.contains_key(key))?;
+        memory.oldest.retain(|key| *key != found);
+        memory.oldest.push_back(found);
+        memory.runs.get(&found).cloned()
     }
 
     /// The run of tests that the artifact's script stands for, where there is one that says as much.

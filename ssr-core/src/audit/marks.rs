@@ -69,29 +69,31 @@ impl Expected {
             None if seen.contains_key(id) => Outcome::Failed,
             None => Outcome::Missing,
         };
-        let wrong = |(id, expected): (&TestId, &Mark)| match (expected, seen.get(id)) {
-            (expected, Some(seen)) if expected == seen => None,
-            (Mark::Pass, _) => Some(format!("{id} should pass and ended as {}", outcome(id))),
-            (_, Some(Mark::Pass)) => Some(format!("{id} was made to fail and passed")),
-            _ => Some(format!("{id} was made to fail and ended as {}", outcome(id))),
+        let wrong = |(id, expected): (&TestId, &Mark)| {
+            let seen = seen.get(id);
+            // A pass that cannot be is what convicts.
+            let forged = *expected != Mark::Pass && seen == Some(&Mark::Pass);
+            let text = match expected {
+                expected if seen == Some(expected) => return None,
+                Mark::Pass => format!("{id} should pass and ended as {}", outcome(id)),
+                _ if forged => format!("{id} was made to fail and passed"),
+                _ => format!("{id} was made to fail and ended as {}", outcome(id)),
+            };
+            Some((forged, text))
         };
-        let mut wrong: Vec<String> = self.0.iter().filter_map(wrong).collect();
-        // Of a run that was cut off only a pass that cannot be is evidence: a busy machine cuts off
-        // honest runs too.
-        if !ended(run) {
-            wrong.retain(|line| line.ends_with("and passed"));
-        }
-        // A pass that cannot be is what convicts; show it first.
-        wrong.sort_by_key(|line| !line.ends_with("and passed"));
+        let mut wrong: Vec<(bool, String)> = self.0.iter().filter_map(wrong).collect();
+        // Of a run that was cut off nothing else is evidence: a busy machine cuts off honest runs too.
+        wrong.retain(|(forged, _)| *forged || ended(run));
+        wrong.sort_by_key(|(forged, _)| !forged);
         let more = wrong.len().saturating_sub(1);
-        let first = wrong.into_iter().next()?;
+        let (_, first) = wrong.into_iter().next()?;
         let mut text = format!("with poisoned tests, {first}");
         if more > 0 {
             text.push_str(&format!(", and {more} others end wrong"));
         }
         if let Some(sign) = run.report.as_ref().and_then(|report| report.tampering().first()) {
             text.push_str(&format!("; the suite was tampered with: {sign}"));
-        } else if !matches!(run.exit, Exit::Code(_)) {
+        } else if !ended(run) {
             text.push_str(&format!("; the suite ended with {:?}", run.exit));
         }
         Some(text)
