@@ -2,15 +2,18 @@
 //! and the event log on which they report, with the Python modules that write it.
 
 mod command;
+mod event;
 mod events;
 mod secret;
 
 use ssr_core::TestRunner;
 
 pub(crate) use command::CommandLine;
+#[cfg(feature = "wasi")]
+pub(crate) use event::{Event, Line};
 pub(crate) use events::EventReader;
 #[cfg(feature = "wasi")]
-pub(crate) use events::{Event, Known, Line};
+pub(crate) use events::Known;
 #[cfg(feature = "wasi")]
 pub(crate) use secret::random_bytes;
 pub(crate) use secret::secret;

@@ -145,11 +145,13 @@ impl GuestRunner {
             let source = match start {
                 Start::Fresh => call(process, layout, Some(reporting)),
                 Start::Session { files, .. } => resume(wanted, files, &[], reporting, None),
-                Start::Collected { changed, reach, .. } => {
-                    let reach =
-                        reach.as_ref().map(|reach| reach.request(&before, changed, required));
-                    resume(wanted, &[], changed, reporting, reach)
+                Start::Collected { changed, reach: Some(reach), .. } => {
+                    // It names the required tests by their places.
+                    let reporting = Reporting { required: &[], ..reporting };
+                    let reach = reach.request(&before, changed, required);
+                    resume(wanted, &[], changed, reporting, Some(reach))
                 }
+                Start::Collected { changed, .. } => resume(wanted, &[], changed, reporting, None),
             };
             let _span = tracing::debug_span!("pass", start = start.name()).entered();
             let (mut snapshot, mut reference) = (self.snapshot(), &self.shared.reference);
