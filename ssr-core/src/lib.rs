@@ -21,6 +21,7 @@ mod patch;
 mod path;
 mod policy;
 mod pytest;
+mod ranking;
 mod report;
 mod reward;
 mod sandbox;
@@ -51,6 +52,7 @@ pub use policy::{
     Request, Sampling, Segment, Usage,
 };
 pub use pytest::{PYTEST_PARSER, pytest_run, pytest_script};
+pub use ranking::{EditRanking, RankedDraw, RankedEdit, TokenEdit};
 pub use report::{Outcome, TestCounts, TestId, TestReport};
 pub use reward::{InjectorReward, SOLVER_FAILURE, SOLVER_SUCCESS, solver_reward};
 pub use sandbox::{

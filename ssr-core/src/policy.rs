@@ -1,8 +1,10 @@
 //! What a policy is asked and what it answers.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Seed, TokenTrace};
+use crate::{EditRanking, RankedDraw, Seed, TokenTrace};
 
 /// Completes conversations: a model in this process or behind a server.
 pub trait Policy: Send + Sync {
@@ -27,7 +29,7 @@ impl<P: Policy + ?Sized> Policy for Box<P> {
     }
 }
 
-impl<P: Policy + ?Sized> Policy for std::sync::Arc<P> {
+impl<P: Policy + ?Sized> Policy for Arc<P> {
     fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, PolicyError> {
         (**self).complete(requests)
     }
@@ -190,6 +192,11 @@ pub enum Segment {
         /// The most tokens that are sampled.
         max_tokens: usize,
     },
+    /// One of the edits of a text, drawn from the policy's ranking of all of them
+    /// ([`Completion::ranked`]); its part of the answer is the position of the edit as a number. It
+    /// stands alone in an answer, and the messages of the request are not read. Requests that share
+    /// the ranking are ranked once.
+    Ranked(Arc<EditRanking>),
 }
 
 /// A formal language for [`Segment::Grammar`].
@@ -277,6 +284,8 @@ pub struct Completion {
     pub prompt: Vec<u32>,
     /// The tokens of the answer; `None` where a server does not return them.
     pub trace: Option<TokenTrace>,
+    /// The edit that was drawn, for [`Segment::Ranked`].
+    pub ranked: Option<RankedDraw>,
     /// Why the answer ends.
     pub finish: FinishReason,
     /// What it cost.
@@ -286,7 +295,8 @@ pub struct Completion {
 impl Completion {
     /// An answer of which only the texts are known.
     pub fn new(parts: Vec<String>, finish: FinishReason) -> Self {
-        Self { parts, prompt: Vec::new(), trace: None, finish, usage: Usage::default() }
+        let (prompt, usage) = (Vec::new(), Usage::default());
+        Self { parts, prompt, trace: None, ranked: None, finish, usage }
     }
 
     /// Sets the tokens of the conversation.
@@ -300,6 +310,13 @@ impl Completion {
     #[must_use]
     pub fn with_trace(mut self, trace: impl Into<Option<TokenTrace>>) -> Self {
         self.trace = trace.into();
+        self
+    }
+
+    /// Sets the edit that was drawn.
+    #[must_use]
+    pub fn with_ranked(mut self, ranked: impl Into<Option<RankedDraw>>) -> Self {
+        self.ranked = ranked.into();
         self
     }
 

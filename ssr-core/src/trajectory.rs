@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Completion, TokenSet};
+use crate::{Completion, RankedDraw, TokenSet};
 
 /// The tokens of one answer with all that training needs to know of each. The four vectors have
 /// the same length.
@@ -72,12 +72,15 @@ pub struct Turn {
     pub answer: TokenTrace,
     /// The answer as text.
     pub text: String,
+    /// The edit that was drawn, where the answer was one; it has no tokens then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranked: Option<RankedDraw>,
 }
 
 impl Turn {
     /// An answer after some context. [`Turn::from`] takes both from a first [`Completion`].
     pub fn new(context: Vec<u32>, answer: TokenTrace, text: impl Into<String>) -> Self {
-        Self { context, answer, text: text.into() }
+        Self { context, answer, text: text.into(), ranked: None }
     }
 }
 
@@ -85,7 +88,8 @@ impl Turn {
 impl From<Completion> for Turn {
     fn from(completion: Completion) -> Self {
         let text = completion.text();
-        Self::new(completion.prompt, completion.trace.unwrap_or_default(), text)
+        let turn = Self::new(completion.prompt, completion.trace.unwrap_or_default(), text);
+        Self { ranked: completion.ranked, ..turn }
     }
 }
 
@@ -115,9 +119,10 @@ impl Trajectory {
         self.len() == 0
     }
 
-    /// How many tokens the model itself drew.
+    /// How many tokens the model itself drew; a ranked edit counts as one.
     pub fn sampled_tokens(&self) -> usize {
-        let drawn = |turn: &Turn| turn.answer.loss_mask.iter().filter(|sampled| **sampled).count();
+        let tokens = |turn: &Turn| turn.answer.loss_mask.iter().filter(|drawn| **drawn).count();
+        let drawn = |turn: &Turn| tokens(turn) + usize::from(turn.ranked.is_some());
         self.turns.iter().map(drawn).sum()
     }
 }

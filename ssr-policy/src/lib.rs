@@ -24,6 +24,7 @@ mod model;
 mod network;
 mod ops;
 mod policy;
+mod rank;
 mod read;
 #[cfg(feature = "remote")]
 mod remote;
@@ -49,7 +50,8 @@ pub use error::{Error, ModelErrorKind, Result};
 pub use files::SaveOptions;
 pub use lora::LoraConfig;
 pub use model::Model;
-pub use policy::{InferencePolicy, LocalPolicy, TokenStream};
+pub use policy::{InferencePolicy, LocalPolicy, RankedEdits, TokenStream};
+pub use rank::{RankedSequence, Ranks};
 #[cfg(feature = "remote")]
 pub use remote::{Dialect, Reload, RemotePolicy, RemoteSettings, RemoteUsage};
 pub use score::{ScoredSequence, Scores, Target};

@@ -257,9 +257,20 @@ impl Model {
         rows: Vec<u32>,
         scored: Vec<Scored>,
     ) -> Result<(Tensor, Vec<f32>)> {
-        let residual = self.network.residual(sequences, self.checkpointing)?;
-        let hidden = self.network.hidden(&residual, rows)?;
+        let hidden = self.hidden_rows(sequences, rows)?;
         Ok(token_logprobs(&hidden, self.network.head(), scored)?)
+    }
+
+    /// The hidden states `(P, hidden)` at some rows of the packed sequences, normalised for the
+    /// output head.
+    pub(crate) fn hidden_rows(&self, sequences: &[&[u32]], rows: Vec<u32>) -> Result<Tensor> {
+        let residual = self.network.residual(sequences, self.checkpointing)?;
+        self.network.hidden(&residual, rows)
+    }
+
+    /// The output head `(vocabulary, hidden)`.
+    pub(crate) fn head(&self) -> &Tensor {
+        self.network.head()
     }
 }
 

@@ -99,7 +99,7 @@ pub(crate) fn check_tokens(config: &ModelConfig, tokens: &[u32]) -> Result<()> {
     check_ids(config, tokens)
 }
 
-fn check_ids(config: &ModelConfig, tokens: &[u32]) -> Result<()> {
+pub(crate) fn check_ids(config: &ModelConfig, tokens: &[u32]) -> Result<()> {
     match tokens.iter().find(|&&token| token as usize >= config.vocab_size) {
         Some(token) => {
             let problem = format!("token {token} with a vocabulary of {}", config.vocab_size);

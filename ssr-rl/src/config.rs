@@ -53,6 +53,8 @@ pub struct Config {
     pub thresholds: Thresholds,
     /// What the solver is shown and may answer.
     pub line_edit: LineEditConfig,
+    /// The same where it ranks edits.
+    pub rank_edits: RankEditsConfig,
     /// The policy update.
     pub grpo: GrpoConfig,
     /// The optimiser.
@@ -76,6 +78,7 @@ impl Default for Config {
             sampling: Sampling::default(),
             thresholds: Thresholds::default(),
             line_edit: LineEditConfig::default(),
+            rank_edits: RankEditsConfig::default(),
             grpo: GrpoConfig::default(),
             optimizer: OptimizerConfig::default(),
         }
@@ -153,6 +156,58 @@ impl LineEditConfig {
     }
 }
 
+/// The settings of [`RankEdits`](crate::RankEdits).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct RankEditsConfig {
+    /// Tokens of source that are shown. Default: 320.
+    pub source_tokens: usize,
+    /// The most edits among which the solver chooses. Default: 96.
+    pub candidates: usize,
+    /// Tokens of an edit that count, from the first that differs. Default: 8.
+    pub reach: usize,
+    /// Whether the source is shown twice, so that a model that reads forwards knows what follows each
+    /// place. Pretrained models do better without. Default: true.
+    pub repeat: bool,
+}
+
+impl Default for RankEditsConfig {
+    fn default() -> Self {
+        Self { source_tokens: 320, candidates: 96, reach: 8, repeat: true }
+    }
+}
+
+impl RankEditsConfig {
+    /// Sets [`RankEditsConfig::source_tokens`].
+    #[must_use]
+    pub fn with_source_tokens(mut self, source_tokens: usize) -> Self {
+        self.source_tokens = source_tokens;
+        self
+    }
+
+    /// Sets [`RankEditsConfig::candidates`].
+    #[must_use]
+    pub fn with_candidates(mut self, candidates: usize) -> Self {
+        self.candidates = candidates;
+        self
+    }
+
+    /// Sets [`RankEditsConfig::reach`].
+    #[must_use]
+    pub fn with_reach(mut self, reach: usize) -> Self {
+        self.reach = reach;
+        self
+    }
+
+    /// Sets [`RankEditsConfig::repeat`].
+    #[must_use]
+    pub fn with_repeat(mut self, repeat: bool) -> Self {
+        self.repeat = repeat;
+        self
+    }
+}
+
 impl Config {
     /// Reads and checks a configuration file.
     ///
@@ -196,6 +251,10 @@ impl Config {
         let shown = self.line_edit;
         check("line_edit.source_tokens", shown.source_tokens >= 16, "must be 16 or more")?;
         check("line_edit.answer_tokens", shown.answer_tokens >= 1, "must be 1 or more")?;
+        let ranked = self.rank_edits;
+        check("rank_edits.source_tokens", ranked.source_tokens >= 16, "must be 16 or more")?;
+        check("rank_edits.candidates", ranked.candidates >= 2, "must be 2 or more")?;
+        check("rank_edits.reach", ranked.reach >= 1, "must be 1 or more")?;
         self.grpo.validate()?;
         self.optimizer.validate()
     }
@@ -297,6 +356,13 @@ impl Config {
     #[must_use]
     pub fn with_line_edit(mut self, line_edit: LineEditConfig) -> Self {
         self.line_edit = line_edit;
+        self
+    }
+
+    /// Sets [`Config::rank_edits`].
+    #[must_use]
+    pub fn with_rank_edits(mut self, rank_edits: RankEditsConfig) -> Self {
+        self.rank_edits = rank_edits;
         self
     }
 

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use candle_core::Tensor;
 use ssr_core::{Episode, Policy};
-use ssr_policy::{LocalPolicy, Model, ScoredSequence, Target};
+use ssr_policy::{LocalPolicy, Model, RankedSequence, ScoredSequence, Target};
 
 use crate::{
     AdamW, Batch, Error, GrpoConfig, Learner, OptimizerConfig, Result, TargetScores, TrainSequence,
-    UpdateMetrics, policy_gradient,
+    TrainTarget, UpdateMetrics, policy_gradient,
 };
 
 /// Learns by GRPO with a model in this process.
@@ -101,22 +102,73 @@ impl Learner for GrpoLearner {
 /// Scores sequences with a model of `ssr-policy`, for [`policy_gradient`].
 ///
 /// # Errors
-/// Those of [`Model::score`].
+/// Those of [`Model::score`] and [`Model::rank`].
 pub fn score(model: &Model, sequences: &[TrainSequence]) -> Result<TargetScores> {
-    let sequences: Vec<ScoredSequence<'_>> = sequences
-        .iter()
-        .map(|sequence| ScoredSequence {
-            tokens: &sequence.tokens,
-            targets: sequence
-                .targets
-                .iter()
-                .map(|target| Target {
-                    position: target.position,
-                    allowed: target.allowed.as_ref(),
-                })
-                .collect(),
-        })
-        .collect();
-    let scores = model.score(&sequences)?;
-    Ok(TargetScores::new(scores.logprobs, scores.entropies))
+    let (mut texts, mut rankings) = (Vec::new(), Vec::new());
+    for sequence in sequences {
+        if sequence.edits.is_empty() {
+            texts.push(scored(sequence));
+        } else {
+            rankings.push(RankedSequence { tokens: &sequence.tokens, edits: &sequence.edits });
+        }
+    }
+    let (mut logprobs, mut entropies, mut ranked_entropies) = (Vec::new(), Vec::new(), Vec::new());
+    let mut tokens = 0;
+    if !texts.is_empty() {
+        let scores = model.score(&texts)?;
+        tokens = scores.entropies.len();
+        entropies = scores.entropies;
+        logprobs.push(scores.logprobs);
+    }
+    if !rankings.is_empty() {
+        let ranks = model.rank(&rankings)?;
+        ranked_entropies = ranks.entropies;
+        logprobs.push(ranks.logprobs);
+    }
+    // Where each target stands among all that was computed, and its entropy.
+    let (mut token, mut edit, mut ranking) = (0, tokens, 0);
+    let (mut order, mut of_targets) = (Vec::new(), Vec::new());
+    for sequence in sequences {
+        for target in &sequence.targets {
+            match target {
+                TrainTarget::Token { .. } => {
+                    order.push(token as u32);
+                    of_targets.push(entropies[token]);
+                    token += 1;
+                }
+                TrainTarget::Edit(index) => {
+                    order.push((edit + index) as u32);
+                    of_targets.push(ranked_entropies[ranking]);
+                }
+            }
+        }
+        if !sequence.edits.is_empty() {
+            edit += sequence.edits.len();
+            ranking += 1;
+        }
+    }
+    let logprobs = Tensor::cat(&logprobs, 0)?;
+    let in_order = order.len() == logprobs.elem_count() && order.iter().zip(0..).all(|(a, b)| *a == b);
+    let logprobs = if in_order {
+        logprobs
+    } else {
+        let order = Tensor::new(order, logprobs.device())?;
+        logprobs.index_select(&order, 0)?
+    };
+    Ok(TargetScores::new(logprobs, of_targets))
+}
+
+fn scored(sequence: &TrainSequence) -> ScoredSequence<'_> {
+    fn target(target: &TrainTarget) -> Option<Target<'_>> {
+        match target {
+            TrainTarget::Token { position, allowed } => {
+                Some(Target { position: *position, allowed: allowed.as_ref() })
+            }
+            TrainTarget::Edit(_) => None,
+        }
+    }
+    ScoredSequence {
+        tokens: &sequence.tokens,
+        targets: sequence.targets.iter().filter_map(target).collect(),
+    }
 }

@@ -25,7 +25,7 @@ mod run;
 
 /// The tensors of [`TargetScores`], [`AdamW`] and [`Gradients`].
 pub use candle_core;
-pub use config::{Config, LineEditConfig, SolverKind};
+pub use config::{Config, LineEditConfig, RankEditsConfig, SolverKind};
 pub use error::{Error, LearningErrorKind, Result};
 pub use grpo::{
     Batch, Behaviour, Clip, ClippedLoss, GrpoConfig, LossToken, RewardBaseline, TargetScores,
@@ -35,8 +35,8 @@ pub use grpo_learner::{GrpoLearner, score};
 pub use learner::{Frozen, Learner};
 pub use optim::{AdamW, Gradients, OptimizerConfig, StepOutcome};
 pub use play::{
-    Candidate, Event, Injector, LineEdit, NumberedLines, Progress, Question, Rejected, Repository,
-    SelfPlay, SolverProtocol, Start,
+    Candidate, EditSource, Event, Injector, LineEdit, NumberedLines, Progress, Question, RankEdits,
+    Rejected, Repository, SelfPlay, SolverProtocol, Start,
 };
 pub use run::{BugRecord, Checkpoint, Manifest, RunDir, StepMetrics, Summary, report_html};
 

@@ -114,7 +114,11 @@ impl LossCase {
     fn batch(&self) -> Batch {
         let sequence = |at: usize| TrainSequence {
             tokens: vec![self.ids[at]; at + 2],
-            targets: vec![TrainTarget { position: at + 1, allowed: self.allowed[at].clone() }],
+            edits: Vec::new(),
+            targets: vec![TrainTarget::Token {
+                position: at + 1,
+                allowed: self.allowed[at].clone(),
+            }],
             uses: vec![TrainUse {
                 advantage: self.advantage[at],
                 behaviour: vec![Some(Behaviour { logprob: self.behaviour[at], staleness: 1 })],

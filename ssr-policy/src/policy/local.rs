@@ -2,12 +2,12 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use candle_core::Device;
-use ssr_core::{Completion, Policy, PolicyError, Request};
+use ssr_core::{Completion, EditRanking, Policy, PolicyError, Request};
 
-use super::{Completer, TokenStream, broke};
+use super::{Completer, RankedEdits, TokenStream, broke, ranking};
 use crate::config::EngineConfig;
 use crate::engine::{self, AnyEngine, EngineStats, LoadedWeights, SharedStats};
 use crate::error::Result;
@@ -190,6 +190,16 @@ impl LocalPolicy {
         Ok(TokenStream::new(handle, Some(weights)))
     }
 
+    /// Ranks edits, as for [`Segment::Ranked`](ssr_core::Segment::Ranked), without drawing one.
+    ///
+    /// # Errors
+    /// When a ranking has no edit, an edit that does not fit its text, or too many tokens.
+    pub fn rank(&self, rankings: &[Arc<EditRanking>]) -> Result<Vec<RankedEdits>> {
+        let rankings: Vec<_> = rankings.iter().collect();
+        let tokenizer = &self.completer.tokenizer;
+        ranking::rank(&self.read().model, tokenizer, &rankings).map_err(|(_, error)| error)
+    }
+
     /// What the engine has done so far.
     pub fn stats(&self) -> EngineStats {
         self.completer.stats.read()
@@ -204,7 +214,35 @@ impl Policy for LocalPolicy {
     fn complete(&self, requests: &[Request]) -> Result<Vec<Completion>, PolicyError> {
         // The version is read under the lock, so it belongs to the weights.
         let weights = self.read();
-        let loaded = weights.loaded().map_err(broke)?;
-        self.completer.complete(loaded, self.weight_version(), requests)
+        let version = self.weight_version();
+        let (mut ranked, mut others) = (Vec::new(), Vec::new());
+        for (index, request) in requests.iter().enumerate() {
+            let asked = ranking::asked(request);
+            match asked.map_err(|problem| PolicyError::Request { index, problem })? {
+                Some(ranking) => ranked.push((index, request, ranking)),
+                None => others.push(index),
+            }
+        }
+        if ranked.is_empty() {
+            return self.completer.complete(weights.loaded().map_err(broke)?, version, requests);
+        }
+        let tokenizer = &self.completer.tokenizer;
+        let drawn = ranking::complete(&weights.model, tokenizer, version, &ranked)?;
+        let mut answers: Vec<(usize, Completion)> =
+            ranked.iter().map(|(index, ..)| *index).zip(drawn).collect();
+        if !others.is_empty() {
+            let requests: Vec<Request> = others.iter().map(|at| requests[*at].clone()).collect();
+            let loaded = weights.loaded().map_err(broke)?;
+            let completions = self.completer.complete(loaded, version, &requests);
+            let completions = completions.map_err(|error| match error {
+                PolicyError::Request { index, problem } => {
+                    PolicyError::Request { index: others[index], problem }
+                }
+                other => other,
+            })?;
+            answers.extend(others.into_iter().zip(completions));
+        }
+        answers.sort_by_key(|(index, _)| *index);
+        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
     }
 }

@@ -2,6 +2,7 @@
 
 mod inference;
 mod local;
+mod ranking;
 mod token_stream;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::tokenizer::Tokenizer;
 pub use inference::InferencePolicy;
 pub use local::LocalPolicy;
+pub use ranking::RankedEdits;
 pub use token_stream::TokenStream;
 
 /// What every policy in this process needs besides weights and their engine.

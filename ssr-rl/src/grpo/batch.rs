@@ -1,8 +1,9 @@
 //! Lays out episodes as the sequences that the trainer scores.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-use ssr_core::{Episode, Role, TokenSet};
+use ssr_core::{Episode, RankedDraw, Role, TokenEdit, TokenSet};
 
 use super::{GrpoConfig, advantages};
 use crate::{Error, Result};
@@ -12,19 +13,27 @@ use crate::{Error, Result};
 pub struct TrainSequence {
     /// Contexts and answers, up to the last token to score.
     pub tokens: Vec<u32>,
-    /// The tokens that the model drew itself.
+    /// The edits of `tokens` among which [`TrainTarget::Edit`] was drawn.
+    pub edits: Vec<TokenEdit>,
+    /// What the model drew itself.
     pub targets: Vec<TrainTarget>,
     /// The episodes that consist of exactly these tokens.
     pub uses: Vec<TrainUse>,
 }
 
-/// One token to score: `tokens[position]` given those before it.
+/// One draw to score.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TrainTarget {
-    /// Its position, 1 or more.
-    pub position: usize,
-    /// The tokens among which it was drawn, `None` for the whole vocabulary.
-    pub allowed: Option<TokenSet>,
+#[non_exhaustive]
+pub enum TrainTarget {
+    /// `tokens[position]` given those before it.
+    Token {
+        /// Its position, 1 or more.
+        position: usize,
+        /// The tokens among which it was drawn, `None` for the whole vocabulary.
+        allowed: Option<TokenSet>,
+    },
+    /// One of the ranked edits of the sequence, by its position among them.
+    Edit(usize),
 }
 
 /// What one episode contributes to a [`TrainSequence`].
@@ -32,7 +41,8 @@ pub struct TrainTarget {
 pub struct TrainUse {
     /// The advantage of the episode.
     pub advantage: f32,
-    /// For each target, how it was drawn; `None` where that is too long ago to train on.
+    /// For each target, how it was drawn; `None` where this episode did not draw it, or too long ago
+    /// to train on. Targets beyond the end are not this episode's.
     pub behaviour: Vec<Option<Behaviour>>,
 }
 
@@ -71,7 +81,7 @@ impl Batch {
     /// [`Error::Episode`] when a trace contradicts itself or a reward is not finite.
     pub fn new(episodes: &[Episode], version: u64, config: &GrpoConfig) -> Result<Self> {
         let mut batch = Self::default();
-        let mut known = HashMap::new();
+        let mut known: HashMap<_, usize> = HashMap::new();
         for (episode, advantage) in episodes.iter().zip(group_advantages(episodes, config)?) {
             let sequence = match advantage {
                 0.0 => None,
@@ -89,11 +99,10 @@ impl Batch {
             }
             batch.episodes += 1;
             batch.tokens += fresh;
-            let key = (sequence.tokens.clone(), sequence.targets.clone());
-            match known.get(&key) {
-                Some(at) => batch.sequences[*at as usize].uses.extend(sequence.uses),
-                None => {
-                    known.insert(key, batch.sequences.len() as u32);
+            match known.entry(sequence.key()) {
+                Entry::Occupied(at) => batch.sequences[*at.get()].merge(sequence),
+                Entry::Vacant(free) => {
+                    free.insert(batch.sequences.len());
                     batch.sequences.push(sequence);
                 }
             }
@@ -121,6 +130,33 @@ impl Batch {
             runs.push(&self.sequences[start..]);
         }
         runs
+    }
+}
+
+impl TrainSequence {
+    /// What sequences have to share to be scored as one. All choices from a ranking are, whichever
+    /// edit was drawn.
+    fn key(&self) -> (Vec<u32>, Vec<TokenEdit>, Vec<TrainTarget>) {
+        let targets = if self.edits.is_empty() { self.targets.clone() } else { Vec::new() };
+        (self.tokens.clone(), self.edits.clone(), targets)
+    }
+
+    /// Takes in the uses of a sequence with the same key.
+    fn merge(&mut self, other: Self) {
+        if self.edits.is_empty() {
+            self.uses.extend(other.uses);
+            return;
+        }
+        for (target, one) in other.targets.into_iter().zip(other.uses) {
+            let known = self.targets.iter().position(|known| *known == target);
+            let at = known.unwrap_or_else(|| {
+                self.targets.push(target);
+                self.targets.len() - 1
+            });
+            let mut behaviour = vec![None; at];
+            behaviour.extend(one.behaviour);
+            self.uses.push(TrainUse { behaviour, ..one });
+        }
     }
 }
 
@@ -163,6 +199,9 @@ fn layout(
     max_staleness: u64,
 ) -> Result<Option<(TrainSequence, usize)>> {
     let (mut tokens, mut targets, mut behaviour) = (Vec::new(), Vec::new(), Vec::new());
+    if let Some(draw) = episode.trajectory.turns.iter().find_map(|turn| turn.ranked.as_ref()) {
+        return ranked(episode, draw, advantage, version, max_staleness).map(Some);
+    }
     for turn in &episode.trajectory.turns {
         let trace = &turn.answer;
         let lengths = [
@@ -193,16 +232,48 @@ fn layout(
                 return Err(wrong(episode, format!("token {at} is not among its allowed tokens")));
             }
             let staleness = version.saturating_sub(trace.versions[at]);
-            targets.push(TrainTarget { position, allowed: allowed.cloned() });
+            targets.push(TrainTarget::Token { position, allowed: allowed.cloned() });
             behaviour
                 .push((staleness <= max_staleness).then_some(Behaviour { logprob, staleness }));
         }
     }
-    let Some(last) = targets.last() else { return Ok(None) };
-    tokens.truncate(last.position + 1);
+    let Some(TrainTarget::Token { position, .. }) = targets.last() else { return Ok(None) };
+    tokens.truncate(position + 1);
     let stale = behaviour.iter().filter(|drawn| drawn.is_none()).count();
     let uses = vec![TrainUse { advantage, behaviour }];
-    Ok(Some((TrainSequence { tokens, targets, uses }, stale)))
+    Ok(Some((TrainSequence { tokens, edits: Vec::new(), targets, uses }, stale)))
+}
+
+/// The sequence of an episode whose only turn is a ranked edit.
+fn ranked(
+    episode: &Episode,
+    draw: &RankedDraw,
+    advantage: f32,
+    version: u64,
+    max_staleness: u64,
+) -> Result<(TrainSequence, usize)> {
+    let [turn] = &episode.trajectory.turns[..] else {
+        return Err(wrong(episode, "a ranked edit among other turns"));
+    };
+    let RankedDraw { edits, chosen, model_logprob: logprob, .. } = draw;
+    if !turn.answer.is_empty() || turn.context.is_empty() || *chosen >= edits.len() {
+        let (tokens, edits) = (turn.answer.len(), edits.len());
+        let problem = format!("edit {chosen} of {edits}, with {tokens} tokens besides");
+        return Err(wrong(episode, problem));
+    }
+    if !logprob.is_finite() {
+        return Err(wrong(episode, format!("its edit has log-probability {logprob}")));
+    }
+    let staleness = version.saturating_sub(draw.version);
+    let fresh = staleness <= max_staleness;
+    let behaviour = vec![fresh.then_some(Behaviour { logprob: *logprob, staleness })];
+    let sequence = TrainSequence {
+        tokens: turn.context.clone(),
+        edits: edits.clone(),
+        targets: vec![TrainTarget::Edit(*chosen)],
+        uses: vec![TrainUse { advantage, behaviour }],
+    };
+    Ok((sequence, usize::from(!fresh)))
 }
 
 fn wrong(episode: &Episode, problem: impl Into<String>) -> Error {
@@ -296,6 +367,7 @@ mod tests {
         ) {
             let sequence = |length: &usize| TrainSequence {
                 tokens: vec![0; *length],
+                edits: Vec::new(),
                 targets: Vec::new(),
                 uses: Vec::new(),
             };

@@ -1,0 +1,229 @@
+//! Rankings of edits for a policy: texts to token edits, and draws from the ranks.
+
+use std::sync::Arc;
+
+use ssr_core::{
+    Completion, EditRanking, FinishReason, PolicyError, RankedDraw, RankedEdit, Request, Seed,
+    Segment, TokenEdit, Usage,
+};
+
+use super::broke;
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::rank::RankedSequence;
+use crate::tokenizer::Tokenizer;
+
+/// Tokens that are ranked in one forward pass.
+const BATCH_TOKENS: usize = 4096;
+
+/// The tokens of an [`EditRanking`] and what a model thinks of its edits.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RankedEdits {
+    /// The sequence that is read: the context and the unedited text.
+    pub tokens: Vec<u32>,
+    /// The edits in tokens.
+    pub edits: Vec<TokenEdit>,
+    /// Natural-log probabilities of the edits, at temperature 1.
+    pub logprobs: Vec<f32>,
+}
+
+/// The ranking that a request asks for, if it asks for one.
+pub(super) fn asked(request: &Request) -> Result<Option<&Arc<EditRanking>>, String> {
+    match &request.answer[..] {
+        [Segment::Ranked(ranking)] => Ok(Some(ranking)),
+        segments if segments.iter().any(|s| matches!(s, Segment::Ranked(_))) => {
+            Err("a ranking stands alone in an answer".to_owned())
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Answers requests for rankings; equal rankings are computed once.
+pub(super) fn complete(
+    model: &Model,
+    tokenizer: &Tokenizer,
+    version: u64,
+    requests: &[(usize, &Request, &Arc<EditRanking>)],
+) -> Result<Vec<Completion>, PolicyError> {
+    let mut different: Vec<&Arc<EditRanking>> = Vec::new();
+    let mut which = Vec::with_capacity(requests.len());
+    for (index, request, ranking) in requests {
+        let sampling = &request.sampling;
+        let plain = sampling.top_p == 1.0 && sampling.top_k == 0 && sampling.min_p == 0.0;
+        if !plain || sampling.repetition_penalty != 1.0 {
+            let problem = "a ranking is drawn from as a whole; leave truncation and penalties out";
+            return Err(PolicyError::Request { index: *index, problem: problem.to_owned() });
+        }
+        let known = different.iter().position(|known| Arc::ptr_eq(known, ranking) || *known == *ranking);
+        which.push(known.unwrap_or_else(|| {
+            different.push(ranking);
+            different.len() - 1
+        }));
+    }
+    let ranked = rank(model, tokenizer, &different).map_err(|(at, error)| {
+        let first = which.iter().position(|which| *which == at).map_or(0, |at| requests[at].0);
+        match error {
+            Error::Input { .. } => {
+                PolicyError::Request { index: first, problem: error.to_string() }
+            }
+            error => broke(error),
+        }
+    })?;
+    let answer = |((_, request, _), which): (&(usize, &Request, &Arc<EditRanking>), &usize)| {
+        drawn(&ranked[*which], request.sampling.temperature, request.seed, version)
+    };
+    Ok(requests.iter().zip(&which).map(answer).collect())
+}
+
+/// The ranks of several rankings; the error says which of them cannot be ranked.
+pub(super) fn rank(
+    model: &Model,
+    tokenizer: &Tokenizer,
+    rankings: &[&Arc<EditRanking>],
+) -> Result<Vec<RankedEdits>, (usize, Error)> {
+    let mut read = Vec::with_capacity(rankings.len());
+    for (at, ranking) in rankings.iter().enumerate() {
+        read.push(token_edits(tokenizer, ranking).map_err(|error| (at, error))?);
+    }
+    let mut start = 0;
+    while start < read.len() {
+        let mut end = start + 1;
+        let mut tokens = read[start].tokens.len();
+        while end < read.len() && tokens + read[end].tokens.len() <= BATCH_TOKENS {
+            tokens += read[end].tokens.len();
+            end += 1;
+        }
+        let sequence = |read: &RankedEdits| model.rank(&[read.sequence()]);
+        let batch: Vec<_> = read[start..end].iter().map(RankedEdits::sequence).collect();
+        let values = match model.rank(&batch) {
+            Ok(ranks) => ranks.values,
+            Err(error) => {
+                let wrong = (start..end).find(|at| sequence(&read[*at]).is_err());
+                return Err((wrong.unwrap_or(start), error));
+            }
+        };
+        let mut values = values.into_iter();
+        for read in &mut read[start..end] {
+            read.logprobs = values.by_ref().take(read.edits.len()).collect();
+        }
+        start = end;
+    }
+    Ok(read)
+}
+
+impl RankedEdits {
+    fn sequence(&self) -> RankedSequence<'_> {
+        RankedSequence { tokens: &self.tokens, edits: &self.edits }
+    }
+
+    /// The edits, the likeliest first; equally likely ones in their order.
+    pub fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.logprobs.len()).collect();
+        order.sort_by(|a, b| self.logprobs[*b].total_cmp(&self.logprobs[*a]).then(a.cmp(b)));
+        order
+    }
+
+    /// The edits in a random order, as drawn one after another without putting back at
+    /// `temperature` (Plackett–Luce, by Gumbel noise).
+    pub fn draws(&self, temperature: f32, seed: Seed) -> Vec<usize> {
+        if temperature == 0.0 {
+            return self.order();
+        }
+        let key = |at: usize| {
+            let unit = seed.index(at as u64).unit().max(f64::MIN_POSITIVE);
+            f64::from(self.logprobs[at]) / f64::from(temperature) - (-unit.ln()).ln()
+        };
+        let mut keyed: Vec<(f64, usize)> = (0..self.logprobs.len()).map(|at| (key(at), at)).collect();
+        keyed.sort_by(|(a, i), (b, j)| b.total_cmp(a).then(i.cmp(j)));
+        keyed.into_iter().map(|(_, at)| at).collect()
+    }
+
+    /// The log-probabilities at another temperature.
+    fn at_temperature(&self, temperature: f32) -> Vec<f64> {
+        let scaled = self.logprobs.iter().map(|p| f64::from(*p) / f64::from(temperature));
+        let scaled: Vec<f64> = scaled.collect();
+        let largest = scaled.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mass: f64 = scaled.iter().map(|value| (value - largest).exp()).sum();
+        scaled.into_iter().map(|value| value - largest - mass.ln()).collect()
+    }
+}
+
+fn drawn(ranked: &RankedEdits, temperature: f32, seed: Seed, version: u64) -> Completion {
+    let (chosen, logprob) = if temperature == 0.0 {
+        (ranked.order()[0], 0.0)
+    } else if temperature == 1.0 {
+        let chosen = pick(ranked.logprobs.iter().map(|p| f64::from(*p)), seed.unit());
+        (chosen, ranked.logprobs[chosen])
+    } else {
+        let logprobs = ranked.at_temperature(temperature);
+        let chosen = pick(logprobs.iter().copied(), seed.unit());
+        (chosen, logprobs[chosen] as f32)
+    };
+    let draw = RankedDraw::new(ranked.edits.clone(), chosen, ranked.logprobs[chosen], version)
+        .with_logprob(logprob);
+    Completion::new(vec![chosen.to_string()], FinishReason::Stop)
+        .with_prompt(ranked.tokens.clone())
+        .with_ranked(draw)
+        .with_usage(Usage::new(ranked.tokens.len() as u64, 1))
+}
+
+/// The place at which the running sum of the probabilities passes `unit`.
+fn pick(logprobs: impl ExactSizeIterator<Item = f64>, unit: f64) -> usize {
+    let last = logprobs.len() - 1;
+    let mut left = unit;
+    for (at, logprob) in logprobs.enumerate() {
+        left -= logprob.exp();
+        if left < 0.0 {
+            return at;
+        }
+    }
+    last
+}
+
+/// Turns a ranking into tokens. Every line is encoded by itself, so that an edit changes the tokens of
+/// its own lines only.
+pub(super) fn token_edits(tokenizer: &Tokenizer, ranking: &EditRanking) -> Result<RankedEdits> {
+    // The first token of the text needs one before it.
+    let context = if ranking.context.is_empty() { "\n" } else { &ranking.context };
+    let mut tokens = encode_lines(tokenizer, context)?.concat();
+    let first = tokens.len();
+    let lines = encode_lines(tokenizer, &ranking.text)?;
+    let mut starts = vec![(0, 0)];
+    for (line, text) in lines.iter().zip(ranking.text.split_inclusive('\n')) {
+        let (bytes, tokens) = starts[starts.len() - 1];
+        starts.push((bytes + text.len(), tokens + line.len()));
+    }
+    let text = lines.concat();
+    let reach = ranking.reach.max(1);
+    let edit = |edit: &RankedEdit| -> Result<TokenEdit> {
+        if !edit.fits(&ranking.text) {
+            let problem = format!("the edit of {:?} does not fit the text", edit.range);
+            return Err(Error::input(problem));
+        }
+        let from = starts.partition_point(|(byte, _)| *byte <= edit.range.start) - 1;
+        let (from_byte, from_token) = starts[from];
+        // The end of a line belongs to it, so that an edit that takes it away joins two lines.
+        let to = starts.partition_point(|(byte, _)| *byte <= edit.range.end);
+        let (to_byte, to_token) = starts[to.min(starts.len() - 1)];
+        let head = &ranking.text[from_byte..edit.range.start];
+        let tail = &ranking.text[edit.range.end..to_byte.max(edit.range.end)];
+        let mut after = encode_lines(tokenizer, &[head, &edit.replacement, tail].concat())?.concat();
+        let mut before = text[from_token..to_token].to_vec();
+        let common = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
+        // What follows shows where one of the two ends first.
+        let following = text[to_token..].iter().take(reach);
+        before.extend(following.clone());
+        after.extend(following);
+        let common = common + before[common..].iter().zip(&after[common..]).take_while(|(a, b)| a == b).count();
+        let cut = |tokens: &[u32]| tokens[common.min(tokens.len())..].iter().copied().take(reach).collect();
+        Ok(TokenEdit::new(first + from_token + common, cut(&before), cut(&after)))
+    };
+    let edits = ranking.edits.iter().map(edit).collect::<Result<Vec<_>>>()?;
+    tokens.extend(text);
+    Ok(RankedEdits { tokens, edits, logprobs: Vec::new() })
+}
+
+fn encode_lines(tokenizer: &Tokenizer, text: &str) -> Result<Vec<Vec<u32>>> {
+    text.split_inclusive('\n').map(|line| tokenizer.encode(line)).collect()
+}

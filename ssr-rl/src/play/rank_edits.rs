@@ -1,0 +1,174 @@
+//! A repair that is chosen among edits, for policies that are too small to write one.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use ssr_core::{
+    BugInstance, Completion, Edit, EditRanking, LineIndex, RankedEdit, RepoPath, Segment, Tree,
+};
+
+use super::retrieval::{Shown, relevant_lines};
+use super::{Question, SolverProtocol};
+use crate::RankEditsConfig;
+
+/// Proposes edits of which one may be a repair. It knows the buggy tree and nothing of the bug.
+pub trait EditSource: Send + Sync {
+    /// Edits within the lines `lines` (from 0, without the end) of the file at `path`, the most
+    /// plausible first. Equal arguments give equal edits.
+    fn edits(&self, tree: &Tree, path: &RepoPath, lines: Range<usize>) -> Vec<Edit>;
+}
+
+impl<E: EditSource + ?Sized> EditSource for &E {
+    fn edits(&self, tree: &Tree, path: &RepoPath, lines: Range<usize>) -> Vec<Edit> {
+        (**self).edits(tree, path, lines)
+    }
+}
+
+/// A repair that the policy ranks first among edits of the functions that it is shown.
+///
+/// The functions are those that the specification (the reversed weakening) is most likely about, found
+/// in the buggy tree alone, and the edits come from an [`EditSource`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RankEdits<E> {
+    source: E,
+    config: RankEditsConfig,
+}
+
+impl<E: EditSource> RankEdits<E> {
+    /// A protocol whose candidates are those of `source`.
+    pub fn new(source: E, config: RankEditsConfig) -> Self {
+        Self { source, config }
+    }
+
+    /// The ranking that the solver of `bug` is asked for, and the edits of the tree that stand behind
+    /// its edits; `None` where there is no edit. `tokens` counts the tokens of a text.
+    pub fn ranking(
+        &self,
+        bug: &BugInstance,
+        sources: &BTreeSet<RepoPath>,
+        tokens: &dyn Fn(&str) -> usize,
+    ) -> Option<(EditRanking, Vec<Edit>)> {
+        let specification = bug.artifact.specification().to_string();
+        let limit = self.config.source_tokens;
+        let shown = relevant_lines(bug, sources, &specification, limit, tokens);
+        let mut view = View::default();
+        let mut of_blocks = Vec::new();
+        for block in &shown {
+            let Some(text) = bug.tree.get(block.path.as_str()).and_then(|file| file.text()) else {
+                continue;
+            };
+            view.add(block, text);
+            let (first, last) = (block.lines.first(), block.lines.last());
+            let Some((first, last)) = first.zip(last) else { continue };
+            of_blocks.push(self.source.edits(&bug.tree, &block.path, first.0..last.0 + 1));
+        }
+        let mut known = HashSet::new();
+        let (mut ranked, mut edits) = (Vec::new(), Vec::new());
+        for edit in in_turn(of_blocks) {
+            let Some(shown) = view.shown(&edit) else { continue };
+            if edits.len() < self.config.candidates && known.insert(shown.clone()) {
+                ranked.push(shown);
+                edits.push(edit);
+            }
+        }
+        if edits.is_empty() {
+            return None;
+        }
+        let context = if self.config.repeat { view.text.as_str() } else { "" };
+        let ranking = EditRanking::new(view.text.as_str())
+            .with_context(context)
+            .with_edits(ranked)
+            .with_reach(self.config.reach);
+        Some((ranking, edits))
+    }
+}
+
+/// The first of each list, then the second of each, and so on.
+fn in_turn<T>(lists: Vec<Vec<T>>) -> impl Iterator<Item = T> {
+    let mut lists: Vec<_> = lists.into_iter().map(Vec::into_iter).collect();
+    let mut items = Vec::new();
+    loop {
+        let before = items.len();
+        items.extend(lists.iter_mut().filter_map(Iterator::next));
+        if items.len() == before {
+            return items.into_iter();
+        }
+    }
+}
+
+/// The shown text, and where the lines of files stand in it.
+#[derive(Default)]
+struct View {
+    text: String,
+    /// By file: for each shown line, its bytes in the file and where they begin in the text.
+    lines: BTreeMap<RepoPath, Vec<(Range<usize>, usize)>>,
+}
+
+impl View {
+    fn add(&mut self, block: &Shown, file: &str) {
+        let index = LineIndex::new(file.as_bytes());
+        let lines = self.lines.entry(block.path.clone()).or_default();
+        for (number, line) in &block.lines {
+            let start = index.start(*number);
+            lines.push((start..start + line.len(), self.text.len()));
+            self.text.push_str(line);
+            self.text.push('\n');
+        }
+    }
+
+    /// The edit of the text that shows an edit of a file: both its ends have to be shown.
+    fn shown(&self, edit: &Edit) -> Option<RankedEdit> {
+        let lines = self.lines.get(&edit.path)?;
+        // The newline of a shown line is shown.
+        let place = |byte: usize| {
+            let at = lines.iter().find(|(line, _)| line.start <= byte && byte <= line.end + 1)?;
+            Some(at.1 + (byte - at.0.start))
+        };
+        let (start, end) = (place(edit.range.start)?, place(edit.range.end)?);
+        let replacement = String::from_utf8(edit.replacement.clone()).ok()?;
+        (start <= end).then(|| RankedEdit::new(start..end, replacement))
+    }
+}
+
+impl<E: EditSource> SolverProtocol for RankEdits<E> {
+    type Context = Vec<Edit>;
+
+    fn ask(
+        &self,
+        bug: &BugInstance,
+        sources: &BTreeSet<RepoPath>,
+        tokens: &dyn Fn(&str) -> usize,
+    ) -> Question<Vec<Edit>> {
+        match self.ranking(bug, sources, tokens) {
+            Some((ranking, edits)) => {
+                Question::new(Vec::new(), vec![Segment::Ranked(Arc::new(ranking))], edits)
+            }
+            // Nothing can be chosen: every attempt fails, and nobody learns from it.
+            None => {
+                let message = ssr_core::Message::user("There is nothing to choose from.");
+                Question::new(vec![message], vec![Segment::Forced("none".to_owned())], Vec::new())
+            }
+        }
+    }
+
+    fn repair(
+        &self,
+        bug: &BugInstance,
+        edits: &Vec<Edit>,
+        answer: &Completion,
+    ) -> Result<Tree, String> {
+        let chosen = answer.ranked.as_ref().and_then(|draw| edits.get(draw.chosen));
+        let edit = chosen.ok_or("no edit of the shown code is known")?;
+        repaired(&bug.tree, edit)
+    }
+}
+
+/// The tree after one edit.
+pub(super) fn repaired(tree: &Tree, edit: &Edit) -> Result<Tree, String> {
+    let path = &edit.path;
+    let file = tree.get(path.as_str()).ok_or_else(|| format!("{path} is gone"))?;
+    let bytes = edit.apply(file.bytes()).map_err(|error| error.to_string())?;
+    let file = ssr_core::File::new(bytes).with_executable(file.executable());
+    tree.with(path.clone(), file).map_err(|error| error.to_string())
+}
