@@ -27,6 +27,10 @@ impl Finds {
         self.0.push(find);
     }
 
+    pub(crate) fn into_vec(self) -> Vec<Find> {
+        self.0
+    }
+
     /// Sorts the finds into document order and makes them sites, without those that change nothing
     /// or give the same text as an earlier one.
     pub(crate) fn into_sites(

@@ -1,14 +1,16 @@
 //! Programming languages behind one sealed trait, and the languages of this build.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use ssr_core::{Dose, RepoPath, Seed};
+use ssr_core::{Dose, RepoPath, Seed, Tree};
 
-use crate::Operator;
 use crate::finds::Finds;
 use crate::poison::{PoisonEdits, PoisonTarget};
+use crate::repair::{PLAIN_WEIGHT, RepairProposal, RepairProposals};
 use crate::site::Source;
 use crate::weaken::{BrokenTest, Means, Weakened};
+use crate::{Operator, Site};
 
 /// A programming language: its files and its operators.
 ///
@@ -72,9 +74,44 @@ pub trait Engine {
         PoisonEdits::default()
     }
 
+    /// Edits that may undo a bug in the region, which is a range of bytes, and some outside of it.
+    #[doc(hidden)]
+    fn repairs<'a>(
+        &'a self,
+        tree: &Tree,
+        source: &'a Arc<Source>,
+        region: &Range<usize>,
+    ) -> RepairProposals<'a>;
+
     /// The number of syntax errors in the text of a file of that name.
     #[doc(hidden)]
     fn syntax_errors(&self, path: &RepoPath, text: &str) -> usize;
+}
+
+/// The edits of all operators of a language in the region.
+pub(crate) fn own_repairs<'a>(
+    language: &'a dyn Language,
+    source: &'a Arc<Source>,
+    region: &Range<usize>,
+) -> RepairProposals<'a> {
+    let mut finds = Finds::default();
+    language.scan(source, &vec![true; language.operators().len()], &mut finds);
+    let mut sites = finds.into_sites(source, language.operators());
+    sites.retain(|site| region.start <= site.range().start && site.range().end <= region.end);
+    let proposal = |site: Site| RepairProposal {
+        range: site.range(),
+        origin: site.operator().id,
+        structural: site.operator().structural,
+        replacement: site.replacement,
+        weight: PLAIN_WEIGHT,
+    };
+    let errors = |text: &str| language.syntax_errors(&source.path, text);
+    let before = errors(&source.text);
+    let keeps_syntax = move |one: &RepairProposal| errors(&one.applied(&source.text)) <= before;
+    RepairProposals {
+        found: sites.into_iter().map(proposal).collect(),
+        keeps_syntax: Box::new(keeps_syntax),
+    }
 }
 
 /// The languages of this build, which its features select.

@@ -48,6 +48,7 @@ mod poison;
 mod profile;
 #[cfg(feature = "python")]
 mod python;
+mod repair;
 #[cfg(feature = "rust")]
 mod rust;
 mod sample;
@@ -69,6 +70,7 @@ pub use poison::TestPoison;
 pub use profile::Profile;
 #[cfg(feature = "python")]
 pub use python::{Removal, Remover};
+pub use repair::RepairEdit;
 pub use sample::{Sampler, sample};
 pub use scale::{Bug, BugId, Composer, Composition, Interaction, Part, Relation, ScaleOperator};
 #[cfg(feature = "history")]

@@ -14,7 +14,7 @@ use crate::site::Source;
 use crate::{Coverage, Error, Profile, Result, Sampler, Site};
 
 /// A longer file is data, not a program to break.
-const MAX_FILE_BYTES: usize = 4 << 20;
+pub(crate) const MAX_FILE_BYTES: usize = 4 << 20;
 
 /// Every site in `source`, in document order, with all operators and without caps.
 ///

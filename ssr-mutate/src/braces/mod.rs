@@ -16,13 +16,15 @@ mod values;
 mod view;
 mod walk;
 
+use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use ssr_core::RepoPath;
+use ssr_core::{RepoPath, Tree};
 use tree_sitter::Node;
 
 use crate::finds::Finds;
-use crate::language::{Engine, Language};
+use crate::language::{Engine, Language, own_repairs};
+use crate::repair::RepairProposals;
 use crate::site::Source;
 use crate::weaken::{BrokenTest, Weakened};
 use crate::{Difficulty, Family, NotFound, Operator};
@@ -163,6 +165,15 @@ impl Engine for Brace {
 
     fn weaken(&self, _: &str, tests: &[BrokenTest<'_>]) -> Weakened {
         Err((0..tests.len()).map(|index| (index, NotFound::Language)).collect())
+    }
+
+    fn repairs<'a>(
+        &'a self,
+        _: &Tree,
+        source: &'a Arc<Source>,
+        region: &Range<usize>,
+    ) -> RepairProposals<'a> {
+        own_repairs(self, source, region)
     }
 
     fn syntax_errors(&self, path: &RepoPath, text: &str) -> usize {

@@ -19,14 +19,16 @@ mod values;
 mod walk;
 mod weaken;
 
+use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use ssr_core::{Dose, RepoPath, Seed};
+use ssr_core::{Dose, RepoPath, Seed, Tree};
 use tree_sitter::Node;
 
 use crate::finds::Finds;
-use crate::language::{Engine, Language};
+use crate::language::{Engine, Language, own_repairs};
 use crate::poison::{PoisonEdits, PoisonTarget};
+use crate::repair::RepairProposals;
 use crate::site::Source;
 use crate::weaken::{BrokenTest, Means, Weakened};
 use crate::{Operator, syntax};
@@ -102,6 +104,15 @@ impl Engine for Python {
 
     fn hollow(&self, text: &str, targets: &[PoisonTarget<'_>]) -> PoisonEdits {
         poison::hollow(text, targets)
+    }
+
+    fn repairs<'a>(
+        &'a self,
+        _: &Tree,
+        source: &'a Arc<Source>,
+        region: &Range<usize>,
+    ) -> RepairProposals<'a> {
+        own_repairs(self, source, region)
     }
 
     fn syntax_errors(&self, _: &RepoPath, text: &str) -> usize {
