@@ -18,7 +18,7 @@ pub use coverage::measure_coverage;
 pub use device::device;
 pub use failure::{Failure, Result};
 pub use model::ModelArgs;
-pub use operators::OperatorInjector;
+pub use operators::{OperatorEdits, OperatorInjector};
 pub use package::{PYTEST, Package, Packages};
 pub use repository::{Screened, open_sandbox, prepare_guest, prepare_python, screen, test_modules};
 pub use trial::{Effect, Trial, Trials, compile_all};

@@ -1,10 +1,11 @@
-//! An injector that proposes the sites of bug operators.
+//! Bug operators in self-play: as bugs to propose, and as edits that may undo one.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
-use ssr_core::{Patch, Seed, Strategy, TestId, Tree};
-use ssr_mutate::{Mutator, Site, Style, weaken_least};
-use ssr_rl::{Candidate, Injector};
+use ssr_core::{Edit, Patch, RepoPath, Seed, Strategy, TestId, Tree};
+use ssr_mutate::{Mutator, RepairEdit, Site, Style, weaken_least};
+use ssr_rl::{Candidate, EditSource, Injector};
 
 /// The most runs of the suite to find the least weakening of one bug.
 pub(crate) const WEAKENING_RUNS: usize = 12;
@@ -60,5 +61,15 @@ impl Injector for OperatorInjector {
         failing: &mut dyn FnMut(&Patch) -> ssr_rl::Result<BTreeSet<TestId>>,
     ) -> ssr_rl::Result<Option<Patch>> {
         weaken_least(tree, broken, Style::Mixed, seed, WEAKENING_RUNS, failing)
+    }
+}
+
+/// The edits of operators and their inverses on the buggy tree, as candidates of a solver that ranks.
+#[derive(Debug, Clone, Default)]
+pub struct OperatorEdits(Mutator);
+
+impl EditSource for OperatorEdits {
+    fn edits(&self, tree: &Tree, path: &RepoPath, lines: Range<usize>, most: usize) -> Vec<Edit> {
+        self.0.candidates(tree, path, lines, most).iter().map(RepairEdit::edit).collect()
     }
 }

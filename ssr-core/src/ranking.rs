@@ -149,10 +149,9 @@ mod tests {
 
     #[test]
     fn an_edit_that_does_not_fit_changes_nothing() {
-        let ranking =
-            EditRanking::new("naïve").with_edits([(0, 9), (3, 4), (2, 1)].map(|(start, end)| {
-                RankedEdit::new(start..end, "x")
-            }));
+        let ranking = EditRanking::new("naïve").with_edits(
+            [(0, 9), (3, 4), (2, 1)].map(|(start, end)| RankedEdit::new(start..end, "x")),
+        );
         for index in 0..4 {
             assert_eq!(ranking.edited(index), "naïve");
         }

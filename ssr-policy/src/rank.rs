@@ -61,7 +61,8 @@ impl Model {
             *start += tokens.len() as u32;
             Some(this)
         });
-        let rows = starts.zip(&places).flat_map(|(start, rows)| rows.iter().map(move |r| start + r));
+        let rows =
+            starts.zip(&places).flat_map(|(start, rows)| rows.iter().map(move |r| start + r));
         let hidden = self.hidden_rows(&tokens, rows.collect())?;
         let (mut parts, mut first) = (Vec::new(), 0);
         for (sequence, places) in sequences.iter().zip(&places) {
@@ -228,7 +229,10 @@ mod tests {
                 let measured = (nudged(1e-2) - nudged(-1e-2)) / 2e-2;
                 nudged(0.0);
                 let exact = slope[row][column];
-                assert!((measured - exact).abs() < 2e-2 * (1.0 + exact.abs()), "{measured} {exact}");
+                assert!(
+                    (measured - exact).abs() < 2e-2 * (1.0 + exact.abs()),
+                    "{measured} {exact}"
+                );
             }
         }
     }

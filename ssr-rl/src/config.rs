@@ -40,6 +40,9 @@ pub struct Config {
     pub alpha: f64,
     /// Who solves. Default: `policy`.
     pub solver: SolverKind,
+    /// How the solver repairs. Programs choose the [`SolverProtocol`](crate::SolverProtocol) by it.
+    /// Default: `line-edit`.
+    pub scaffold: Scaffold,
     /// Whether solved bugs, and bugs that passed their checks, are audited: by poisoned and by empty
     /// tests, where [`SelfPlay::with_poison`](crate::SelfPlay::with_poison) says how to make them, and
     /// by the static rules. A repair that forged its passes has failed. Default: true.
@@ -73,6 +76,7 @@ impl Default for Config {
             max_order: 2,
             alpha: 0.8,
             solver: SolverKind::default(),
+            scaffold: Scaffold::default(),
             audit: true,
             keep_checkpoints: 3,
             sampling: Sampling::default(),
@@ -112,6 +116,18 @@ impl fmt::Display for SolverKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
+}
+
+/// How the solver repairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Scaffold {
+    /// It writes one line: [`LineEdit`](crate::LineEdit).
+    #[default]
+    LineEdit,
+    /// It ranks edits: [`RankEdits`](crate::RankEdits).
+    RankEdits,
 }
 
 /// The settings of [`LineEdit`](crate::LineEdit).
@@ -321,6 +337,13 @@ impl Config {
     #[must_use]
     pub fn with_solver(mut self, solver: SolverKind) -> Self {
         self.solver = solver;
+        self
+    }
+
+    /// Sets [`Config::scaffold`].
+    #[must_use]
+    pub fn with_scaffold(mut self, scaffold: Scaffold) -> Self {
+        self.scaffold = scaffold;
         self
     }
 

@@ -148,7 +148,8 @@ pub fn score(model: &Model, sequences: &[TrainSequence]) -> Result<TargetScores>
         }
     }
     let logprobs = Tensor::cat(&logprobs, 0)?;
-    let in_order = order.len() == logprobs.elem_count() && order.iter().zip(0..).all(|(a, b)| *a == b);
+    let in_order =
+        order.len() == logprobs.elem_count() && order.iter().zip(0..).all(|(a, b)| *a == b);
     let logprobs = if in_order {
         logprobs
     } else {

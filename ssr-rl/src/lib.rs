@@ -25,7 +25,7 @@ mod run;
 
 /// The tensors of [`TargetScores`], [`AdamW`] and [`Gradients`].
 pub use candle_core;
-pub use config::{Config, LineEditConfig, RankEditsConfig, SolverKind};
+pub use config::{Config, LineEditConfig, RankEditsConfig, Scaffold, SolverKind};
 pub use error::{Error, LearningErrorKind, Result};
 pub use grpo::{
     Batch, Behaviour, Clip, ClippedLoss, GrpoConfig, LossToken, RewardBaseline, TargetScores,

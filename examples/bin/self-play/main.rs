@@ -7,12 +7,12 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use ssr_core::{Command, File, Limits, Seed, Suites, Tree};
 use ssr_examples::{
-    Failure, OperatorInjector, PYTEST, Package, Packages, Result, Screened, open_sandbox,
-    prepare_guest, screen, test_modules,
+    Failure, OperatorEdits, OperatorInjector, PYTEST, Package, Packages, Result, Screened,
+    open_sandbox, prepare_guest, screen, test_modules,
 };
 use ssr_mutate::TestPoison;
 use ssr_policy::{LocalPolicy, Model, ModelConfig, Tokenizer};
-use ssr_rl::{GrpoLearner, LearningErrorKind, SelfPlay, SolverKind, Summary};
+use ssr_rl::{GrpoLearner, LearningErrorKind, RankEdits, Scaffold, SelfPlay, SolverKind, Summary};
 
 mod display;
 mod plan;
@@ -127,6 +127,7 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
     let policy = new_policy(&package, Seed::new(config.seed))?;
     let learner = GrpoLearner::new(policy, config.grpo, config.optimizer).map_err(from_rl)?;
     let suites = Suites::new(sandbox, limits);
+    let (scaffold, ranked) = (config.scaffold, config.rank_edits);
     let mut play = SelfPlay::new(repository, suites, injector, learner, config)
         .map_err(from_rl)?
         .with_poison(TestPoison)
@@ -135,7 +136,14 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
     if !with.is_empty() {
         play = play.version("with", with.join("\n"));
     }
-    play.run(&out, start, display).map_err(from_rl)
+    let summary = match scaffold {
+        Scaffold::RankEdits => {
+            let protocol = RankEdits::new(OperatorEdits::default(), ranked);
+            play.with_protocol(protocol).run(&out, start, display)
+        }
+        _ => play.run(&out, start, display),
+    };
+    summary.map_err(from_rl)
 }
 
 /// An untrained policy with a tokenizer made from the repository's own text.

@@ -55,7 +55,8 @@ pub(super) fn complete(
             let problem = "a ranking is drawn from as a whole; leave truncation and penalties out";
             return Err(PolicyError::Request { index: *index, problem: problem.to_owned() });
         }
-        let known = different.iter().position(|known| Arc::ptr_eq(known, ranking) || *known == *ranking);
+        let known =
+            different.iter().position(|known| Arc::ptr_eq(known, ranking) || *known == *ranking);
         which.push(known.unwrap_or_else(|| {
             different.push(ranking);
             different.len() - 1
@@ -134,7 +135,8 @@ impl RankedEdits {
             let unit = seed.index(at as u64).unit().max(f64::MIN_POSITIVE);
             f64::from(self.logprobs[at]) / f64::from(temperature) - (-unit.ln()).ln()
         };
-        let mut keyed: Vec<(f64, usize)> = (0..self.logprobs.len()).map(|at| (key(at), at)).collect();
+        let mut keyed: Vec<(f64, usize)> =
+            (0..self.logprobs.len()).map(|at| (key(at), at)).collect();
         keyed.sort_by(|(a, i), (b, j)| b.total_cmp(a).then(i.cmp(j)));
         keyed.into_iter().map(|(_, at)| at).collect()
     }
@@ -208,15 +210,19 @@ pub(super) fn token_edits(tokenizer: &Tokenizer, ranking: &EditRanking) -> Resul
         let (to_byte, to_token) = starts[to.min(starts.len() - 1)];
         let head = &ranking.text[from_byte..edit.range.start];
         let tail = &ranking.text[edit.range.end..to_byte.max(edit.range.end)];
-        let mut after = encode_lines(tokenizer, &[head, &edit.replacement, tail].concat())?.concat();
+        let mut after =
+            encode_lines(tokenizer, &[head, &edit.replacement, tail].concat())?.concat();
         let mut before = text[from_token..to_token].to_vec();
         let common = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
         // What follows shows where one of the two ends first.
         let following = text[to_token..].iter().take(reach);
         before.extend(following.clone());
         after.extend(following);
-        let common = common + before[common..].iter().zip(&after[common..]).take_while(|(a, b)| a == b).count();
-        let cut = |tokens: &[u32]| tokens[common.min(tokens.len())..].iter().copied().take(reach).collect();
+        let common = common
+            + before[common..].iter().zip(&after[common..]).take_while(|(a, b)| a == b).count();
+        let cut = |tokens: &[u32]| {
+            tokens[common.min(tokens.len())..].iter().copied().take(reach).collect()
+        };
         Ok(TokenEdit::new(first + from_token + common, cut(&before), cut(&after)))
     };
     let edits = ranking.edits.iter().map(edit).collect::<Result<Vec<_>>>()?;

@@ -14,14 +14,14 @@ use crate::RankEditsConfig;
 
 /// Proposes edits of which one may be a repair. It knows the buggy tree and nothing of the bug.
 pub trait EditSource: Send + Sync {
-    /// Edits within the lines `lines` (from 0, without the end) of the file at `path`, the most
-    /// plausible first. Equal arguments give equal edits.
-    fn edits(&self, tree: &Tree, path: &RepoPath, lines: Range<usize>) -> Vec<Edit>;
+    /// At most `most` edits within the lines `lines` (from 0, without the end) of the file at `path`,
+    /// the most plausible first. Equal arguments give equal edits.
+    fn edits(&self, tree: &Tree, path: &RepoPath, lines: Range<usize>, most: usize) -> Vec<Edit>;
 }
 
 impl<E: EditSource + ?Sized> EditSource for &E {
-    fn edits(&self, tree: &Tree, path: &RepoPath, lines: Range<usize>) -> Vec<Edit> {
-        (**self).edits(tree, path, lines)
+    fn edits(&self, tree: &Tree, path: &RepoPath, lines: Range<usize>, most: usize) -> Vec<Edit> {
+        (**self).edits(tree, path, lines, most)
     }
 }
 
@@ -61,7 +61,8 @@ impl<E: EditSource> RankEdits<E> {
             view.add(block, text);
             let (first, last) = (block.lines.first(), block.lines.last());
             let Some((first, last)) = first.zip(last) else { continue };
-            of_blocks.push(self.source.edits(&bug.tree, &block.path, first.0..last.0 + 1));
+            let (lines, most) = (first.0..last.0 + 1, self.config.candidates);
+            of_blocks.push(self.source.edits(&bug.tree, &block.path, lines, most));
         }
         let mut known = HashSet::new();
         let (mut ranked, mut edits) = (Vec::new(), Vec::new());
@@ -160,15 +161,6 @@ impl<E: EditSource> SolverProtocol for RankEdits<E> {
     ) -> Result<Tree, String> {
         let chosen = answer.ranked.as_ref().and_then(|draw| edits.get(draw.chosen));
         let edit = chosen.ok_or("no edit of the shown code is known")?;
-        repaired(&bug.tree, edit)
+        bug.tree.edit(std::slice::from_ref(edit)).map_err(|error| error.to_string())
     }
-}
-
-/// The tree after one edit.
-pub(super) fn repaired(tree: &Tree, edit: &Edit) -> Result<Tree, String> {
-    let path = &edit.path;
-    let file = tree.get(path.as_str()).ok_or_else(|| format!("{path} is gone"))?;
-    let bytes = edit.apply(file.bytes()).map_err(|error| error.to_string())?;
-    let file = ssr_core::File::new(bytes).with_executable(file.executable());
-    tree.with(path.clone(), file).map_err(|error| error.to_string())
 }
