@@ -2,12 +2,15 @@
 
 use ssr_core::{Command, File, Limits, Program, RepoPath, Sandbox, Tree, Workspace};
 use ssr_mutate::Coverage;
+use ssr_rl::TestCoverage;
 
 use crate::{Failure, Result};
 
 /// The program that the guest runs.
 const MEASURE: &str = include_str!("coverage.py");
-/// The file that it writes its report to, in a workspace that is dropped afterwards.
+/// The one that tells tests apart.
+const MEASURE_TESTS: &str = include_str!("test_coverage.py");
+/// The file that they write its report to, in a workspace that is dropped afterwards.
 const REPORT: &str = "ssr-coverage.json";
 
 /// The lines that the tests in `modules` execute, including those that imports execute, as
@@ -21,7 +24,35 @@ pub fn measure_coverage<S: Sandbox>(
     modules: &[RepoPath],
     limits: Limits,
 ) -> Result<Coverage> {
-    let mut command = Command::python(MEASURE).with_limits(limits);
+    let report = measured(MEASURE, sandbox, tree, modules, limits)?;
+    Coverage::from_coverage_py(&report, "")
+        .map_err(|error| Failure::Infrastructure(format!("measuring coverage: {error}")))
+}
+
+/// Which test in `modules` executes which lines. Needs CPython 3.12 or later in the sandbox.
+///
+/// # Errors
+/// Those of [`measure_coverage`].
+pub fn measure_test_coverage<S: Sandbox>(
+    sandbox: &S,
+    tree: &Tree,
+    modules: &[RepoPath],
+    limits: Limits,
+) -> Result<TestCoverage> {
+    let report = measured(MEASURE_TESTS, sandbox, tree, modules, limits)?;
+    serde_json::from_str(&report)
+        .map_err(|error| Failure::Infrastructure(format!("measuring coverage: {error}")))
+}
+
+/// The report of one of the programs.
+fn measured<S: Sandbox>(
+    program: &str,
+    sandbox: &S,
+    tree: &Tree,
+    modules: &[RepoPath],
+    limits: Limits,
+) -> Result<String> {
+    let mut command = Command::python(program).with_limits(limits);
     if let Program::Python { args, .. } = &mut command.program {
         args.push(REPORT.to_owned());
         args.extend(modules.iter().map(|module| module.as_str().to_owned()));
@@ -29,14 +60,12 @@ pub fn measure_coverage<S: Sandbox>(
     let mut workspace = sandbox.open(tree)?;
     let output = workspace.run(&command)?;
     let report = workspace.read(&RepoPath::new(REPORT)?)?;
-    let Some(report) = report.as_ref().and_then(File::text) else {
+    report.as_ref().and_then(File::text).map(str::to_owned).ok_or_else(|| {
         let errors = output.stderr_text().into_owned();
         let last = errors.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output");
-        return Err(Failure::Infrastructure(format!(
+        Failure::Infrastructure(format!(
             "measuring coverage ended with {:?} and without a report: {last}",
             output.exit
-        )));
-    };
-    Coverage::from_coverage_py(report, "")
-        .map_err(|error| Failure::Infrastructure(format!("measuring coverage: {error}")))
+        ))
+    })
 }

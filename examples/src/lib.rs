@@ -14,7 +14,7 @@ mod requirements;
 mod sdist;
 mod trial;
 
-pub use coverage::measure_coverage;
+pub use coverage::{measure_coverage, measure_test_coverage};
 pub use device::device;
 pub use failure::{Failure, Result};
 pub use model::ModelArgs;

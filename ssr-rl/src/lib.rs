@@ -36,7 +36,7 @@ pub use learner::{Frozen, Learner};
 pub use optim::{AdamW, Gradients, OptimizerConfig, StepOutcome};
 pub use play::{
     Candidate, EditSource, Event, Injector, LineEdit, NumberedLines, Progress, Question, RankEdits,
-    Rejected, Repository, SelfPlay, SolverProtocol, Start,
+    Rejected, Repository, SelfPlay, SolverProtocol, Start, TestCoverage,
 };
 pub use run::{BugRecord, Checkpoint, Manifest, RunDir, StepMetrics, Summary, report_html};
 

@@ -8,11 +8,14 @@ use clap::{Parser, ValueEnum};
 use ssr_core::{Command, File, Limits, Seed, Suites, Tree};
 use ssr_examples::{
     Failure, OperatorEdits, OperatorInjector, PYTEST, Package, Packages, Result, Screened,
-    open_sandbox, prepare_guest, screen, test_modules,
+    measure_test_coverage, open_sandbox, prepare_guest, screen, test_modules,
 };
 use ssr_mutate::TestPoison;
 use ssr_policy::{LocalPolicy, Model, ModelConfig, Tokenizer};
-use ssr_rl::{GrpoLearner, LearningErrorKind, RankEdits, Scaffold, SelfPlay, SolverKind, Summary};
+use ssr_rl::{
+    GrpoLearner, LearningErrorKind, RankEdits, Scaffold, SelfPlay, SolverKind, Summary,
+    TestCoverage,
+};
 
 mod display;
 mod plan;
@@ -124,6 +127,14 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
         baseline.other.len(),
         injector.len(),
     ));
+    let coverage = match config.scaffold {
+        Scaffold::RankEdits => {
+            display.say("recording which test executes which lines");
+            let modules: Vec<_> = repository.test_files.iter().cloned().collect();
+            measure_test_coverage(&sandbox, &package.tree, &modules, limits)?
+        }
+        _ => TestCoverage::default(),
+    };
     let policy = new_policy(&package, Seed::new(config.seed))?;
     let learner = GrpoLearner::new(policy, config.grpo, config.optimizer).map_err(from_rl)?;
     let suites = Suites::new(sandbox, limits);
@@ -139,6 +150,7 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
     let summary = match scaffold {
         Scaffold::RankEdits => {
             let protocol = RankEdits::new(OperatorEdits::default(), ranked);
+            let protocol = protocol.with_coverage(coverage);
             play.with_protocol(protocol).run(&out, start, display)
         }
         _ => play.run(&out, start, display),

@@ -14,6 +14,7 @@ mod retrieval;
 mod self_play;
 mod source;
 mod step;
+mod test_coverage;
 
 pub use injector::{Candidate, Injector};
 pub use progress::{Event, Progress};
@@ -22,3 +23,4 @@ pub use rank_edits::{EditSource, RankEdits};
 pub use rejected::Rejected;
 pub use repository::Repository;
 pub use self_play::{SelfPlay, Start};
+pub use test_coverage::TestCoverage;

@@ -91,7 +91,7 @@ impl SolverProtocol for LineEdit {
     ) -> Question<NumberedLines> {
         let specification = bug.artifact.specification().to_string();
         let limit = self.config.source_tokens;
-        let shown = relevant_lines(bug, sources, &specification, limit, tokens);
+        let shown = relevant_lines(bug, sources, &specification, None, limit, tokens);
         let labels = labels(shown.iter().map(|block| block.lines.len()).sum());
         let mut places = Vec::with_capacity(labels.len());
         let mut source = String::new();

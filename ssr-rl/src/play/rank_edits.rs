@@ -9,8 +9,11 @@ use ssr_core::{
 };
 
 use super::retrieval::{Shown, relevant_lines};
-use super::{Question, SolverProtocol};
+use super::{Question, SolverProtocol, TestCoverage};
 use crate::RankEditsConfig;
+
+/// Edits of a function that are asked for before those of other lines are left out.
+const WIDE: usize = 512;
 
 /// Proposes edits of which one may be a repair. It knows the buggy tree and nothing of the bug.
 pub trait EditSource: Send + Sync {
@@ -29,16 +32,26 @@ impl<E: EditSource + ?Sized> EditSource for &E {
 ///
 /// The functions are those that the specification (the reversed weakening) is most likely about, found
 /// in the buggy tree alone, and the edits come from an [`EditSource`].
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct RankEdits<E> {
     source: E,
     config: RankEditsConfig,
+    coverage: Option<Arc<TestCoverage>>,
 }
 
 impl<E: EditSource> RankEdits<E> {
     /// A protocol whose candidates are those of `source`.
     pub fn new(source: E, config: RankEditsConfig) -> Self {
-        Self { source, config }
+        Self { source, config, coverage: None }
+    }
+
+    /// Shows first what the tests that fail execute and others do not, and edits only lines that they
+    /// execute. The coverage is that of the repository before the bug, as its last build left it;
+    /// which tests fail the solver would see by running those of its specification.
+    #[must_use]
+    pub fn with_coverage(mut self, coverage: impl Into<Arc<TestCoverage>>) -> Self {
+        self.coverage = Some(coverage.into());
+        self
     }
 
     /// The ranking that the solver of `bug` is asked for, and the edits of the tree that stand behind
@@ -51,7 +64,8 @@ impl<E: EditSource> RankEdits<E> {
     ) -> Option<(EditRanking, Vec<Edit>)> {
         let specification = bug.artifact.specification().to_string();
         let limit = self.config.source_tokens;
-        let shown = relevant_lines(bug, sources, &specification, limit, tokens);
+        let suspects = self.coverage.as_ref().map(|coverage| coverage.suspects(&bug.f2p));
+        let shown = relevant_lines(bug, sources, &specification, suspects.as_ref(), limit, tokens);
         let mut view = View::default();
         let mut of_blocks = Vec::new();
         for block in &shown {
@@ -62,7 +76,12 @@ impl<E: EditSource> RankEdits<E> {
             let (first, last) = (block.lines.first(), block.lines.last());
             let Some((first, last)) = first.zip(last) else { continue };
             let (lines, most) = (first.0..last.0 + 1, self.config.candidates);
-            of_blocks.push(self.source.edits(&bug.tree, &block.path, lines, most));
+            let mut edits = self.source.edits(&bug.tree, &block.path, lines, WIDE.max(most));
+            if let Some(suspects) = &suspects {
+                let index = LineIndex::new(text.as_bytes());
+                edits.retain(|edit| suspects.executes(&edit.path, index.line(edit.range.start)));
+            }
+            of_blocks.push(edits);
         }
         let mut known = HashSet::new();
         let (mut ranked, mut edits) = (Vec::new(), Vec::new());

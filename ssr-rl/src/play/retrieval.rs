@@ -1,10 +1,11 @@
 //! Finds the source that a specification is about, by the names that both use.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ssr_core::{BugInstance, RepoPath};
 
 use super::source::{Block, blocks, names};
+use super::test_coverage::Suspects;
 
 /// Lines of one file, in their order.
 pub(super) struct Shown {
@@ -15,13 +16,18 @@ pub(super) struct Shown {
 
 /// A name that a block defines says more than one that it mentions.
 const DEFINITION_WEIGHT: f64 = 8.0;
+/// What the definition around a block counts.
+const OWNER_WEIGHT: f64 = 3.0;
+/// The share of its best user's score that a block gets whose name no test mentions.
+const CALL_WEIGHT: f64 = 0.5;
 /// How many of the best blocks are considered; those after them share hardly a name with the
 /// specification.
 const MAX_BLOCKS: usize = 64;
 
 /// The lines of the buggy tree that `specification` is most likely about, within `limit` tokens.
 ///
-/// A block of code counts for the names that it shares with the specification, rare ones for more.
+/// A block of code counts for the names that it shares with the specification, rare ones for more; what
+/// such a block calls counts, too.
 /// The best blocks are taken as long as they fit, and shown in the order of the repository.
 /// `bug_inject` plays no part in it. Oracle test files are never shown: they are restored before the
 /// judgement, so that a repair in them is lost.
@@ -29,6 +35,7 @@ pub(super) fn relevant_lines(
     bug: &BugInstance,
     sources: &BTreeSet<RepoPath>,
     specification: &str,
+    suspects: Option<&Suspects<'_>>,
     limit: usize,
     tokens: &dyn Fn(&str) -> usize,
 ) -> Vec<Shown> {
@@ -36,7 +43,7 @@ pub(super) fn relevant_lines(
     let blocks = blocks(&bug.tree, |path| sources.contains(path) && !tests.contains(path));
     let mut left = limit;
     let mut chosen: BTreeMap<usize, usize> = BTreeMap::new();
-    for at in ranked(&blocks, specification).into_iter().take(MAX_BLOCKS) {
+    for at in order(&blocks, specification, suspects).into_iter().take(MAX_BLOCKS) {
         // A label costs about as much as a short word.
         let costs = blocks[at].lines.iter().map(|(_, line)| tokens(line) + tokens("000: \n"));
         let fitting = costs.scan(left, |left, cost| {
@@ -61,27 +68,68 @@ pub(super) fn relevant_lines(
     shown.collect()
 }
 
-/// The positions of the blocks, the most relevant first.
-fn ranked(blocks: &[Block<'_>], specification: &str) -> Vec<usize> {
-    let wanted = names(specification.lines());
+/// How much each block has to do with the specification: by the names that they share, and by those of
+/// the blocks that use it.
+fn named(blocks: &[Block<'_>], specification: &str) -> Vec<f64> {
+    let wanted: BTreeSet<&str> = names(specification.lines()).into_iter().map(plain).collect();
     let mut frequency: BTreeMap<&str, usize> = BTreeMap::new();
     for block in blocks {
-        for name in block.names.intersection(&wanted) {
+        let names: BTreeSet<&str> = block.names.iter().map(|name| plain(name)).collect();
+        for name in names.intersection(&wanted) {
             *frequency.entry(*name).or_default() += 1;
         }
     }
     let total = blocks.len() as f64;
+    let rarity = |name: &str| frequency.get(name).map_or(0.0, |n| (1.0 + total / *n as f64).ln());
     let score = |block: &Block<'_>| -> f64 {
-        let weight = |name: &&str| {
-            let rarity = (1.0 + total / frequency[name] as f64).ln();
-            rarity * if block.defines == Some(*name) { DEFINITION_WEIGHT } else { 1.0 }
-        };
-        block.names.intersection(&wanted).map(weight).sum()
+        let defined = |name: Option<&str>| name.map_or(0.0, |name| rarity(plain(name)));
+        let names: BTreeSet<&str> = block.names.iter().map(|name| plain(name)).collect();
+        let used: f64 = names.intersection(&wanted).map(|name| rarity(name)).sum();
+        let defines = defined(block.defines) * (DEFINITION_WEIGHT - 1.0);
+        // Tests name a class and what they do with it, rarely the method that does it.
+        used + defines + defined(block.owner) * OWNER_WEIGHT
     };
-    let mut order: Vec<(f64, usize)> =
-        blocks.iter().enumerate().map(|(at, block)| (score(block), at)).collect();
-    order.sort_by(|(a, i), (b, j)| b.total_cmp(a).then(i.cmp(j)));
-    order.into_iter().map(|(_, at)| at).collect()
+    let own: Vec<f64> = blocks.iter().map(score).collect();
+    let mut users: HashMap<&str, f64> = HashMap::new();
+    for (block, score) in blocks.iter().zip(&own) {
+        for name in block.names.iter().filter(|name| block.defines != Some(**name)) {
+            let best = users.entry(*name).or_default();
+            *best = best.max(*score);
+        }
+    }
+    // A helper that no test names is tested through those that call it.
+    let called = |block: &Block<'_>| {
+        let name = block.defines.filter(|name| !wanted.contains(plain(name)));
+        name.and_then(|name| users.get(name)).map_or(0.0, |score| score * CALL_WEIGHT)
+    };
+    blocks.iter().zip(own).map(|(block, own)| own + called(block)).collect()
+}
+
+/// The positions of the blocks, the most relevant first: the most suspicious ones where that is known,
+/// and among equals those that the specification names.
+fn order(blocks: &[Block<'_>], specification: &str, suspects: Option<&Suspects<'_>>) -> Vec<usize> {
+    let named = named(blocks, specification);
+    let suspicious = |block: &Block<'_>| {
+        let lines = block.lines.iter().map(|(number, _)| *number);
+        suspects.map_or(0.0, |suspects| suspects.most_suspicious(block.path, lines))
+    };
+    let mut order: Vec<(f64, f64, usize)> = blocks
+        .iter()
+        .zip(named)
+        .zip(0..)
+        .map(|((b, named), at)| (suspicious(b), named, at))
+        .collect();
+    order.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(&b.2)));
+    order.into_iter().map(|(.., at)| at).collect()
+}
+
+/// A name without the underscores around it: tests call `signature(f)`, and the code defines
+/// `__signature__`.
+fn plain(name: &str) -> &str {
+    match name.trim_matches('_') {
+        "" => name,
+        plain => plain,
+    }
 }
 
 #[cfg(test)]
@@ -115,7 +163,7 @@ mod tests {
         let words = |text: &str| text.split_whitespace().count();
         // The test file is named as a source, and not shown for all that.
         let sources = ["a.py", "tests/test_a.py"].map(|text| RepoPath::new(text).unwrap());
-        let shown = relevant_lines(bug, &sources.into(), specification, limit, &words);
+        let shown = relevant_lines(bug, &sources.into(), specification, None, limit, &words);
         let lines = shown.into_iter().flat_map(|block| block.lines);
         lines.map(|(_, line)| line).collect()
     }

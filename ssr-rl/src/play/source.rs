@@ -14,6 +14,8 @@ pub(super) struct Block<'a> {
     pub(super) names: BTreeSet<&'a str>,
     /// The name that it defines.
     pub(super) defines: Option<&'a str>,
+    /// The name of the definition that it was cut out of: the class of a method.
+    pub(super) owner: Option<&'a str>,
 }
 
 /// A block with more lines is cut at the definitions inside it: a class into its methods.
@@ -26,10 +28,13 @@ pub(super) fn blocks(tree: &Tree, is_source: impl Fn(&RepoPath) -> bool) -> Vec<
         let Some(text) = file.text() else { continue };
         let code = code_lines(text);
         for part in cut(&code, |line| line) {
+            let whole = block(path, part);
             if part.len() > LONG {
-                blocks.extend(cut(part, str::trim_start).into_iter().map(|part| block(path, part)));
+                let pieces = cut(part, str::trim_start).into_iter().map(|piece| block(path, piece));
+                let owner = whole.defines;
+                blocks.extend(pieces.map(|piece| Block { owner, ..piece }));
             } else {
-                blocks.push(block(path, part));
+                blocks.push(whole);
             }
         }
     }
@@ -102,7 +107,7 @@ fn cut<'s, 'a>(
 fn block<'a>(path: &'a RepoPath, lines: &[(usize, &'a str)]) -> Block<'a> {
     let texts = || lines.iter().map(|(_, line)| *line);
     let defines = texts().find_map(|line| defined_name(line.trim_start()));
-    Block { path, lines: lines.to_vec(), names: names(texts()), defines }
+    Block { path, lines: lines.to_vec(), names: names(texts()), defines, owner: None }
 }
 
 fn defined_name(line: &str) -> Option<&str> {
