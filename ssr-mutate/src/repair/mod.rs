@@ -1,5 +1,6 @@
 //! Edits that a repair may consist of: what could undo a bug, without knowing it.
 
+mod habits;
 mod order;
 
 use std::borrow::Cow;
@@ -11,6 +12,7 @@ use crate::Mutator;
 use crate::language::language_of;
 use crate::mutator::MAX_FILE_BYTES;
 use crate::site::Source;
+pub use habits::Habits;
 
 /// One edit that a repair may consist of, as [`Mutator::candidates`] proposes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +112,7 @@ impl Mutator {
         }
         let source = Source::new(path, text);
         let RepairProposals { mut found, mut keeps_syntax } =
-            language.repairs(tree, &source, &region);
+            language.repairs(tree, &source, &region, &self.habits);
         found.retain(|one| region.start <= one.range.start && one.range.end <= region.end);
         let ordered = order::ordered(text, found).into_iter();
         let sound = ordered.filter(|one| !one.structural || keeps_syntax(one));
