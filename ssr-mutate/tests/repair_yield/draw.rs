@@ -11,6 +11,8 @@ use crate::tally::{Outcome, Tally};
 
 /// What a ranker is asked to order.
 pub const MOST: usize = 96;
+/// What is looked at to see which fixes come too late.
+pub const MANY: usize = 500;
 /// A longer function is asked about in blocks of so many lines.
 const BLOCK: usize = 40;
 
@@ -32,7 +34,7 @@ fn outcome(mutator: &Mutator, tree: &Tree, site: &Site) -> Outcome {
     let (original, buggy) = (site.source(), site.mutated());
     let broken = tree.with(site.path().clone(), File::new(buggy.as_bytes())).unwrap();
     let lines = region(original, &buggy, site);
-    let all = mutator.candidates(&broken, site.path(), lines, usize::MAX);
+    let all = mutator.candidates(&broken, site.path(), lines, MANY);
     let undoes = |edit: &ssr_mutate::RepairEdit| {
         let rest = buggy.len() - edit.range.len() + edit.replacement.len();
         rest == original.len()

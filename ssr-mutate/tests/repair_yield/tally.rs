@@ -9,7 +9,7 @@ use crate::draw::MOST;
 
 pub struct Outcome {
     pub operator: &'static str,
-    /// The place of the fix in the list of all candidates.
+    /// The place of the fix in the list of candidates.
     pub place: Option<usize>,
     pub origins: Vec<&'static str>,
     pub kept: usize,
@@ -29,7 +29,7 @@ struct Row {
     bugs: usize,
     /// With the fix among the first [`MOST`] candidates.
     kept: usize,
-    /// With the fix among all candidates.
+    /// With the fix among the first [`MANY`].
     found: usize,
     candidates: usize,
 }
@@ -79,7 +79,7 @@ impl Tally {
 
     pub fn table(&self, profile: &Profile) -> String {
         let mut page = format!("## Profile {profile}\n\n");
-        page.push_str("| operator | bugs | candidates | fix among 96 | share | fix among all |\n");
+        page.push_str("| operator | bugs | candidates | fix among 96 | share | fix among 500 |\n");
         page.push_str("|---|--:|--:|--:|--:|--:|\n");
         for (id, row) in &self.rows {
             row.write(id, &mut page);

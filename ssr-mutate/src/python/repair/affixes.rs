@@ -111,11 +111,24 @@ fn restore_call<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     if walk.scope().kind != ScopeKind::Function || inner.len() > 60 || receiver {
         return;
     }
-    for (affix, own, _) in &facts.affixes {
+    let whole = matches!(
+        walk.parent_kind(),
+        Kind::Assignment
+            | Kind::ReturnStatement
+            | Kind::ForStatement
+            | Kind::ForInClause
+            | Kind::Yield
+    );
+    let argument = matches!(walk.parent_kind(), Kind::ArgumentList | Kind::KeywordArgument);
+    for (rank, (affix, own, _)) in facts.affixes.iter().enumerate() {
         if !seen.contains(&affix) {
-            let origin = match *own > 0 {
-                true => RepairOrigin::FrequentCall,
-                false => RepairOrigin::FarFrequentCall,
+            let origin = match (*own > 0, whole, argument) {
+                (true, true, _) if rank < 5 => RepairOrigin::FrequentCallOfWhole,
+                (true, _, true) if rank < 5 => RepairOrigin::FrequentCallOfArgument,
+                (true, true, _) => RepairOrigin::RareCallOfWhole,
+                (true, ..) => RepairOrigin::FrequentCall,
+                (false, true, _) => RepairOrigin::FarCallOfWhole,
+                (false, ..) => RepairOrigin::FarFrequentCall,
             };
             surround(walk, node, origin, affix, text, inner);
         }

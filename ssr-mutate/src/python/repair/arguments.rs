@@ -57,7 +57,7 @@ fn restore_arguments<'t>(walk: &mut Walk<'t, '_>, list: Node<'t>) {
     from_calls(facts, name, &given, &mut missing);
     from_parameters(walk, facts, name, &given, &mut missing);
     from_names(walk, facts, &given, &mut missing);
-    usual(facts, name, &given, &mut missing);
+    usual(walk, facts, name, &given, &mut missing);
     let mut seen = HashSet::new();
     for one in missing {
         if seen.insert((one.keyword.clone(), one.value.clone())) {
@@ -168,6 +168,15 @@ fn from_parameters<'t>(
         if of_self.is_some_and(|members| members.of(name) > 0) {
             add(RepairOrigin::NamedKeyword, RepairOrigin::NamedArgument, &attribute);
         }
+        // `name=entry.name`
+        let members = facts.own().map(|own| &own.members);
+        let holders = members.into_iter().flatten().filter(|(_, members)| members.of(name) > 0);
+        let mut holders: Vec<_> = holders.map(|(holder, _)| &**holder).collect();
+        holders.sort_unstable();
+        for holder in holders.into_iter().filter(|one| walk.scope().binding(one).is_some()) {
+            let value = format!("{holder}.{name}");
+            add(RepairOrigin::NamedKeyword, RepairOrigin::NamedArgument, &value);
+        }
         let values = facts.each().filter_map(|(_, idioms)| idioms.keywords.get(name));
         for value in values.flat_map(|values| values.top(3)).take(4) {
             if is_known(facts, value) {
@@ -203,11 +212,24 @@ fn from_names<'t>(
     }
 }
 
-fn usual(facts: &RepairFacts<'_>, name: &str, given: &Given<'_>, missing: &mut Vec<Missing>) {
+fn usual<'t>(
+    walk: &Walk<'t, '_>,
+    facts: &RepairFacts<'t>,
+    name: &str,
+    given: &Given<'t>,
+    missing: &mut Vec<Missing>,
+) {
     let optional = OPTIONAL
         .iter()
         .find(|(callee, needed, _)| (*callee, *needed) == (name, given.positional.len()));
     let Some((_, _, default)) = optional.filter(|_| !given.open) else { return };
+    for other in walk.scope().all_bindings().take(12) {
+        let origin = match facts.uses(other.name, &walk.scope().range) < 2 {
+            true => RepairOrigin::UnreadArgument,
+            false => RepairOrigin::LocalArgument,
+        };
+        missing.push(Missing { origin, keyword: None, value: other.name.to_owned() });
+    }
     let values = USUAL.iter().find(|(callee, _)| *callee == name).map_or(&[][..], |(_, v)| *v);
     for value in values.iter().filter(|value| *value != default && is_known(facts, value)) {
         let (origin, value) = (RepairOrigin::OptionalArgument, (*value).to_owned());

@@ -5,6 +5,7 @@ use tree_sitter::Node;
 use super::{Inverse, RepairOrigin};
 use crate::python::calls;
 use crate::python::grammar::{Field, GRAMMAR, Kind, children};
+use crate::python::scope::ScopeKind;
 use crate::python::walk::Walk;
 
 pub(super) static INVERSES: &[Inverse] = &[
@@ -25,6 +26,10 @@ pub(super) static INVERSES: &[Inverse] = &[
         find: restore_clause,
     },
     Inverse { kinds: &[Kind::Call], find: restore_type },
+    Inverse {
+        kinds: &[Kind::Identifier, Kind::Attribute, Kind::Call, Kind::None],
+        find: restore_conditional,
+    },
     Inverse {
         kinds: &[
             Kind::ListComprehension,
@@ -99,14 +104,21 @@ fn restore_clause<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
         let known = |clause: &&str| root(clause).is_some_and(|root| facts.uses(&root, &range) > 0);
         let top = own.clauses.top(400);
         let fitting = top.into_iter().filter(known).take(CLAUSES);
-        clauses.extend(fitting.map(|clause| (RepairOrigin::SiblingClause, clause.to_owned())));
+        clauses.extend(fitting.map(|clause| {
+            let related = names_of(clause).any(|name| names_of(text).any(|own| own == name));
+            let origin = match related {
+                true => RepairOrigin::RelatedClause,
+                false => RepairOrigin::SiblingClause,
+            };
+            (origin, clause.to_owned())
+        }));
     }
     if tested {
         // What a clause uses may have been checked before: `x and x.y`.
         let subject = text.trim_start_matches("not ").split(['(', '[', ' ']).next().unwrap_or("");
         if let Some((object, _)) = subject.rsplit_once('.') {
-            clauses.push((RepairOrigin::LocalClause, object.to_owned()));
-            clauses.push((RepairOrigin::LocalClause, format!("{object} is not None")));
+            clauses.push((RepairOrigin::GuardClause, object.to_owned()));
+            clauses.push((RepairOrigin::GuardClause, format!("{object} is not None")));
         }
         for other in walk.scope().all_bindings().take(6) {
             let origin = match facts.uses(other.name, &range) < 2 {
@@ -127,6 +139,12 @@ fn restore_clause<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
             walk.repair_whole(origin, node, format!("{clause} {word} {text}"));
         }
     }
+}
+
+/// The words in a text.
+fn names_of(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    words.filter(|word| !matches!(*word, "" | "not" | "in" | "is" | "None" | "self" | "and" | "or"))
 }
 
 /// `isinstance(x, A)` → `isinstance(x, (A, B))`.
@@ -154,6 +172,33 @@ fn restore_type<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
+/// `b` → `a if a is not None else b`, `a.b` → `a.b if a is not None else None`.
+fn restore_conditional<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
+    let whole = match walk.ancestor_node(0) {
+        Some((_, Kind::ReturnStatement)) => true,
+        Some((parent, Kind::Assignment)) => walk.field(parent, Field::Right) == Some(node),
+        Some((parent, Kind::KeywordArgument)) => walk.field(parent, Field::Value) == Some(node),
+        _ => false,
+    };
+    if !whole || walk.scope().kind != ScopeKind::Function {
+        return;
+    }
+    let text = walk.text(node);
+    let mut forms = Vec::new();
+    let root = text.split(['.', '(', '[']).next().unwrap_or(text);
+    if root != text && walk.scope().binding(root).is_some() {
+        forms.push(format!("{text} if {root} is not None else None"));
+        forms.push(format!("{text} if {root} else None"));
+    }
+    for other in walk.scope().all_bindings().take(3).map(|one| one.name) {
+        forms.push(format!("{other} if {other} is not None else {text}"));
+        forms.push(format!("{text} if {other} is None else {other}"));
+    }
+    for form in forms {
+        walk.repair_whole(RepairOrigin::Ternary, node, form);
+    }
+}
+
 /// `[f(x) for x in xs]` → `[f(x) for x in xs if x]`.
 fn restore_filter<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let parts = children(node);
@@ -165,7 +210,15 @@ fn restore_filter<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let (end, target) = (last.end_byte(), walk.text(target));
     let tested = target.split(',').map(str::trim).filter(|name| !name.starts_with(['_', '(']));
     for name in tested.take(3) {
-        for clause in [name.to_owned(), format!("{name} is not None"), format!("not {name}")] {
+        let mut clauses =
+            vec![name.to_owned(), format!("{name} is not None"), format!("not {name}")];
+        let own = walk.facts().and_then(|facts| facts.own());
+        let word = |clause: &&str| {
+            clause.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == name)
+        };
+        let top = own.map(|own| own.clauses.top(400)).unwrap_or_default();
+        clauses.extend(top.into_iter().filter(word).take(CLAUSES).map(str::to_owned));
+        for clause in clauses {
             walk.repair(RepairOrigin::MissingCheck, node, end..end, format!(" if {clause}"));
         }
     }

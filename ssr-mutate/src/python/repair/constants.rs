@@ -21,6 +21,7 @@ pub(super) static INVERSES: &[Inverse] = &[
     Inverse { kinds: &[Kind::Slice], find: restore_bound },
     Inverse { kinds: &[Kind::Call], find: restore_range },
     Inverse { kinds: &[Kind::String], find: restore_text },
+    Inverse { kinds: &[Kind::UnaryOperator], find: restore_negative },
 ];
 
 fn restore_operator<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
@@ -152,6 +153,15 @@ fn restore_range<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
 }
 
+/// `-1` → `0`: CRP changes the number inside of the sign.
+fn restore_negative<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
+    let value = walk.text(node).strip_prefix('-').and_then(|digits| digits.parse::<i64>().ok());
+    let Some(value) = value.filter(|value| *value < i64::MAX) else { return };
+    for new in [1 - value, -1 - value] {
+        walk.repair_whole(RepairOrigin::Negative, node, new.to_string());
+    }
+}
+
 fn restore_text<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let text = walk.text(node);
     if text.starts_with(['f', 'F']) {
@@ -170,6 +180,13 @@ fn restore_text<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
     for (mark, _) in MARKS.iter().filter(|(_, typo)| *typo == content) {
         walk.repair_whole(RepairOrigin::Typo, node, format!("{quote}{mark}{quote}"));
+    }
+    for at in 1..content.len() {
+        let (head, tail) = content.split_at(at - 1);
+        let swapped = format!("{head}{}{}{}", &tail[1..2], &tail[..1], &tail[2..]);
+        if typo(&swapped).as_deref() == Some(content) {
+            walk.repair_whole(RepairOrigin::Typo, node, format!("{quote}{swapped}{quote}"));
+        }
     }
     let Some(facts) = walk.facts() else { return };
     let mut similar = Vec::new();

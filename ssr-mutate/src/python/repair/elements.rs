@@ -54,6 +54,16 @@ fn restore_element<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
             }
         }
     }
+    if GRAMMAR.kind(node) == Kind::Dictionary {
+        let quote = if own[0].starts_with('\'') { '\'' } else { '"' };
+        for other in walk.scope().all_bindings().take(12) {
+            let pair = format!("{quote}{0}{quote}: {0}", other.name);
+            if !own.contains(&&*pair) {
+                found.push((RepairOrigin::NamedPair, own.len(), pair.clone()));
+                found.push((RepairOrigin::NamedPair, 0, pair));
+            }
+        }
+    }
     for (origin, place, element) in found {
         insert(walk, node, &elements, origin, place, &element);
     }

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 use tree_sitter::{Node, Tree};
 
+use super::lines::CodeLines;
+
 use crate::python::grammar::{Field, GRAMMAR, Kind, children};
 use crate::python::operators::data_flow::wrappers::shapes;
 
@@ -36,6 +38,11 @@ pub struct Idioms {
     pub(super) strings: Counts,
     /// The elements of lists, sets, dictionaries and tuples with more than one.
     pub(super) displays: Vec<Vec<Box<str>>>,
+    /// The values that each target is assigned.
+    pub(super) assigned: HashMap<Box<str>, Counts>,
+    /// The values that are returned.
+    pub(super) returned: Counts,
+    pub(super) lines: CodeLines,
     /// The right operands, with their operators, by left operand.
     pub(super) operations: HashMap<Box<str>, Counts>,
 }
@@ -117,7 +124,7 @@ impl Counts {
 
 impl Idioms {
     pub(super) fn of(text: &str, tree: &Tree) -> Self {
-        let mut idioms = Self::default();
+        let mut idioms = Self { lines: CodeLines::of(text), ..Self::default() };
         let mut cursor = tree.walk();
         loop {
             let node = cursor.node();
@@ -191,6 +198,28 @@ impl Idioms {
                     if GRAMMAR.kind(value) == Kind::Tuple {
                         children(value).into_iter().for_each(|one| self.caught.add(own(one)));
                     }
+                }
+            }
+            Kind::Assignment => {
+                let part = |field| GRAMMAR.field(node, field);
+                if let (Some(left), Some(right)) = (part(Field::Left), part(Field::Right)) {
+                    self.assigned.entry(own(left).into()).or_default().add(own(right));
+                }
+            }
+            Kind::ReturnStatement => {
+                if let [value] = children(node)[..] {
+                    self.returned.add(own(value));
+                }
+            }
+            Kind::ComparisonOperator => self.clauses.add(own(node)),
+            Kind::IfStatement | Kind::ElifClause | Kind::WhileStatement => {
+                if let Some(condition) = GRAMMAR.field(node, Field::Condition) {
+                    self.clauses.add(own(condition));
+                }
+            }
+            Kind::IfClause => {
+                if let [condition] = children(node)[..] {
+                    self.clauses.add(own(condition));
                 }
             }
             Kind::Decorator => self.decorators.add(own(node).trim_end()),

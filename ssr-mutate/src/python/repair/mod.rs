@@ -7,6 +7,7 @@ mod constants;
 mod elements;
 mod facts;
 mod idioms;
+mod lines;
 mod names;
 mod origin;
 mod statements;
@@ -74,7 +75,14 @@ pub(super) fn proposals<'a>(
     let facts = RepairFacts::of(text, &tree, idioms);
     let mut finds = Finds::default();
     Walk::new(text, &tree, &[], &mut finds).repairing(region.clone(), &DISPATCH, &facts).run();
-    let found = finds.into_vec().into_iter().map(proposal).collect();
+    let mut found: Vec<_> = finds.into_vec().into_iter().map(proposal).collect();
+    found.extend(lines::restore(text, region, &facts).into_iter().map(|one| RepairProposal {
+        range: one.range,
+        replacement: one.replacement.into(),
+        origin: one.origin.name(),
+        weight: one.origin.weight(),
+        structural: true,
+    }));
 
     let before = syntax::errors(&tree);
     let mut parser = GRAMMAR.parser();

@@ -53,6 +53,12 @@ origins! {
     FarSameCall = "restore-far-same-call", 0.01;
     /// A call that is frequent in the file.
     FrequentCall = "restore-frequent-call", 0.004;
+    /// The same around a whole value that is assigned, returned or iterated over.
+    FrequentCallOfWhole = "restore-frequent-call-of-whole", 0.004;
+    /// The same around an argument.
+    FrequentCallOfArgument = "restore-frequent-call-of-argument", 0.002;
+    RareCallOfWhole = "restore-rare-call-of-whole", 0.002;
+    FarCallOfWhole = "restore-far-call-of-whole", 0.0005;
     /// A call that is frequent in the repository.
     FarFrequentCall = "restore-far-frequent-call", 0.001;
     /// An attribute that is read from the same variable.
@@ -63,6 +69,10 @@ origins! {
     PlainNegation = "restore-plain-condition", 0.05;
     NoneCheck = "restore-none-check", 0.03;
     SiblingClause = "restore-sibling-clause", 0.005;
+    /// A clause about a name of the condition.
+    RelatedClause = "restore-related-clause", 0.002;
+    /// A check of what the condition uses: `x and x.y`.
+    GuardClause = "restore-guard-clause", 0.005;
     LocalClause = "restore-local-clause", 0.003;
     MissingCheck = "restore-missing-check", 0.004;
     Type = "restore-type", 0.02;
@@ -96,6 +106,23 @@ origins! {
     SuperReceiver = "restore-super", 0.05;
     Async = "restore-async", 0.03;
     MappingGet = "restore-get", 0.01;
+    /// A line of the file that says more than this one.
+    SimilarLine = "restore-similar-line", 0.03;
+    /// A line of the file that differs from this one in one place.
+    ChangedLine = "restore-changed-line", 0.01;
+    FarSimilarLine = "restore-far-similar-line", 0.01;
+    FarChangedLine = "restore-far-changed-line", 0.003;
+    /// Lines that stand between the same neighbours elsewhere.
+    LinesBetween = "restore-lines-between", 0.05;
+    FarLinesBetween = "restore-far-lines-between", 0.02;
+    NextLine = "restore-next-line", 0.003;
+    /// A value that the same target is assigned elsewhere.
+    AssignedElsewhere = "restore-assigned-elsewhere", 0.03;
+    ReturnedElsewhere = "restore-returned-elsewhere", 0.01;
+    Negative = "restore-negative", 0.02;
+    /// A value that is used only where a name has one.
+    Ternary = "restore-conditional", 0.002;
+    NamedPair = "restore-named-pair", 0.01;
     Opposite = "restore-opposite", 0.05;
     Codec = "restore-codec", 0.1;
 }

@@ -3,11 +3,11 @@
 use tree_sitter::Node;
 
 use super::idioms::last_name;
-use super::{Inverse, RepairOrigin};
+use super::{Idioms, Inverse, RepairOrigin};
 use crate::python::grammar::{Field, GRAMMAR, Kind, children};
 use crate::python::names::{Position, position};
 use crate::python::operators::exceptions::{caught, handlers};
-use crate::python::scope::{ScopeKind, Value};
+use crate::python::scope::ScopeKind;
 use crate::python::walk::Walk;
 use crate::python::{calls, statements};
 
@@ -102,6 +102,7 @@ fn restore_result<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let [value] = children(node)[..] else { return };
     if is_empty_value(walk.text(value)) {
         restore_value(walk, value, RepairOrigin::Returned, None);
+        restore_known(walk, value, RepairOrigin::ReturnedElsewhere, |own| own.returned.top(200));
     }
 }
 
@@ -111,6 +112,29 @@ fn restore_assigned<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     if is_empty_value(walk.text(right)) && walk.scope().kind == ScopeKind::Function {
         let name = last_name(walk.text(left));
         restore_value(walk, right, RepairOrigin::Assigned, Some(name));
+        let target = walk.text(left);
+        restore_known(walk, right, RepairOrigin::AssignedElsewhere, |own| {
+            own.assigned.get(target).map(|values| values.top(200)).unwrap_or_default()
+        });
+    }
+}
+
+/// Proposes values of the file in place of an empty one, where they begin with a known name.
+fn restore_known<'t>(
+    walk: &mut Walk<'t, '_>,
+    value: Node<'t>,
+    origin: RepairOrigin,
+    known: impl Fn(&Idioms) -> Vec<&str>,
+) {
+    let Some(facts) = walk.facts() else { return };
+    let texts = facts.own().map(known).unwrap_or_default();
+    let root = |text: &str| {
+        text.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or("").to_owned()
+    };
+    let fits = |text: &&str| facts.uses(&root(text), &walk.scope().range) > 0;
+    let texts: Vec<_> = texts.into_iter().filter(fits).take(MOST).map(str::to_owned).collect();
+    for text in texts {
+        walk.repair_whole(origin, value, text);
     }
 }
 
@@ -123,7 +147,7 @@ fn restore_value<'t>(
 ) {
     let Some(facts) = walk.facts() else { return };
     let others: Vec<_> = walk.scope().all_bindings().take(MOST).collect();
-    for other in others.into_iter().filter(|one| one.value != Value::Function) {
+    for other in others {
         let name = other.name;
         let unread = facts.uses(name, &walk.scope().range) < 2;
         let origin = match unread || preferred == Some(name) {
@@ -184,8 +208,15 @@ fn restore_super_call<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let Some(first) = statements.first().copied() else { return };
     let docstring = first.named_child(0).is_some_and(|one| GRAMMAR.kind(one) == Kind::String);
     let start = statements.get(usize::from(docstring)).copied();
+    let mut statements_to_add = Vec::new();
     for arguments in calls {
-        let call = format!("{wait}super().{name}({arguments})");
+        statements_to_add.push(format!("{wait}super().{name}({arguments})"));
+        let rest = if arguments.is_empty() { String::new() } else { format!(", {arguments}") };
+        if let Some(base) = class.bases.first() {
+            statements_to_add.push(format!("{base}.{name}(self{rest})"));
+        }
+    }
+    for call in statements_to_add {
         if let Some(start) = start {
             let at = start.start_byte();
             if GRAMMAR.kind(start) == Kind::PassStatement {
@@ -226,7 +257,7 @@ fn restore_statement<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
         let root = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or("");
         if text.starts_with("raise") {
             all.push((RepairOrigin::Raise, text.to_owned()));
-        } else if facts.uses(root, range) > 0 {
+        } else if facts.uses(root, range) > 0 || (facts.knows(root) && all.len() < 40) {
             all.push((RepairOrigin::Statement, text.to_owned()));
         }
     }
