@@ -7,7 +7,7 @@ use ssr_core::{Dose, RepoPath, Seed, Tree};
 
 use crate::finds::Finds;
 use crate::poison::{PoisonEdits, PoisonTarget};
-use crate::repair::{PLAIN_WEIGHT, RepairProposal, RepairProposals};
+use crate::repair::{Habits, PLAIN_WEIGHT, RepairProposal, RepairProposals};
 use crate::site::Source;
 use crate::weaken::{BrokenTest, Means, Weakened};
 use crate::{Operator, Site};
@@ -81,6 +81,7 @@ pub trait Engine {
         tree: &Tree,
         source: &'a Arc<Source>,
         region: &Range<usize>,
+        habits: &Habits,
     ) -> RepairProposals<'a>;
 
     /// The number of syntax errors in the text of a file of that name.

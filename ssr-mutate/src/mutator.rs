@@ -10,6 +10,7 @@ use ssr_core::{RepoPath, Seed, Tree};
 use crate::files::source_texts;
 use crate::finds::Finds;
 use crate::language::{Language, language_of, operators};
+use crate::repair::Habits;
 use crate::site::Source;
 use crate::{Coverage, Error, Profile, Result, Sampler, Site};
 
@@ -123,6 +124,8 @@ pub struct Mutator {
     caps: Caps,
     /// The lines that tests execute; `None` allows all lines.
     coverage: Option<Arc<Coverage>>,
+    /// What is known of the files that candidates were asked for.
+    pub(crate) habits: Habits,
 }
 
 impl Mutator {

@@ -1,6 +1,7 @@
 //! Candidates for repairs: what operators do can be undone by one of them.
 #![cfg(feature = "all")]
 
+use proptest::prelude::*;
 use ssr_core::{File, RepoPath, Tree};
 use ssr_mutate::{Mutator, RepairEdit};
 
@@ -51,4 +52,51 @@ fn what_has_no_candidates_gives_none() {
     assert!(!mutator.candidates(&tree, &path, 0..1, 9).is_empty());
     let text = RepoPath::new("a.txt").unwrap();
     assert!(mutator.candidates(&tree_of(&text, "x = 1\n"), &text, 0..1, 9).is_empty());
+}
+
+/// The fixtures, whole files that hold most of the language.
+const TEXTS: &[&str] = &[
+    include_str!("fixtures/inventory.py"),
+    include_str!("fixtures/parcel/parcel.py"),
+    include_str!("fixtures/parcel/rates.py"),
+    include_str!("fixtures/parcel/units.py"),
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Also in text that is cut off or damaged anywhere.
+    #[test]
+    fn candidates_apply_within_the_lines_and_differ(
+        text in proptest::sample::select(TEXTS),
+        cut in 0.0..1.0_f64,
+        from in 0_usize..60,
+        count in 1_usize..30,
+        most in 1_usize..200,
+    ) {
+        let mut end = (text.len() as f64 * cut) as usize;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let text = &text[..end];
+        let path = RepoPath::new("pkg/a.py").unwrap();
+        let tree = tree_of(&path, text);
+        let lines = from..from + count;
+        let candidates = Mutator::new().candidates(&tree, &path, lines.clone(), most);
+        prop_assert!(candidates.len() <= most);
+        prop_assert_eq!(
+            &candidates,
+            &Mutator::new().candidates(&tree, &path, lines.clone(), most)
+        );
+        let mut seen = std::collections::HashSet::new();
+        for edit in &candidates {
+            prop_assert!(tree.edit(&[edit.edit()]).is_ok());
+            let before = text[..edit.range.start].matches('\n').count();
+            let inside = text[..edit.range.end].matches('\n').count();
+            prop_assert!(before >= from && inside <= from + count, "{edit:?}");
+            let new = applied(text, edit);
+            prop_assert!(new != text, "{edit:?}");
+            prop_assert!(seen.insert(new), "{edit:?}");
+        }
+    }
 }

@@ -24,7 +24,7 @@ use tree_sitter::Node;
 
 use crate::finds::Finds;
 use crate::language::{Engine, Language, own_repairs};
-use crate::repair::RepairProposals;
+use crate::repair::{Habits, RepairProposals};
 use crate::site::Source;
 use crate::weaken::{BrokenTest, Weakened};
 use crate::{Difficulty, Family, NotFound, Operator};
@@ -172,6 +172,7 @@ impl Engine for Brace {
         _: &Tree,
         source: &'a Arc<Source>,
         region: &Range<usize>,
+        _: &Habits,
     ) -> RepairProposals<'a> {
         own_repairs(self, source, region)
     }

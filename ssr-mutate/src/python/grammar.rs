@@ -43,9 +43,15 @@ impl SyntaxGrammar {
     /// Parses a text. `None` if the syntax tree is too deep (see [`syntax::is_shallow`]), or if the
     /// linked grammar and the library have different versions.
     pub(super) fn parse(&self, text: &str) -> Option<Tree> {
+        self.parser()?.parse(text, None).filter(syntax::is_shallow)
+    }
+
+    /// A parser of the language. `None` if the linked grammar and the library have different
+    /// versions.
+    pub(super) fn parser(&self) -> Option<Parser> {
         let mut parser = Parser::new();
         parser.set_language(&self.language).ok()?;
-        parser.parse(text, None).filter(syntax::is_shallow)
+        Some(parser)
     }
 }
 

@@ -12,6 +12,7 @@ mod operators;
 mod package;
 mod poison;
 mod removal;
+mod repair;
 mod scope;
 mod statements;
 mod survey;
@@ -25,16 +26,18 @@ use std::sync::{Arc, LazyLock};
 use ssr_core::{Dose, RepoPath, Seed, Tree};
 use tree_sitter::Node;
 
+use crate::files::source_texts;
 use crate::finds::Finds;
-use crate::language::{Engine, Language, own_repairs};
+use crate::language::{Engine, Language};
 use crate::poison::{PoisonEdits, PoisonTarget};
-use crate::repair::RepairProposals;
+use crate::repair::{Habits, RepairProposals};
 use crate::site::Source;
 use crate::weaken::{BrokenTest, Means, Weakened};
 use crate::{Operator, syntax};
 use grammar::{GRAMMAR, Kind};
 pub use links::links;
 pub use removal::{Removal, Remover};
+pub use repair::Idioms;
 use walk::Walk;
 
 /// Python 3.
@@ -108,11 +111,17 @@ impl Engine for Python {
 
     fn repairs<'a>(
         &'a self,
-        _: &Tree,
+        tree: &Tree,
         source: &'a Arc<Source>,
         region: &Range<usize>,
+        habits: &Habits,
     ) -> RepairProposals<'a> {
-        own_repairs(self, source, region)
+        let others = source_texts(tree).filter(|(path, _)| {
+            **path != source.path && path.extension() == source.path.extension()
+        });
+        let others = others.filter_map(|(path, _)| tree.get(path.as_str()));
+        let idioms = others.map(|file| habits.of(file, repair::idioms_of)).collect();
+        repair::proposals(source, region, idioms)
     }
 
     fn syntax_errors(&self, _: &RepoPath, text: &str) -> usize {

@@ -183,6 +183,13 @@ impl<'t> Scope<'t> {
             .map(|(_, binding)| *binding)
     }
 
+    /// The bindings in the window, latest first, each name once.
+    pub(super) fn all_bindings(&self) -> impl Iterator<Item = Binding<'t>> {
+        let mut seen = HashSet::new();
+        let latest = self.bindings.iter().rev().take(WINDOW);
+        latest.filter(move |one| !one.name.is_empty() && seen.insert(one.name)).copied()
+    }
+
     pub(super) fn read(&mut self, name: &'t str, at: usize) {
         self.reads.insert(name, at);
     }

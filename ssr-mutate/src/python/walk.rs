@@ -10,22 +10,32 @@ use tree_sitter::{Node, Tree, TreeCursor};
 
 use super::grammar::{Field, GRAMMAR, Kind};
 use super::guards::{self, Reach};
+use super::repair::{RepairFacts, RepairOrigin};
 use super::scope::{Scope, ScopeKind};
 use super::survey::{Class, Survey};
 use super::values::Known;
-use super::{Rule, names, operators};
+use super::{names, operators};
 use crate::finds::{Find, Finds};
 
-/// The rules by the kind of node that they are called with, each with its number.
-static DISPATCH: LazyLock<Vec<Vec<(usize, &'static Rule)>>> = LazyLock::new(|| {
+/// What finds edits at a node.
+pub(super) type Finder = for<'t> fn(&mut Walk<'t, '_>, Node<'t>);
+
+/// Finders by the kind of node that they are called with, each with its number.
+pub(super) type Dispatch = Vec<Vec<(usize, Finder)>>;
+
+/// The finders of the operators.
+static DISPATCH: LazyLock<Dispatch> = LazyLock::new(operators_by_kind);
+
+/// The finders of all operators, by the kind of node that they are called with.
+pub(super) fn operators_by_kind() -> Dispatch {
     let mut dispatch = vec![Vec::new(); Kind::COUNT];
     for (number, rule) in operators::rules().enumerate() {
         for kind in rule.kinds {
-            dispatch[*kind as usize].push((number, rule));
+            dispatch[*kind as usize].push((number, rule.find));
         }
     }
     dispatch
-});
+}
 
 /// One walk over the syntax tree of a file, for all operators at once.
 ///
@@ -39,7 +49,13 @@ pub(super) struct Walk<'t, 'f> {
     /// A cache of the latest answers of [`Walk::field`], because several rules ask for the same
     /// field of a node.
     fields: [Cell<Option<Answer<'t>>>; ANSWERS],
+    dispatch: &'static Dispatch,
+    /// Which operators run; empty for all.
     enabled: &'f [bool],
+    /// Where nodes are shown to the finders.
+    region: Range<usize>,
+    /// What repairs are made of; only where they are looked for.
+    facts: Option<&'f RepairFacts<'t>>,
     finds: &'f mut Finds,
     ancestors: Vec<(Node<'t>, Kind)>,
     module: Scope<'t>,
@@ -77,7 +93,10 @@ impl<'t, 'f> Walk<'t, 'f> {
             tree,
             survey: OnceCell::new(),
             fields: [const { Cell::new(None) }; ANSWERS],
+            dispatch: &DISPATCH,
             enabled,
+            region: 0..usize::MAX,
+            facts: None,
             finds,
             ancestors: Vec::new(),
             module: Scope::module(),
@@ -87,6 +106,17 @@ impl<'t, 'f> Walk<'t, 'f> {
             role: names::NameRole::Other,
             known: Known::default(),
         }
+    }
+
+    /// Looks in the region alone, with these finders.
+    pub(super) fn repairing(
+        mut self,
+        region: Range<usize>,
+        dispatch: &'static Dispatch,
+        facts: &'f RepairFacts<'t>,
+    ) -> Self {
+        (self.region, self.dispatch, self.facts) = (region, dispatch, Some(facts));
+        self
     }
 
     pub(super) fn run(mut self) {
@@ -126,14 +156,22 @@ impl<'t, 'f> Walk<'t, 'f> {
                 self.read(node);
             }
         }
+        let here = self.meets_region(node);
         // In a file with syntax errors, mutate only nodes that parsed without error.
-        if !(damaged && node.has_error()) {
-            for (number, rule) in &DISPATCH[kind as usize] {
-                if self.enabled[*number] {
+        if here && !(damaged && node.has_error()) {
+            for (number, find) in &self.dispatch[kind as usize] {
+                if self.enabled.get(*number).copied().unwrap_or(true) {
                     self.rule = *number;
-                    (rule.find)(self, node);
+                    find(self, node);
                 }
             }
+        }
+        // No name of a function elsewhere matters, except its own.
+        if !here && kind == Kind::FunctionDefinition && self.scope().kind != ScopeKind::Function {
+            if let Some(name) = self.field(node, Field::Name) {
+                names::bind_definition(self, name);
+            }
+            return false;
         }
         if reach == Reach::Itself {
             return false;
@@ -329,6 +367,39 @@ impl<'t, 'f> Walk<'t, 'f> {
     ) {
         let find = self.find(node, range, replacement.into());
         self.scope_mut().suspend(name, node.end_byte(), find);
+    }
+
+    /// What repairs are made of.
+    pub(super) fn facts(&self) -> Option<&'f RepairFacts<'t>> {
+        self.facts
+    }
+
+    /// Whether the node lies in the region, at least in part.
+    fn meets_region(&self, node: Node<'t>) -> bool {
+        node.start_byte() < self.region.end && self.region.start < node.end_byte()
+    }
+
+    /// Proposes to replace `range`, which belongs to the node, as a repair of that origin.
+    pub(super) fn repair(
+        &mut self,
+        origin: RepairOrigin,
+        node: Node<'t>,
+        range: Range<usize>,
+        replacement: impl Into<Cow<'static, str>>,
+    ) {
+        self.rule = origin.number();
+        self.propose(node, range, replacement);
+    }
+
+    /// Proposes to replace the whole node, as a repair of that origin.
+    pub(super) fn repair_whole(
+        &mut self,
+        origin: RepairOrigin,
+        node: Node<'t>,
+        replacement: impl Into<Cow<'static, str>>,
+    ) {
+        self.rule = origin.number();
+        self.replace(node, replacement);
     }
 
     fn find(&self, node: Node<'t>, range: Range<usize>, replacement: Cow<'static, str>) -> Find {

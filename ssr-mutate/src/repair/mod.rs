@@ -1,5 +1,6 @@
 //! Edits that a repair may consist of: what could undo a bug, without knowing it.
 
+mod habits;
 mod order;
 
 use std::borrow::Cow;
@@ -11,6 +12,7 @@ use crate::Mutator;
 use crate::language::language_of;
 use crate::mutator::MAX_FILE_BYTES;
 use crate::site::Source;
+pub use habits::Habits;
 
 /// One edit that a repair may consist of, as [`Mutator::candidates`] proposes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +112,7 @@ impl Mutator {
         }
         let source = Source::new(path, text);
         let RepairProposals { mut found, mut keeps_syntax } =
-            language.repairs(tree, &source, &region);
+            language.repairs(tree, &source, &region, &self.habits);
         found.retain(|one| region.start <= one.range.start && one.range.end <= region.end);
         let ordered = order::ordered(text, found).into_iter();
         let sound = ordered.filter(|one| !one.structural || keeps_syntax(one));
@@ -150,5 +152,28 @@ mod tests {
         #[expect(clippy::reversed_empty_ranges, reason = "the case that is tested")]
         let reversed = 2..1;
         assert!(byte_range(text, &reversed).is_empty());
+    }
+
+    #[cfg(feature = "python")]
+    #[test]
+    fn no_candidate_adds_a_syntax_error() {
+        use ssr_core::File;
+
+        let whole = include_str!("../../tests/fixtures/inventory.py");
+        let path = RepoPath::new("pkg/inventory.py").unwrap();
+        let language = language_of(&path).unwrap();
+        // The second text ends in the middle of a statement.
+        for text in [whole, &whole[..whole.len() / 3]] {
+            let tree = Tree::from_files([(path.clone(), File::new(text.as_bytes()))]).unwrap();
+            let before = language.syntax_errors(&path, text);
+            let lines = 0..text.lines().count();
+            let candidates = Mutator::new().candidates(&tree, &path, lines, 1500);
+            assert!(!candidates.is_empty());
+            for one in candidates.iter().step_by(5) {
+                let mut new = text.to_owned();
+                new.replace_range(one.range.clone(), &one.replacement);
+                assert!(language.syntax_errors(&path, &new) <= before, "{one:?}");
+            }
+        }
     }
 }

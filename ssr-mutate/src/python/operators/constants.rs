@@ -153,7 +153,7 @@ fn changed_literal(literal: &str, by: i64) -> Option<String> {
 }
 
 /// The source of the expression plus or minus one.
-fn shifted<'t>(walk: &Walk<'t, '_>, node: Node<'t>, by: i64) -> String {
+pub(in crate::python) fn shifted<'t>(walk: &Walk<'t, '_>, node: Node<'t>, by: i64) -> String {
     let text = walk.text(node);
     let sign = if by < 0 { '-' } else { '+' };
     match GRAMMAR.kind(node) {
@@ -211,7 +211,7 @@ fn is_variable_sum<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
 }
 
 /// Whether the node is an operation on a literal: CRP changes those by one already.
-fn has_literal(node: Node<'_>) -> bool {
+pub(in crate::python) fn has_literal(node: Node<'_>) -> bool {
     GRAMMAR.kind(node) == Kind::BinaryOperator
         && children(node).iter().any(|side| GRAMMAR.kind(*side) == Kind::Integer)
 }

@@ -174,7 +174,10 @@ pub(super) static RULES: &[Rule] = &[
 
 /// The `except` clauses with their bodies. None where an import is tried: there the handlers run
 /// only where the import fails.
-fn handlers<'t>(walk: &Walk<'t, '_>, statement: Node<'t>) -> Vec<(Node<'t>, Node<'t>)> {
+pub(in crate::python) fn handlers<'t>(
+    walk: &Walk<'t, '_>,
+    statement: Node<'t>,
+) -> Vec<(Node<'t>, Node<'t>)> {
     let import = |kind| matches!(kind, Kind::ImportStatement | Kind::ImportFromStatement);
     let body = walk.field(statement, Field::Body).map(children).unwrap_or_default();
     if body.iter().any(|tried| import(GRAMMAR.kind(*tried))) {
@@ -189,7 +192,7 @@ fn handlers<'t>(walk: &Walk<'t, '_>, statement: Node<'t>) -> Vec<(Node<'t>, Node
 }
 
 /// The exception, or the tuple of them, that the clause catches.
-fn caught<'t>(walk: &Walk<'t, '_>, clause: Node<'t>) -> Option<Node<'t>> {
+pub(in crate::python) fn caught<'t>(walk: &Walk<'t, '_>, clause: Node<'t>) -> Option<Node<'t>> {
     let value = walk.field(clause, Field::Value)?;
     match GRAMMAR.kind(value) {
         Kind::AsPattern => value.named_child(0),

@@ -4,10 +4,10 @@ mod arithmetic;
 mod branches;
 mod caching;
 mod concurrency;
-mod constants;
+pub(super) mod constants;
 mod control_flow;
-mod data_flow;
-mod exceptions;
+pub(super) mod data_flow;
+pub(super) mod exceptions;
 mod iteration;
 mod loops;
 mod object_model;
@@ -16,7 +16,7 @@ mod resources;
 mod state;
 mod strings;
 mod types;
-mod typos;
+pub(super) mod typos;
 
 use super::Rule;
 

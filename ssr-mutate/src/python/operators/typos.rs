@@ -38,7 +38,7 @@ const LOOKUPS: &[&str] = &[
 ];
 
 /// Punctuation marks and similar ones.
-const MARKS: &[(&str, &str)] = &[
+pub(in crate::python) const MARKS: &[(&str, &str)] = &[
     (",", ";"),
     (";", ","),
     (".", ","),
@@ -106,7 +106,7 @@ fn mistype<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
 }
 
 /// The position of the last digit in the format of an interpolation: that of `3` in `{x:>8.3f}`.
-fn last_width<'t>(walk: &Walk<'t, '_>, part: Node<'t>) -> Option<usize> {
+pub(in crate::python) fn last_width<'t>(walk: &Walk<'t, '_>, part: Node<'t>) -> Option<usize> {
     let format = walk.field(part, Field::FormatSpecifier)?;
     let digit = walk.text(format).rfind(|c: char| c.is_ascii_digit())?;
     // A nested format has digits of its own.
@@ -114,13 +114,13 @@ fn last_width<'t>(walk: &Walk<'t, '_>, part: Node<'t>) -> Option<usize> {
 }
 
 /// Whether the text is on one line, without escapes and placeholders.
-fn is_plain(content: &str) -> bool {
+pub(in crate::python) fn is_plain(content: &str) -> bool {
     let plain = |byte: u8| (b' '..0x7f).contains(&byte) && !br#"\{}%"'"#.contains(&byte);
     content.bytes().all(plain)
 }
 
 /// The text with two letters exchanged near its middle, or without its last letter.
-fn typo(content: &str) -> Option<String> {
+pub(in crate::python) fn typo(content: &str) -> Option<String> {
     let bytes = content.as_bytes();
     if let Some((_, typo)) = MARKS.iter().find(|(mark, _)| *mark == content) {
         return Some((*typo).to_owned());
@@ -141,7 +141,7 @@ fn typo(content: &str) -> Option<String> {
 }
 
 /// Whether the text is a key, is compared, or is looked up by a call.
-fn is_looked_up<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
+pub(in crate::python) fn is_looked_up<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> bool {
     let Some((parent, kind)) = walk.ancestor_node(0) else { return false };
     let first = || parent.named_child(0) == Some(node);
     let text_of = |field| walk.field(parent, field).map_or("", |part| walk.text(part));

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::scope::Value;
 
-pub(super) use signature::{Shape, Signature};
+pub(super) use signature::{Parameter, Shape, Signature};
 
 /// The facts about one file.
 #[derive(Default)]

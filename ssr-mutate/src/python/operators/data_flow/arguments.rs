@@ -67,7 +67,7 @@ const OBVIOUS: &[&str] = &[
 
 /// Well-known functions and methods with the number of arguments that they need, and the default
 /// of the one after these.
-const OPTIONAL: &[(&str, usize, &str)] = &[
+pub(in crate::python) const OPTIONAL: &[(&str, usize, &str)] = &[
     ("endswith", 1, "0"),
     ("find", 1, "0"),
     ("get", 1, "None"),
@@ -164,7 +164,7 @@ pub(in crate::python::operators) static RULES: &[Rule] = &[
 
 /// The last part of the name that is called with the argument list being entered; `None` for the
 /// bases of a class.
-fn callee<'t>(walk: &Walk<'t, '_>) -> Option<&'t str> {
+pub(in crate::python) fn callee<'t>(walk: &Walk<'t, '_>) -> Option<&'t str> {
     let (call, kind) = walk.ancestor_node(0)?;
     let function = walk.field(call, Field::Function).filter(|_| kind == Kind::Call)?;
     let name = match GRAMMAR.kind(function) {

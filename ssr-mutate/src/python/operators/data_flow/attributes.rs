@@ -111,7 +111,10 @@ pub(in crate::python::operators) static RULES: &[Rule] = &[
 ];
 
 /// The object and the name of an attribute access.
-fn parts<'t>(walk: &Walk<'t, '_>, node: Node<'t>) -> Option<(Node<'t>, Node<'t>)> {
+pub(in crate::python) fn parts<'t>(
+    walk: &Walk<'t, '_>,
+    node: Node<'t>,
+) -> Option<(Node<'t>, Node<'t>)> {
     Some((walk.field(node, Field::Object)?, walk.field(node, Field::Attribute)?))
 }
 
@@ -127,18 +130,30 @@ fn misuse_attribute<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
         return;
     }
     let survey = walk.survey();
-    let misuses = match walk.text(object) {
-        "self" => match walk.class(&survey) {
-            Some(class) => of_self(walk, &survey, class, node, position),
-            None => return,
-        },
-        receiver if walk.scope().binding(receiver).is_some() => {
-            of_local(walk, &survey, receiver, node, position)
-        }
-        _ => return,
-    };
-    for other in misuses {
+    let (receiver, name) = (walk.text(object), walk.text(attribute));
+    for other in misuses(walk, &survey, receiver, name, node, position) {
         walk.replace(attribute, other.to_owned());
+    }
+}
+
+/// The attributes of the receiver that are used by mistake in place of `name`, at the node.
+pub(in crate::python) fn misuses<'t>(
+    walk: &Walk<'t, '_>,
+    survey: &Survey<'t>,
+    receiver: &str,
+    name: &str,
+    node: Node<'t>,
+    position: Position,
+) -> Vec<&'t str> {
+    match receiver {
+        "self" => match walk.class(survey) {
+            Some(class) => of_self(walk, survey, class, name, node, position),
+            None => Vec::new(),
+        },
+        _ if walk.scope().binding(receiver).is_some() => {
+            of_local(walk, survey, receiver, name, node, position)
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -147,12 +162,11 @@ fn of_self<'t>(
     walk: &Walk<'t, '_>,
     survey: &Survey<'t>,
     class: &Class<'t>,
+    name: &str,
     node: Node<'t>,
     position: Position,
 ) -> Vec<&'t str> {
     const WINDOW: usize = 64;
-    let Some((_, name)) = parts(walk, node) else { return Vec::new() };
-    let name = walk.text(name);
     // The method itself as a value.
     if class.method(name).is_some_and(|method| !method.property) {
         return Vec::new();
@@ -209,11 +223,10 @@ fn of_local<'t>(
     walk: &Walk<'t, '_>,
     survey: &Survey<'t>,
     receiver: &str,
+    name: &str,
     node: Node<'t>,
     position: Position,
 ) -> Vec<&'t str> {
-    let Some((_, name)) = parts(walk, node) else { return Vec::new() };
-    let name = walk.text(name);
     if position == Position::Target {
         return Vec::new();
     }
@@ -301,7 +314,11 @@ fn drop_attribute<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
 }
 
 /// Whether the object itself is valid in the place of its attribute.
-fn takes_anything<'t>(walk: &Walk<'t, '_>, node: Node<'t>, object: Node<'t>) -> bool {
+pub(in crate::python) fn takes_anything<'t>(
+    walk: &Walk<'t, '_>,
+    node: Node<'t>,
+    object: Node<'t>,
+) -> bool {
     let Some((parent, kind)) = walk.ancestor_node(0) else { return false };
     match kind {
         Kind::ArgumentList | Kind::KeywordArgument => true,

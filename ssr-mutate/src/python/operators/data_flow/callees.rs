@@ -160,7 +160,7 @@ fn misuse_method<'t>(
 }
 
 /// The nearest function that can be called in place of `used`, the more alike in name the better.
-fn similar<'t>(
+pub(in crate::python) fn similar<'t>(
     walk: &Walk<'t, '_>,
     used: &Signature<'t>,
     others: &[&Signature<'t>],
@@ -190,7 +190,11 @@ fn similar<'t>(
 }
 
 /// A name imported by the same statement that is called in the same way somewhere.
-fn imported<'t>(survey: &Survey<'t>, name: &str, shape: &Shape<'t>) -> Option<&'t str> {
+pub(in crate::python) fn imported<'t>(
+    survey: &Survey<'t>,
+    name: &str,
+    shape: &Shape<'t>,
+) -> Option<&'t str> {
     if shape.open || !shape.keywords.is_empty() {
         return None;
     }
@@ -231,7 +235,7 @@ fn misuse_receiver<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
 }
 
 /// Whether the class around has the method or the attribute.
-fn of_self<'t>(walk: &Walk<'t, '_>, asked: &str, called: bool) -> bool {
+pub(in crate::python) fn of_self<'t>(walk: &Walk<'t, '_>, asked: &str, called: bool) -> bool {
     let survey = walk.survey();
     walk.class(&survey).is_some_and(|class| match called {
         true => class.method(asked).is_some(),
@@ -240,7 +244,7 @@ fn of_self<'t>(walk: &Walk<'t, '_>, asked: &str, called: bool) -> bool {
 }
 
 /// A variable whose same attribute is used nearby, or that has the same kind of value.
-fn neighbour<'t>(
+pub(in crate::python) fn neighbour<'t>(
     walk: &Walk<'t, '_>,
     node: Node<'t>,
     receiver: &str,

@@ -1,11 +1,11 @@
 //! Names, attributes, calls, arguments and assignments: what most real bugs are about.
 
-mod arguments;
+pub(in crate::python) mod arguments;
 mod assignments;
-mod attributes;
-mod callees;
-mod names;
-mod wrappers;
+pub(in crate::python) mod attributes;
+pub(in crate::python) mod callees;
+pub(in crate::python) mod names;
+pub(in crate::python) mod wrappers;
 
 pub(super) use arguments::RULES as ARGUMENTS;
 pub(super) use assignments::RULES as ASSIGNMENTS;

@@ -47,6 +47,17 @@ fn misuse_variable<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     }
     let Some(used) = walk.scope().binding(walk.text(node)) else { return };
     let target = assigned_name(walk);
+    for other in misuses(walk, used, target) {
+        walk.replace(node, other.to_owned());
+    }
+}
+
+/// The names that are used by mistake in place of `used`, in an assignment to `target` if any.
+pub(in crate::python) fn misuses<'t>(
+    walk: &Walk<'t, '_>,
+    used: Binding<'t>,
+    target: Option<&str>,
+) -> Vec<&'t str> {
     let fits = |other: &Binding<'_>| {
         other.name != used.name
             && !other.name.starts_with('_')
@@ -64,14 +75,12 @@ fn misuse_variable<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     if best.is_empty() {
         best = others.iter().collect();
     }
-    for other in best.into_iter().take(count) {
-        walk.replace(node, other.name.to_owned());
-    }
+    best.into_iter().take(count).map(|other| other.name).collect()
 }
 
 /// The target of the assignment whose whole right side is the node being entered. Using that name
 /// would make the assignment have no effect.
-fn assigned_name<'t>(walk: &Walk<'t, '_>) -> Option<&'t str> {
+pub(in crate::python) fn assigned_name<'t>(walk: &Walk<'t, '_>) -> Option<&'t str> {
     let (parent, kind) = walk.ancestor_node(0)?;
     (kind == Kind::Assignment).then(|| walk.field(parent, Field::Left))?.map(|left| walk.text(left))
 }

@@ -155,7 +155,7 @@ fn drop_wrapper<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     walk.replace(node, in_place_of(walk, node, value));
 }
 
-fn shapes(name: &str) -> bool {
+pub(in crate::python) fn shapes(name: &str) -> bool {
     let words = || name.trim_start_matches('_').split('_');
     let verb = words().next().unwrap_or(name);
     SHAPING.contains(&name)
@@ -180,7 +180,7 @@ fn shaped_argument<'t>(
 }
 
 /// Whether the object of a method is a value, not a module, a class or the object itself.
-fn is_value<'t>(walk: &Walk<'t, '_>, object: Node<'t>) -> bool {
+pub(in crate::python) fn is_value<'t>(walk: &Walk<'t, '_>, object: Node<'t>) -> bool {
     let text = walk.text(object);
     if text.contains('(') {
         return text != "super()";
