@@ -177,7 +177,7 @@ impl LineEditConfig {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RankEditsConfig {
-    /// Tokens of source that are shown. Default: 320.
+    /// Tokens of source that are shown. Default: 640.
     pub source_tokens: usize,
     /// The most edits among which the solver chooses. Default: 96.
     pub candidates: usize,
@@ -190,7 +190,7 @@ pub struct RankEditsConfig {
 
 impl Default for RankEditsConfig {
     fn default() -> Self {
-        Self { source_tokens: 320, candidates: 96, reach: 8, repeat: true }
+        Self { source_tokens: 640, candidates: 96, reach: 8, repeat: true }
     }
 }
 

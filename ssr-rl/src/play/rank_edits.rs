@@ -1,6 +1,6 @@
 //! A repair that is chosen among edits, for policies that are too small to write one.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ use crate::RankEditsConfig;
 
 /// Edits of a function that are asked for before those of other lines are left out.
 const WIDE: usize = 512;
+/// What a line counts that no failing test executes, for example one that an import executes.
+const LEAST_SUSPICION: f64 = 0.1;
 
 /// Proposes edits of which one may be a repair. It knows the buggy tree and nothing of the bug.
 pub trait EditSource: Send + Sync {
@@ -67,7 +69,7 @@ impl<E: EditSource> RankEdits<E> {
         let suspects = self.coverage.as_ref().map(|coverage| coverage.suspects(&bug.f2p));
         let shown = relevant_lines(bug, sources, &specification, suspects.as_ref(), limit, tokens);
         let mut view = View::default();
-        let mut of_blocks = Vec::new();
+        let mut proposed: Vec<(f64, Edit)> = Vec::new();
         for block in &shown {
             let Some(text) = bug.tree.get(block.path.as_str()).and_then(|file| file.text()) else {
                 continue;
@@ -75,17 +77,26 @@ impl<E: EditSource> RankEdits<E> {
             view.add(block, text);
             let (first, last) = (block.lines.first(), block.lines.last());
             let Some((first, last)) = first.zip(last) else { continue };
-            let (lines, most) = (first.0..last.0 + 1, self.config.candidates);
-            let mut edits = self.source.edits(&bug.tree, &block.path, lines, WIDE.max(most));
-            if let Some(suspects) = &suspects {
-                let index = LineIndex::new(text.as_bytes());
-                edits.retain(|edit| suspects.executes(&edit.path, index.line(edit.range.start)));
+            let (lines, most) = (first.0..last.0 + 1, self.config.candidates.max(WIDE));
+            let index = LineIndex::new(text.as_bytes());
+            let mut of_line: HashMap<usize, f64> = HashMap::new();
+            for edit in self.source.edits(&bug.tree, &block.path, lines, most) {
+                let line = index.line(edit.range.start);
+                let suspicion = match &suspects {
+                    Some(suspects) if !suspects.executes(&edit.path, line) => continue,
+                    Some(suspects) => suspects.of_statement(&edit.path, line).max(LEAST_SUSPICION),
+                    None => 1.0,
+                };
+                let place = of_line.entry(line).or_default();
+                *place += 1.0;
+                proposed.push((*place / suspicion, edit));
             }
-            of_blocks.push(edits);
         }
+        // Every line has its best edits in it, suspicious lines more of them.
+        proposed.sort_by(|(a, _), (b, _)| a.total_cmp(b));
         let mut known = HashSet::new();
         let (mut ranked, mut edits) = (Vec::new(), Vec::new());
-        for edit in in_turn(of_blocks) {
+        for (_, edit) in proposed {
             let Some(shown) = view.shown(&edit) else { continue };
             if edits.len() < self.config.candidates && known.insert(shown.clone()) {
                 ranked.push(shown);
@@ -101,19 +112,6 @@ impl<E: EditSource> RankEdits<E> {
             .with_edits(ranked)
             .with_reach(self.config.reach);
         Some((ranking, edits))
-    }
-}
-
-/// The first of each list, then the second of each, and so on.
-fn in_turn<T>(lists: Vec<Vec<T>>) -> impl Iterator<Item = T> {
-    let mut lists: Vec<_> = lists.into_iter().map(Vec::into_iter).collect();
-    let mut items = Vec::new();
-    loop {
-        let before = items.len();
-        items.extend(lists.iter_mut().filter_map(Iterator::next));
-        if items.len() == before {
-            return items.into_iter();
-        }
     }
 }
 

@@ -66,6 +66,13 @@ impl Suspects<'_> {
         lines.filter_map(|line| scores.get(&(line + 1))).copied().fold(0.0, f64::max)
     }
 
+    /// The score of the statement of a line that is counted from 0.
+    pub(super) fn of_statement(&self, path: &RepoPath, line: usize) -> f64 {
+        let file = self.coverage.files.get(path);
+        let start = file.and_then(|file| file.statements.range(..=line + 1).next_back());
+        self.most_suspicious(path, start.map_or(line, |start| start - 1)..line + 1)
+    }
+
     /// Whether a failing test, or an import, executes the statement of a line that is counted from 0.
     /// What is not known may be executed.
     pub(super) fn executes(&self, path: &RepoPath, line: usize) -> bool {
