@@ -2,7 +2,7 @@
 //! optimiser whose state can be resumed, run folders that survive a kill, and the loop in which one
 //! policy breaks a repository and repairs it.
 //!
-//! The parts stand alone. [`advantages`], [`clipped_loss`] and [`policy_gradient`] need no
+//! The parts stand alone. [`advantages`], [`policy_loss`] and [`policy_gradient`] need no
 //! repository, [`RunDir`] no model, and [`SelfPlay`] is generic over the sandbox, the injector, the
 //! learner and the way the solver is asked.
 //!
@@ -28,8 +28,12 @@ pub use candle_core;
 pub use config::{Config, LineEditConfig, RankEditsConfig, Scaffold, SolverKind};
 pub use error::{Error, LearningErrorKind, Result};
 pub use grpo::{
-    Batch, Behaviour, Clip, ClippedLoss, GrpoConfig, LossToken, RewardBaseline, TargetScores,
-    TrainSequence, TrainTarget, TrainUse, UpdateMetrics, advantages, clipped_loss, policy_gradient,
+    AdvantageRule, AdvantageScale, Batch, Behaviour, Clip, CorrectionRule, CovarianceGuard,
+    GrpoConfig, GuardRule, KlEstimator, LossAggregation, LossKind, LossRule, LossToken, LossTotals,
+    OffPolicyCorrection, PolicyLoss, PreferenceLoss, PreferencePair, PreferenceRule, RatioLevel,
+    RewardBaseline, RewardGroup, SupervisedLoss, Surrogate, TargetScores, TrainSequence,
+    TrainTarget, TrainUse, UpdateMetrics, advantages, policy_gradient, policy_loss,
+    preference_loss, role_advantages, sft_loss,
 };
 pub use grpo_learner::{GrpoLearner, score};
 pub use learner::{Frozen, Learner};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use ssr_core::{Episode, RankedDraw, Role, TokenEdit, TokenSet};
 
-use super::{GrpoConfig, advantages};
+use super::{GrpoConfig, LossTotals, RewardGroup, role_advantages};
 use crate::{Error, Result};
 
 /// A token sequence to be scored once, however many episodes produced it.
@@ -56,7 +56,7 @@ pub struct Behaviour {
 }
 
 /// The episodes of one update as the trainer needs them: as token sequences, equal ones once, without
-/// those whose advantage is 0.
+/// those that have no gradient.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Batch {
@@ -64,41 +64,50 @@ pub struct Batch {
     pub sequences: Vec<TrainSequence>,
     /// Episodes that are trained on.
     pub episodes: usize,
-    /// Episodes that are not, because all rewards of their group are equal or they have no tokens.
+    /// Episodes that are not, because their advantage is 0 or they have no tokens.
     pub skipped_episodes: usize,
     /// Tokens to train on.
     pub tokens: usize,
     /// Tokens that were drawn too long ago.
     pub stale_tokens: usize,
+    /// Groups in which all rewards of what could be trained are equal.
+    pub flat_groups: usize,
+    /// What the means of the loss are taken over: with those episodes whose advantage is 0, without
+    /// the groups that [`GrpoConfig::filter_flat_groups`] leaves out.
+    pub totals: LossTotals,
 }
 
 impl Batch {
-    /// Groups `episodes` by role and [`Episode::group`], compares rewards within each group and
-    /// lays out the sequences of those with a non-zero advantage. `version` is the current weight
-    /// version.
+    /// Groups `episodes` by role and [`Episode::group`], compares the rewards of those that can be
+    /// trained on and lays out the sequences of those that have a gradient. `version` is the current
+    /// weight version.
+    ///
+    /// An episode all of whose tokens are too old or masked is not compared with either: it moves no
+    /// baseline.
     ///
     /// # Errors
-    /// [`Error::Episode`] when a trace contradicts itself or a reward is not finite.
+    /// [`Error::Episode`] when a trace contradicts itself, a reward is not finite, or a token was
+    /// drawn by weights of the future, at another temperature than 1 or with truncation.
     pub fn new(episodes: &[Episode], version: u64, config: &GrpoConfig) -> Result<Self> {
         let mut batch = Self::default();
-        let mut known: HashMap<_, usize> = HashMap::new();
-        for (episode, advantage) in episodes.iter().zip(group_advantages(episodes, config)?) {
-            let sequence = match advantage {
-                0.0 => None,
-                advantage => layout(episode, advantage as f32, version, config.max_staleness)?,
-            };
-            let Some((sequence, stale)) = sequence else {
-                batch.skipped_episodes += 1;
-                continue;
-            };
-            let fresh = sequence.targets.len() - stale;
+        let mut laid = Vec::with_capacity(episodes.len());
+        for episode in episodes {
+            let (sequence, stale) = layout(episode, version, config.max_staleness)?;
             batch.stale_tokens += stale;
-            if fresh == 0 {
+            laid.push((sequence.targets.len() > stale).then_some(sequence));
+        }
+        let advantages = batch.compare(episodes, &laid, config);
+        let mut known: HashMap<_, usize> = HashMap::new();
+        for (sequence, advantage) in laid.into_iter().zip(advantages) {
+            let advantage =
+                advantage.filter(|advantage| *advantage != 0.0 || config.trains_every_episode());
+            let (Some(mut sequence), Some(advantage)) = (sequence, advantage) else {
                 batch.skipped_episodes += 1;
                 continue;
-            }
+            };
+            sequence.uses[0].advantage = advantage as f32;
             batch.episodes += 1;
-            batch.tokens += fresh;
+            batch.tokens += fresh(&sequence);
             match known.entry(sequence.key()) {
                 Entry::Occupied(at) => batch.sequences[*at.get()].merge(sequence),
                 Entry::Vacant(free) => {
@@ -108,6 +117,42 @@ impl Batch {
             }
         }
         Ok(batch)
+    }
+
+    /// The advantage of each episode that counts, and the counts of groups, episodes and tokens.
+    fn compare(
+        &mut self,
+        episodes: &[Episode],
+        laid: &[Option<TrainSequence>],
+        config: &GrpoConfig,
+    ) -> Vec<Option<f64>> {
+        let mut roles: BTreeMap<Role, BTreeMap<&str, Vec<usize>>> = BTreeMap::new();
+        for (at, episode) in episodes.iter().enumerate().filter(|(at, _)| laid[*at].is_some()) {
+            let groups = roles.entry(episode.role).or_default();
+            groups.entry(episode.group.as_str()).or_default().push(at);
+        }
+        let mut result = vec![None; episodes.len()];
+        for (role, groups) in roles {
+            let mut members: Vec<Vec<usize>> = groups.into_values().collect();
+            let length = |at: usize| laid[at].as_ref().map_or(0, fresh);
+            let compared = |members: &Vec<usize>| RewardGroup {
+                rewards: members.iter().map(|at| episodes[*at].reward).collect(),
+                lengths: members.iter().map(|at| length(*at)).collect(),
+            };
+            let flat = |members: &Vec<usize>| compared(members).is_flat();
+            self.flat_groups += members.iter().filter(|members| flat(members)).count();
+            if config.filters_flat_groups() {
+                members.retain(|members| !flat(members));
+            }
+            let groups: Vec<RewardGroup> = members.iter().map(compared).collect();
+            let advantages = role_advantages(&groups, &config.advantage_rule(role));
+            for (at, advantage) in members.concat().into_iter().zip(advantages.concat()) {
+                result[at] = Some(advantage);
+                self.totals.sequences += 1;
+                self.totals.tokens += length(at);
+            }
+        }
+        result
     }
 
     /// Whether there is nothing to train on.
@@ -166,41 +211,25 @@ impl FromIterator<TrainSequence> for Batch {
         let sequences: Vec<_> = sequences.into_iter().collect();
         let uses = || sequences.iter().flat_map(|sequence| &sequence.uses);
         let tokens = uses().flat_map(|one| &one.behaviour).flatten().count();
-        Self { episodes: uses().count(), tokens, sequences, ..Self::default() }
+        let episodes = uses().count();
+        let totals = LossTotals { sequences: episodes, tokens };
+        Self { episodes, tokens, totals, sequences, ..Self::default() }
     }
 }
 
-fn group_advantages(episodes: &[Episode], config: &GrpoConfig) -> Result<Vec<f64>> {
-    let mut groups: BTreeMap<(Role, &str), Vec<usize>> = BTreeMap::new();
-    for (at, episode) in episodes.iter().enumerate() {
-        if !episode.reward.is_finite() {
-            return Err(wrong(episode, format!("its reward is {}", episode.reward)));
-        }
-        groups.entry((episode.role, episode.group.as_str())).or_default().push(at);
-    }
-    let mut result = vec![0.0; episodes.len()];
-    for members in groups.values() {
-        let rewards: Vec<f64> = members.iter().map(|at| episodes[*at].reward).collect();
-        let lengths: Vec<usize> =
-            members.iter().map(|at| episodes[*at].trajectory.sampled_tokens()).collect();
-        let group = advantages(&rewards, &lengths, config.baseline, config.normalise_std);
-        for (at, advantage) in members.iter().zip(group) {
-            result[*at] = advantage;
-        }
-    }
-    Ok(result)
+/// How many tokens of an episode, the first use of its sequence, are trained.
+fn fresh(sequence: &TrainSequence) -> usize {
+    sequence.uses[0].behaviour.iter().flatten().count()
 }
 
-/// The sequence of one episode and how many of its targets are too old; `None` without targets.
-fn layout(
-    episode: &Episode,
-    advantage: f32,
-    version: u64,
-    max_staleness: u64,
-) -> Result<Option<(TrainSequence, usize)>> {
+/// The sequence of one episode, with its advantage still 0, and how many of its targets are too old.
+fn layout(episode: &Episode, version: u64, max_staleness: u64) -> Result<(TrainSequence, usize)> {
+    if !episode.reward.is_finite() {
+        return Err(wrong(episode, format!("its reward is {}", episode.reward)));
+    }
     let (mut tokens, mut targets, mut behaviour) = (Vec::new(), Vec::new(), Vec::new());
     if let Some(draw) = episode.trajectory.turns.iter().find_map(|turn| turn.ranked.as_ref()) {
-        return ranked(episode, draw, advantage, version, max_staleness).map(Some);
+        return ranked(episode, draw, version, max_staleness);
     }
     for turn in &episode.trajectory.turns {
         let trace = &turn.answer;
@@ -231,24 +260,27 @@ fn layout(
             if allowed.is_some_and(|allowed| !allowed.contains(trace.ids[at])) {
                 return Err(wrong(episode, format!("token {at} is not among its allowed tokens")));
             }
-            let staleness = version.saturating_sub(trace.versions[at]);
+            if (trace.logprobs[at] - logprob).abs() > SAMPLER_TOLERANCE {
+                return Err(wrong(episode, biased(&format!("token {at}"))));
+            }
+            let staleness = staleness(episode, version, trace.versions[at])?;
             targets.push(TrainTarget::Token { position, allowed: allowed.cloned() });
             behaviour
                 .push((staleness <= max_staleness).then_some(Behaviour { logprob, staleness }));
         }
     }
-    let Some(TrainTarget::Token { position, .. }) = targets.last() else { return Ok(None) };
-    tokens.truncate(position + 1);
+    if let Some(TrainTarget::Token { position, .. }) = targets.last() {
+        tokens.truncate(position + 1);
+    }
     let stale = behaviour.iter().filter(|drawn| drawn.is_none()).count();
-    let uses = vec![TrainUse { advantage, behaviour }];
-    Ok(Some((TrainSequence { tokens, edits: Vec::new(), targets, uses }, stale)))
+    let uses = vec![TrainUse { advantage: 0.0, behaviour }];
+    Ok((TrainSequence { tokens, edits: Vec::new(), targets, uses }, stale))
 }
 
 /// The sequence of an episode whose only turn is a ranked edit.
 fn ranked(
     episode: &Episode,
     draw: &RankedDraw,
-    advantage: f32,
     version: u64,
     max_staleness: u64,
 ) -> Result<(TrainSequence, usize)> {
@@ -264,14 +296,17 @@ fn ranked(
     if !logprob.is_finite() {
         return Err(wrong(episode, format!("its edit has log-probability {logprob}")));
     }
-    let staleness = version.saturating_sub(draw.version);
+    if (draw.logprob - logprob).abs() > SAMPLER_TOLERANCE {
+        return Err(wrong(episode, biased("its edit")));
+    }
+    let staleness = staleness(episode, version, draw.version)?;
     let fresh = staleness <= max_staleness;
     let behaviour = vec![fresh.then_some(Behaviour { logprob: *logprob, staleness })];
     let sequence = TrainSequence {
         tokens: turn.context.clone(),
         edits: edits.clone(),
         targets: vec![TrainTarget::Edit(*chosen)],
-        uses: vec![TrainUse { advantage, behaviour }],
+        uses: vec![TrainUse { advantage: 0.0, behaviour }],
     };
     Ok((sequence, usize::from(!fresh)))
 }
@@ -286,6 +321,7 @@ mod tests {
     use ssr_core::{TokenTrace, Turn};
 
     use super::*;
+    use crate::{LossKind, RewardBaseline};
 
     /// An episode with one turn: two tokens of context, then `ids`, of which `sampled` were drawn.
     fn episode(reward: f64, ids: &[u32], sampled: &[bool], version: u64) -> Episode {
@@ -310,9 +346,10 @@ mod tests {
         assert_eq!(batch.sequences[0].tokens, [1, 2, 7, 5]);
         assert_eq!(batch.sequences[1].tokens, [1, 2, 8, 5, 6]);
         let targets = &batch.sequences[1].targets;
-        assert_eq!(targets.iter().map(|target| target.position).collect::<Vec<_>>(), [2, 4]);
-        assert_eq!(targets[0].allowed, Some([7, 8, 9].into_iter().collect()));
-        assert_eq!((targets[1].allowed.as_ref(), batch.tokens), (None, 4));
+        let allowed = Some([7, 8, 9].into_iter().collect());
+        let token = |position, allowed| TrainTarget::Token { position, allowed };
+        assert_eq!(targets[..], [token(2, allowed), token(4, None)]);
+        assert_eq!(batch.tokens, 4);
     }
 
     #[test]
@@ -332,12 +369,80 @@ mod tests {
         let nothing_drawn = episode(1.0, &[7], &[false], 10);
         let forced = batch(&[nothing_drawn, drawn(-1.0, 10)]).unwrap();
         assert!(forced.is_empty(), "its only drawn episode is its own average");
-        let old = batch(&[drawn(1.0, 1), drawn(-1.0, 2)]).unwrap();
-        assert_eq!((old.stale_tokens, old.tokens, old.skipped_episodes), (1, 1, 1));
+        let old = batch(&[drawn(1.0, 1), drawn(-1.0, 2), drawn(0.0, 10)]).unwrap();
+        assert_eq!((old.stale_tokens, old.tokens, old.skipped_episodes), (1, 2, 1));
         assert_eq!(old.sequences[0].uses[0].behaviour[0].map(|drawn| drawn.staleness), Some(8));
         let mut other_role = drawn(-1.0, 10);
         other_role.role = Role::Injector;
         assert!(batch(&[drawn(1.0, 10), other_role]).unwrap().is_empty());
+    }
+
+    /// The advantages of what is trained, in the order of the episodes.
+    fn trained(batch: &Batch) -> Vec<f32> {
+        batch.sequences.iter().flat_map(|s| &s.uses).map(|one| one.advantage).collect()
+    }
+
+    #[test]
+    fn what_is_not_trained_moves_no_baseline() {
+        // Versions at which the second episode is too old, and fresh ones.
+        let group = |rewards: [f64; 4], stale: usize| -> Vec<Episode> {
+            let drawn = |(at, reward): (usize, f64)| {
+                let version = if at == stale { 1 } else { 10 };
+                // Different tokens, so that sequences stay apart.
+                episode(reward, &[7, at as u32], &[true, true], version)
+            };
+            rewards.into_iter().enumerate().map(drawn).collect()
+        };
+        let group_mean = GrpoConfig::default().with_baseline(RewardBaseline::GroupMean);
+        let batch = Batch::new(&group([1.0, 1.0, 0.0, 0.0], 1), 10, &group_mean).unwrap();
+        let expected = [2.0 / 3.0, -1.0 / 3.0, -1.0 / 3.0];
+        assert_eq!(trained(&batch), expected);
+        assert_eq!((batch.episodes, batch.skipped_episodes, batch.stale_tokens), (3, 1, 2));
+        let alone = Batch::new(&group([0.0, 1.0, 0.0, 0.0], 1), 10, &group_mean).unwrap();
+        assert!(alone.is_empty());
+        assert_eq!((alone.skipped_episodes, alone.flat_groups), (4, 1));
+        // A length is that of what is trained: the second token of one episode is too old.
+        let mut partly = group([1.0, 0.0, 0.0, 0.0], 4);
+        partly[0].trajectory.turns[0].answer.versions[1] = 1;
+        let weighted = Batch::new(&partly, 10, &GrpoConfig::default()).unwrap();
+        assert!((trained(&weighted)[0] - (1.0 - 1.0 / 7.0)).abs() < 1e-6);
+    }
+
+    #[test]
+    fn tokens_of_the_future_and_of_other_temperatures_are_refused() {
+        let other = episode(-1.0, &[8], &[true], 10);
+        let future = batch(&[episode(1.0, &[7], &[true], 11), other.clone()]).unwrap_err();
+        assert!(future.to_string().contains("weight version 11"), "{future}");
+        let mut sharpened = episode(1.0, &[7], &[true], 10);
+        sharpened.trajectory.turns[0].answer.logprobs[0] = -0.4;
+        let refused = batch(&[sharpened.clone(), other.clone()]).unwrap_err();
+        assert!(refused.to_string().contains("temperature"), "{refused}");
+        // What the model did not draw may say anything.
+        sharpened.trajectory.turns[0].answer.loss_mask[0] = false;
+        sharpened.trajectory.turns[0].answer.versions[0] = 99;
+        assert!(batch(&[sharpened, other]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn flat_groups_count_in_means_unless_they_are_filtered() {
+        let member = |group: &str, reward| {
+            let mut episode = episode(reward, &[7, 5], &[true, true], 10);
+            episode.group = group.to_owned();
+            episode
+        };
+        let episodes = [member("a", 1.0), member("a", -1.0), member("b", 1.0), member("b", 1.0)];
+        for (config, totals, scored) in [
+            (GrpoConfig::default(), (2, 4), 2),
+            (GrpoConfig::default().with_loss(LossKind::Dapo), (2, 4), 2),
+            (GrpoConfig::default().with_loss(LossKind::Grpo), (4, 8), 2),
+            (GrpoConfig::default().with_loss(LossKind::Grpo).with_kl_coefficient(0.1), (4, 8), 4),
+            (GrpoConfig::default().with_loss(LossKind::Dapo).with_kl_coefficient(0.1), (2, 4), 2),
+        ] {
+            let batch = Batch::new(&episodes, 10, &config).unwrap();
+            assert_eq!((batch.totals.sequences, batch.totals.tokens), totals, "{config:?}");
+            assert_eq!((batch.episodes, batch.flat_groups), (scored, 1), "{config:?}");
+            assert_eq!(batch.episodes + batch.skipped_episodes, 4);
+        }
     }
 
     #[test]
