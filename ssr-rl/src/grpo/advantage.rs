@@ -19,7 +19,7 @@ pub enum RewardBaseline {
     /// episode is not its own baseline.
     LeaveOneOut,
     /// The mean over all episodes of the same role in the batch (task-relative REINFORCE++ of
-    /// Absolute Zero, arXiv 2505.03335 §3.3.2): a group without contrast still tells something.
+    /// Absolute Zero, arXiv 2505.03335): a group without contrast still tells something.
     RoleMean,
     /// 0: the reward itself.
     None,

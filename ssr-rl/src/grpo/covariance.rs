@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is done about the few tokens that drive entropy down: those where
 /// `(A − mean A)(log π − mean log π)`, with means over the tokens of the batch, is large (*The
-/// Entropy Mechanism of RL*, arXiv 2505.22617 §4).
+/// Entropy Mechanism of RL*, arXiv 2505.22617).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

@@ -164,7 +164,7 @@ pub struct LossRule {
     pub surrogate: Surrogate,
     /// Where it is clipped.
     pub clip: Clip,
-    /// c of dual clipping (arXiv 1912.09729 eq. 5): a negative advantage costs at most `c |A|`,
+    /// c of dual clipping (arXiv 1912.09729): a negative advantage costs at most `c |A|`,
     /// however large the ratio. 0: none.
     pub dual_clip: f64,
     /// What the loss is divided by.

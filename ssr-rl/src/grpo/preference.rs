@@ -63,14 +63,15 @@ pub struct PreferenceLoss {
     pub margin_sum: f64,
 }
 
-/// The loss of DPO (arXiv 2305.18290 eq. 7), with the label smoothing ε of TRL:
+/// The loss of DPO (arXiv 2305.18290 eq. 7), with the label smoothing ε of conservative DPO (E.
+/// Mitchell, 2023):
 ///
 /// ```text
 /// h = β [ (log π_θ(y_w) − log π_ref(y_w)) − (log π_θ(y_l) − log π_ref(y_l)) ]
 /// loss = mean of −(1 − ε) log σ(h) − ε log σ(−h)
 /// ```
 ///
-/// It is also the loss of SPIN (arXiv 2401.01335 eq. 4.7, with the logistic ℓ and λ = β): there the
+/// It is also the loss of SPIN (arXiv 2401.01335 §4, with the logistic ℓ and λ = β): there the
 /// better answer is one of the data set, the worse one is drawn from the policy of the iteration
 /// before, and that policy is the reference.
 pub fn preference_loss(pairs: &[PreferencePair], rule: &PreferenceRule) -> PreferenceLoss {
