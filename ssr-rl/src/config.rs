@@ -50,7 +50,7 @@ pub struct Config {
     /// Checkpoints that are kept. Default: 3.
     pub keep_checkpoints: usize,
     /// How tokens are drawn. The trainer corrects for the weights, not for temperature or
-    /// truncation, so that a policy to be trained needs the defaults.
+    /// truncation: a learner [refuses](crate::Learner::check_sampling) other values than the defaults.
     pub sampling: Sampling,
     /// When an artifact counts as a bug.
     pub thresholds: Thresholds,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use candle_core::Tensor;
-use ssr_core::{Episode, Policy};
+use ssr_core::{Episode, Policy, Sampling};
 use ssr_policy::{LocalPolicy, Model, RankedSequence, ScoredSequence, Target};
 
 use crate::{
@@ -14,6 +14,8 @@ use crate::{
 /// Learns by GRPO with a model in this process.
 pub struct GrpoLearner {
     policy: LocalPolicy,
+    /// Where [`GrpoConfig::kl_coefficient`] penalises the divergence from it.
+    reference: Option<Model>,
     optimizer: AdamW,
     config: GrpoConfig,
 }
@@ -22,7 +24,9 @@ pub struct GrpoLearner {
 const OPTIMIZER: &str = "optimizer.safetensors";
 
 impl GrpoLearner {
-    /// A learner that has made no update yet.
+    /// A learner that has made no update yet. Where the loss has a KL penalty, its reference is the
+    /// policy as it is now, also after [`Learner::restore`]: a run is resumed with the policy that it
+    /// was started with.
     ///
     /// # Errors
     /// [`Error::Config`] when a setting is out of its range.
@@ -33,7 +37,18 @@ impl GrpoLearner {
     ) -> Result<Self> {
         config.validate()?;
         let optimizer = policy.with_model(|model| AdamW::new(model.vars(), optimizer))?;
-        Ok(Self { policy, optimizer, config })
+        let mut reference = None;
+        if config.needs_reference() {
+            reference = Some(policy.with_model(Model::duplicate)?);
+        }
+        Ok(Self { policy, reference, optimizer, config })
+    }
+
+    /// Penalises the divergence from other weights than those that the policy started with.
+    #[must_use]
+    pub fn with_reference(mut self, reference: Model) -> Self {
+        self.reference = Some(reference);
+        self
     }
 
     /// The policy.
@@ -61,15 +76,39 @@ impl Learner for GrpoLearner {
         self.policy.tokenizer().encode(text).map_or(text.len(), |tokens| tokens.len())
     }
 
+    fn check_sampling(&self, sampling: &Sampling) -> Result<()> {
+        // Ratios are those of the model itself, at temperature 1 and without truncation.
+        let plain = Sampling::default();
+        let check = |key, ok: bool, value: &str| {
+            let problem = format!(
+                "must be {value} where a policy learns: the loss does not correct for another"
+            );
+            if ok { Ok(()) } else { Err(Error::Config { key, problem }) }
+        };
+        check("sampling.temperature", sampling.temperature == plain.temperature, "1")?;
+        check("sampling.top_p", sampling.top_p == plain.top_p, "1")?;
+        check("sampling.top_k", sampling.top_k == plain.top_k, "0")?;
+        check("sampling.min_p", sampling.min_p == plain.min_p, "0")?;
+        let unpenalised = sampling.repetition_penalty == plain.repetition_penalty;
+        check("sampling.repetition_penalty", unpenalised, "1")
+    }
+
     fn learn(&mut self, episodes: &[Episode]) -> Result<UpdateMetrics> {
         let batch = Batch::new(episodes, self.policy.weight_version(), &self.config)?;
         if batch.is_empty() {
-            let Batch { skipped_episodes, stale_tokens, .. } = batch;
-            return Ok(UpdateMetrics { skipped_episodes, stale_tokens, ..Default::default() });
+            let Batch { skipped_episodes, flat_groups, stale_tokens, .. } = batch;
+            let metrics = UpdateMetrics::default();
+            return Ok(UpdateMetrics { skipped_episodes, flat_groups, stale_tokens, ..metrics });
         }
-        let Self { policy, optimizer, config } = self;
+        let Self { policy, reference, optimizer, config } = self;
+        let reference = reference.as_ref().filter(|_| config.needs_reference());
         let (gradients, mut metrics) = policy.with_model(|model| {
-            policy_gradient(&batch, config, model.vars(), |some| score(model, some))
+            policy_gradient(&batch, config, model.vars(), |some| {
+                let scores = score(model, some)?;
+                let Some(reference) = reference else { return Ok(scores) };
+                let fixed = score(reference, some)?.logprobs.to_vec1()?;
+                Ok(scores.with_reference(fixed))
+            })
         })?;
         if !gradients.norm().is_finite() {
             // The weights stay, and so does their version.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ssr_core::{Episode, Policy};
+use ssr_core::{Episode, Policy, Sampling};
 
 use crate::{Result, UpdateMetrics};
 
@@ -17,6 +17,15 @@ pub trait Learner: Send + Sync {
     /// How many tokens `text` has; an estimate where the tokenizer is not known.
     fn count_tokens(&self, text: &str) -> usize {
         text.len().div_ceil(4)
+    }
+
+    /// Whether it can learn from what is drawn in this way.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) for the first setting whose effect it would mistake for
+    /// the policy's own.
+    fn check_sampling(&self, _sampling: &Sampling) -> Result<()> {
+        Ok(())
     }
 
     /// Learns from the episodes of a step.

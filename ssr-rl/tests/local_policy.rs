@@ -5,12 +5,12 @@ mod toy;
 use std::path::Path;
 
 use ssr_core::{
-    Completion, Episode, Message, Request, Role, Seed, Segment, Suites, Thresholds, Turn,
+    Completion, Episode, Message, Request, Role, Sampling, Seed, Segment, Suites, Thresholds, Turn,
 };
 use ssr_policy::{LocalPolicy, Model, ModelConfig, Tokenizer};
 use ssr_rl::{
-    Batch, Config, GrpoConfig, GrpoLearner, Learner, LineEditConfig, OptimizerConfig, SelfPlay,
-    Start, UpdateMetrics, score,
+    Batch, Config, CovarianceGuard, GrpoConfig, GrpoLearner, Learner, LineEditConfig, LossKind,
+    OptimizerConfig, SelfPlay, Start, UpdateMetrics, score,
 };
 use toy::{ToyInjector, ToySandbox, contents};
 
@@ -28,8 +28,11 @@ fn policy() -> LocalPolicy {
 }
 
 fn learner() -> GrpoLearner {
+    learner_with(GrpoConfig::default().with_loss_constant(8.0))
+}
+
+fn learner_with(grpo: GrpoConfig) -> GrpoLearner {
     let optimizer = OptimizerConfig::default().with_learning_rate(1e-2).with_warmup_steps(0);
-    let grpo = GrpoConfig::default().with_loss_constant(8.0);
     GrpoLearner::new(policy(), grpo, optimizer).unwrap()
 }
 
@@ -83,6 +86,64 @@ fn rewarding_a_choice_makes_it_likely() {
     let after = probability(&learner, &good);
     assert!(before < 0.3 && after > 0.8, "from {before} to {after}");
     assert_eq!(learner.weight_version(), 10);
+}
+
+/// The metrics of some updates on fresh groups.
+fn train(learner: &mut GrpoLearner, steps: u64) -> Vec<UpdateMetrics> {
+    (0..steps)
+        .map(|step| {
+            let episodes = group(learner, step, false);
+            learner.learn(&episodes).unwrap()
+        })
+        .collect()
+}
+
+#[test]
+fn every_loss_makes_a_rewarded_choice_likely() {
+    for loss in LossKind::ALL {
+        let mut learner = learner_with(GrpoConfig::default().with_loss(loss));
+        let start = group(&learner, 0, false);
+        let good = start.iter().find(|episode| episode.reward == 1.0).unwrap().clone();
+        let before = probability(&learner, &good);
+        train(&mut learner, 6);
+        let after = probability(&learner, &good);
+        assert!(after > 1.5 * before, "{loss}: from {before} to {after}");
+    }
+}
+
+#[test]
+fn penalties_hold_the_policy_back() {
+    let plain = GrpoConfig::default().with_loss(LossKind::Grpo);
+    let free = train(&mut learner_with(plain), 6);
+    assert!(free.iter().all(|metrics| metrics.reference_kl == 0.0));
+    let held = train(&mut learner_with(plain.with_kl_coefficient(5.0)), 6);
+    assert_eq!(held[0].reference_kl, 0.0, "it is its own reference at the start");
+    assert!(held[5].reference_kl > 0.0 && held[5].entropy > free[5].entropy);
+    let spread = train(&mut learner_with(plain.with_entropy_coefficient(2.0)), 6);
+    assert!(spread[5].entropy > free[5].entropy, "{} {}", spread[5].entropy, free[5].entropy);
+    // The first step of a guarded loss is made with the numbers of two passes.
+    let guarded = plain.with_guard(CovarianceGuard::KlCov).with_guard_share(0.25);
+    let metrics = train(&mut learner_with(guarded), 1).remove(0);
+    assert_eq!((metrics.guarded_fraction, metrics.policy_loss), (0.25, free[0].policy_loss));
+}
+
+#[test]
+fn a_policy_does_not_learn_from_samples_that_are_not_its_own() {
+    let plain = Sampling::default();
+    learner().check_sampling(&plain).unwrap();
+    for (sampling, key) in [
+        (plain.with_temperature(0.7), "sampling.temperature"),
+        (plain.with_top_p(0.95), "sampling.top_p"),
+        (plain.with_top_k(20), "sampling.top_k"),
+        (plain.with_min_p(0.1), "sampling.min_p"),
+    ] {
+        let config = toy::config().with_sampling(sampling);
+        let suites = || Suites::new(ToySandbox, ssr_core::Limits::default());
+        let injector = ToyInjector::default();
+        let play = SelfPlay::new(toy::repository(), suites(), injector, learner(), config);
+        let error = play.err().unwrap();
+        assert!(error.to_string().contains(key), "{error}");
+    }
 }
 
 #[test]

@@ -131,12 +131,11 @@ impl LossCase {
         let rows: Vec<Tensor> = sequences
             .iter()
             .map(|sequence| {
-                let target = &sequence.targets[0];
-                let row = logits.get(target.position - 1).unwrap();
+                let (position, allowed) = target(sequence);
+                let row = logits.get(position - 1).unwrap();
                 let all = || (0..self.vocab as u32).collect();
-                let allowed: Vec<u32> =
-                    target.allowed.as_ref().map_or_else(all, |set| set.iter().collect());
-                let token = sequence.tokens[target.position];
+                let allowed: Vec<u32> = allowed.map_or_else(all, |set| set.iter().collect());
+                let token = sequence.tokens[position];
                 let index = allowed.iter().position(|id| *id == token).unwrap();
                 let allowed = Tensor::new(allowed, &Device::Cpu).unwrap();
                 let row = row.index_select(&allowed, 0).unwrap();
@@ -146,6 +145,14 @@ impl LossCase {
             .collect();
         let logprobs = Tensor::cat(&rows, 0).unwrap();
         TargetScores::new(logprobs, vec![0.0; sequences.len()])
+    }
+}
+
+/// The position of the only target of a sequence, and among which tokens it was drawn.
+fn target(sequence: &TrainSequence) -> (usize, Option<&TokenSet>) {
+    match &sequence.targets[..] {
+        [TrainTarget::Token { position, allowed }] => (*position, allowed.as_ref()),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -168,13 +175,14 @@ fn the_clipped_loss_and_its_gradient_are_pytorchs_for_any_micro_batch() {
             .with_clip_low(case.low)
             .with_clip_high(case.high)
             .with_loss_constant(case.constant)
+            .with_dual_clip(0.0)
             .with_micro_batch_tokens(micro_batch_tokens);
         let mut calls = 0;
         let (gradients, metrics) = policy_gradient(&batch, &config, &vars, |sequences| {
             calls += 1;
             let scores = case.score(vars[0].1.as_tensor(), sequences);
             let ours: Vec<f32> = scores.logprobs.to_vec1()?;
-            let at: Vec<usize> = sequences.iter().map(|s| s.targets[0].position - 1).collect();
+            let at: Vec<usize> = sequences.iter().map(|one| target(one).0 - 1).collect();
             let theirs: Vec<f32> = at.iter().map(|at| case.logprobs[*at]).collect();
             assert_close(&ours, &theirs, 2e-6, "log-probabilities");
             Ok(scores)

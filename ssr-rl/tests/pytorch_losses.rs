@@ -78,8 +78,9 @@ impl Drawn {
             let behaviour = self.behaviour[i].iter();
             TrainSequence {
                 tokens: [vec![i as u32], self.ids[i].clone()].concat(),
+                edits: Vec::new(),
                 targets: (1..=self.ids[i].len())
-                    .map(|position| TrainTarget { position, allowed: None })
+                    .map(|position| TrainTarget::Token { position, allowed: None })
                     .collect(),
                 uses: vec![TrainUse {
                     advantage: self.advantages[i],

@@ -3,10 +3,13 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-use ssr_core::{Episode, RankedDraw, Role, TokenEdit, TokenSet};
+use ssr_core::{Episode, Role, TokenEdit, TokenSet};
 
+use super::layout::layout;
 use super::{GrpoConfig, LossTotals, RewardGroup, role_advantages};
-use crate::{Error, Result};
+#[cfg(doc)]
+use crate::Error;
+use crate::Result;
 
 /// A token sequence to be scored once, however many episodes produced it.
 #[derive(Debug, Clone, PartialEq)]
@@ -222,106 +225,13 @@ fn fresh(sequence: &TrainSequence) -> usize {
     sequence.uses[0].behaviour.iter().flatten().count()
 }
 
-/// The sequence of one episode, with its advantage still 0, and how many of its targets are too old.
-fn layout(episode: &Episode, version: u64, max_staleness: u64) -> Result<(TrainSequence, usize)> {
-    if !episode.reward.is_finite() {
-        return Err(wrong(episode, format!("its reward is {}", episode.reward)));
-    }
-    let (mut tokens, mut targets, mut behaviour) = (Vec::new(), Vec::new(), Vec::new());
-    if let Some(draw) = episode.trajectory.turns.iter().find_map(|turn| turn.ranked.as_ref()) {
-        return ranked(episode, draw, version, max_staleness);
-    }
-    for turn in &episode.trajectory.turns {
-        let trace = &turn.answer;
-        let lengths = [
-            trace.logprobs.len(),
-            trace.model_logprobs.len(),
-            trace.loss_mask.len(),
-            trace.versions.len(),
-        ];
-        if lengths.iter().any(|length| *length != trace.len()) {
-            let problem = format!("{} tokens with {lengths:?} records", trace.len());
-            return Err(wrong(episode, problem));
-        }
-        tokens.extend_from_slice(&turn.context);
-        for at in 0..trace.len() {
-            let position = tokens.len();
-            tokens.push(trace.ids[at]);
-            if !trace.loss_mask[at] {
-                continue;
-            }
-            let (logprob, allowed) = (trace.model_logprobs[at], trace.allowed.get(&at));
-            if position == 0 {
-                return Err(wrong(episode, "its first token was drawn without a context"));
-            }
-            if !logprob.is_finite() {
-                return Err(wrong(episode, format!("token {at} has log-probability {logprob}")));
-            }
-            if allowed.is_some_and(|allowed| !allowed.contains(trace.ids[at])) {
-                return Err(wrong(episode, format!("token {at} is not among its allowed tokens")));
-            }
-            if (trace.logprobs[at] - logprob).abs() > SAMPLER_TOLERANCE {
-                return Err(wrong(episode, biased(&format!("token {at}"))));
-            }
-            let staleness = staleness(episode, version, trace.versions[at])?;
-            targets.push(TrainTarget::Token { position, allowed: allowed.cloned() });
-            behaviour
-                .push((staleness <= max_staleness).then_some(Behaviour { logprob, staleness }));
-        }
-    }
-    if let Some(TrainTarget::Token { position, .. }) = targets.last() {
-        tokens.truncate(position + 1);
-    }
-    let stale = behaviour.iter().filter(|drawn| drawn.is_none()).count();
-    let uses = vec![TrainUse { advantage: 0.0, behaviour }];
-    Ok((TrainSequence { tokens, edits: Vec::new(), targets, uses }, stale))
-}
-
-/// The sequence of an episode whose only turn is a ranked edit.
-fn ranked(
-    episode: &Episode,
-    draw: &RankedDraw,
-    version: u64,
-    max_staleness: u64,
-) -> Result<(TrainSequence, usize)> {
-    let [turn] = &episode.trajectory.turns[..] else {
-        return Err(wrong(episode, "a ranked edit among other turns"));
-    };
-    let RankedDraw { edits, chosen, model_logprob: logprob, .. } = draw;
-    if !turn.answer.is_empty() || turn.context.is_empty() || *chosen >= edits.len() {
-        let (tokens, edits) = (turn.answer.len(), edits.len());
-        let problem = format!("edit {chosen} of {edits}, with {tokens} tokens besides");
-        return Err(wrong(episode, problem));
-    }
-    if !logprob.is_finite() {
-        return Err(wrong(episode, format!("its edit has log-probability {logprob}")));
-    }
-    if (draw.logprob - logprob).abs() > SAMPLER_TOLERANCE {
-        return Err(wrong(episode, biased("its edit")));
-    }
-    let staleness = staleness(episode, version, draw.version)?;
-    let fresh = staleness <= max_staleness;
-    let behaviour = vec![fresh.then_some(Behaviour { logprob: *logprob, staleness })];
-    let sequence = TrainSequence {
-        tokens: turn.context.clone(),
-        edits: edits.clone(),
-        targets: vec![TrainTarget::Edit(*chosen)],
-        uses: vec![TrainUse { advantage: 0.0, behaviour }],
-    };
-    Ok((sequence, usize::from(!fresh)))
-}
-
-fn wrong(episode: &Episode, problem: impl Into<String>) -> Error {
-    Error::Episode { group: episode.group.clone(), index: episode.index, problem: problem.into() }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use ssr_core::{TokenTrace, Turn};
 
     use super::*;
-    use crate::{LossKind, RewardBaseline};
+    use crate::{Error, LossKind, RewardBaseline};
 
     /// An episode with one turn: two tokens of context, then `ids`, of which `sampled` were drawn.
     fn episode(reward: f64, ids: &[u32], sampled: &[bool], version: u64) -> Episode {

@@ -5,6 +5,7 @@ mod batch;
 mod config;
 mod correction;
 mod covariance;
+mod layout;
 mod loss;
 mod penalty;
 mod preference;

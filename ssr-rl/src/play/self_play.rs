@@ -50,7 +50,8 @@ impl<S: Sandbox, I: Injector, L: Learner> SelfPlay<S, I, L> {
     /// Self-play in which repairs are [single lines](LineEdit).
     ///
     /// # Errors
-    /// [`Error::Config`] for the first setting that is out of its range.
+    /// [`Error::Config`] for the first setting that is out of its range, or from whose samples the
+    /// learner cannot learn.
     pub fn new(
         repository: Repository,
         suites: Suites<S>,
@@ -59,6 +60,7 @@ impl<S: Sandbox, I: Injector, L: Learner> SelfPlay<S, I, L> {
         config: Config,
     ) -> Result<Self> {
         config.validate()?;
+        learner.check_sampling(&config.sampling)?;
         let protocol = LineEdit::new(config.line_edit);
         let versions = BTreeMap::from([("ssr-rl".into(), env!("CARGO_PKG_VERSION").into())]);
         let poison = None;
