@@ -11,7 +11,7 @@ use tree_sitter::{Node, Tree, TreeCursor};
 use super::grammar::{Field, GRAMMAR, Kind};
 use super::guards::{self, Reach};
 use super::repair::{RepairFacts, RepairOrigin};
-use super::scope::{Scope, ScopeKind};
+use super::scope::{Binding, Scope, ScopeKind};
 use super::survey::{Class, Survey};
 use super::values::Known;
 use super::{names, operators};
@@ -299,6 +299,12 @@ impl<'t, 'f> Walk<'t, 'f> {
     /// The innermost scope.
     pub(super) fn scope(&self) -> &Scope<'t> {
         self.scopes.last().unwrap_or(&self.module)
+    }
+
+    /// The names with a value here, those of the innermost function first.
+    pub(super) fn visible(&self) -> impl Iterator<Item = Binding<'t>> {
+        let functions = self.scopes.iter().rev().filter(|scope| scope.kind == ScopeKind::Function);
+        functions.flat_map(Scope::all_bindings)
     }
 
     pub(super) fn scope_mut(&mut self) -> &mut Scope<'t> {

@@ -7,6 +7,7 @@ use super::{Inverse, RepairOrigin};
 use crate::python::grammar::{Field, GRAMMAR, Kind};
 use crate::python::names::NameRole;
 use crate::python::operators::data_flow::attributes::takes_anything;
+use crate::python::operators::data_flow::wrappers::shapes;
 use crate::python::scope::ScopeKind;
 use crate::python::walk::Walk;
 
@@ -111,6 +112,10 @@ fn restore_call<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     if walk.scope().kind != ScopeKind::Function || inner.len() > 60 || receiver {
         return;
     }
+    for name in unused(walk) {
+        let affix = Affix { before: format!("{name}(").into(), after: ")".into() };
+        surround(walk, node, RepairOrigin::UnusedCall, &affix, text, inner);
+    }
     let whole = matches!(
         walk.parent_kind(),
         Kind::Assignment
@@ -133,6 +138,28 @@ fn restore_call<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
             surround(walk, node, origin, affix, text, inner);
         }
     }
+}
+
+/// Functions of the file, and imported ones, that shape a value and that nothing calls any more.
+fn unused<'t>(walk: &Walk<'t, '_>) -> Vec<String> {
+    let Some(facts) = walk.facts() else { return Vec::new() };
+    let survey = walk.survey();
+    let alone = |name: &str| shapes(name) && facts.uses(name, &(0..usize::MAX)) == 1;
+    let own = survey.functions.iter().map(|one| one.name);
+    let mut names: Vec<String> = own
+        .chain(survey.imports.keys().copied())
+        .filter(|name| alone(name))
+        .map(str::to_owned)
+        .collect();
+    if let Some(class) = walk.class(&survey) {
+        let members = facts.own().and_then(|own| own.members.get("self"));
+        let called = |name: &str| members.is_some_and(|members| members.of(name) > 0);
+        let methods = class.methods.iter().filter(|one| one.parameters.len() == 1);
+        let methods = methods.filter(|one| shapes(one.name) && !called(one.name));
+        names.extend(methods.map(|one| format!("self.{}", one.name)));
+    }
+    names.sort_unstable();
+    names
 }
 
 /// Whether an attribute of the variable could stand here as well as the variable.

@@ -34,6 +34,9 @@ const USUAL: &[(&str, &[&str])] = &[
     ("log", &["2", "10", "base"]),
 ];
 
+/// The names that are tried as passed on in one call.
+const MOST_PASSED: usize = 24;
+
 /// The arguments that a call has.
 struct Given<'t> {
     list: Node<'t>,
@@ -58,6 +61,7 @@ fn restore_arguments<'t>(walk: &mut Walk<'t, '_>, list: Node<'t>) {
     from_parameters(walk, facts, name, &given, &mut missing);
     from_names(walk, facts, &given, &mut missing);
     usual(walk, facts, name, &given, &mut missing);
+    passed_on(walk, facts, &given, &mut missing);
     let mut seen = HashSet::new();
     for one in missing {
         if seen.insert((one.keyword.clone(), one.value.clone())) {
@@ -208,6 +212,37 @@ fn from_names<'t>(
         if !given.keywords.contains(&name) && facts.uses(name, &walk.scope().range) < 2 {
             let (origin, keyword) = (RepairOrigin::UnreadKeyword, Some(name.to_owned()));
             missing.push(Missing { origin, keyword, value: name.to_owned() });
+        }
+    }
+}
+
+/// In a call that passes variables or attributes on under their own names, others may have been.
+fn passed_on<'t>(
+    walk: &Walk<'t, '_>,
+    facts: &RepairFacts<'t>,
+    given: &Given<'t>,
+    missing: &mut Vec<Missing>,
+) {
+    let value = |argument: &Node<'t>| walk.field(*argument, Field::Value).map(|v| walk.text(v));
+    let pairs = || {
+        let named = given.arguments.iter().filter(|a| GRAMMAR.kind(**a) == Kind::KeywordArgument);
+        named.filter_map(value).zip(&given.keywords)
+    };
+    let mut add = |name: &str, value: String| {
+        if !given.keywords.contains(&name) {
+            let (origin, keyword) = (RepairOrigin::PassedKeyword, Some(name.to_owned()));
+            missing.push(Missing { origin, keyword, value });
+        }
+    };
+    if pairs().any(|(value, key)| value == *key) {
+        for other in walk.visible().take(MOST_PASSED) {
+            add(other.name, other.name.to_owned());
+        }
+    }
+    if pairs().any(|(value, key)| value.strip_prefix("self.") == Some(*key)) {
+        let members = facts.own().and_then(|own| own.members.get("self"));
+        for name in members.map(|members| members.top(MOST_PASSED)).unwrap_or_default() {
+            add(name, format!("self.{name}"));
         }
     }
 }

@@ -24,6 +24,21 @@ pub(in crate::python) struct RepairFacts<'t> {
 /// How many of the most frequent surroundings are kept.
 const AFFIXES: usize = 24;
 
+/// What surrounds values everywhere.
+const USUAL: &[(&str, &str)] = &[
+    ("sorted(", ")"),
+    ("list(", ")"),
+    ("str(", ")"),
+    ("int(", ")"),
+    ("tuple(", ")"),
+    ("set(", ")"),
+    ("dict(", ")"),
+    ("abs(", ")"),
+    ("", ".strip()"),
+    ("", ".lower()"),
+    ("", ".copy()"),
+];
+
 impl<'t> RepairFacts<'t> {
     pub(super) fn of(text: &'t str, tree: &Tree, idioms: Vec<Arc<Idioms>>) -> Self {
         let mut names: HashMap<&'t str, Vec<usize>> = HashMap::new();
@@ -64,6 +79,12 @@ impl<'t> RepairFacts<'t> {
         affixes.retain(|(affix, ..)| affix.after.ends_with(')'));
         affixes.sort_by_key(|(_, own, all)| std::cmp::Reverse(8 * own + all));
         affixes.truncate(AFFIXES);
+        for (before, after) in USUAL {
+            let affix = Affix { before: (*before).into(), after: (*after).into() };
+            if !affixes.iter().any(|(known, ..)| *known == affix) {
+                affixes.push((affix, 0, 0));
+            }
+        }
         Self { names, idioms, affixes }
     }
 
