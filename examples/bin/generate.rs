@@ -1,4 +1,4 @@
-//! Talks with a model from a folder in Hugging Face's layout or a GGUF file.
+//! Talks with a model from a folder in Hugging Face's layout, a GGUF file, or the word `smollm2`.
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;

@@ -12,6 +12,7 @@ mod package;
 mod repository;
 mod requirements;
 mod sdist;
+mod smollm2;
 mod trial;
 
 pub use coverage::{measure_coverage, measure_test_coverage};
@@ -21,4 +22,5 @@ pub use model::ModelArgs;
 pub use operators::{OperatorEdits, OperatorInjector};
 pub use package::{PYTEST, Package, Packages};
 pub use repository::{Screened, open_sandbox, prepare_guest, prepare_python, screen, test_modules};
+pub use smollm2::{SMOLLM2, smollm2};
 pub use trial::{Effect, Trial, Trials, compile_all};

@@ -4,16 +4,18 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use ssr_policy::{EngineConfig, Model, Precision, Tokenizer};
+use ssr_sandbox::default_cache_dir;
 
-use crate::{Failure, Result, device};
+use crate::{Failure, Result, SMOLLM2, device, smollm2};
 
 /// Which model a program generates with, and how.
 #[derive(Debug, Args)]
 pub struct ModelArgs {
-    /// A folder with config.json, safetensors and tokenizer.json, or a GGUF file
+    /// A folder with config.json, safetensors and tokenizer.json, a GGUF file, or the word smollm2:
+    /// SmolLM2-135M-Instruct, loaded once (93 MB)
     pub model: PathBuf,
-    /// The folder with tokenizer.json; by default that of the model
-    #[arg(long, value_name = "FOLDER")]
+    /// A folder with tokenizer.json, or a GGUF file; by default that of the model
+    #[arg(long, value_name = "PATH")]
     tokenizer: Option<PathBuf>,
     /// How precisely the weights are kept
     #[arg(long, value_enum, default_value_t = Weights::F32)]
@@ -50,16 +52,17 @@ impl ModelArgs {
             }
             _ => {}
         }
-        let gguf = self.model.is_file();
-        let read = if gguf { Model::load_gguf } else { Model::load };
-        let mut model = read(&self.model).map_err(wrong)?;
+        let path = match self.model.to_str() {
+            Some(SMOLLM2) => smollm2(&default_cache_dir())?,
+            _ => self.model.clone(),
+        };
+        let mut model = Model::load(&path).map_err(wrong)?;
         if !device.is_cpu() {
             let broke = |error: ssr_policy::Error| Failure::Infrastructure(error.to_string());
             model = model.to_device(&device).map_err(broke)?;
         }
-        let beside = if gguf { self.model.parent() } else { Some(&*self.model) };
-        let folder = self.tokenizer.as_deref().or(beside).unwrap_or(&self.model);
-        let tokenizer = Tokenizer::load(folder).map_err(wrong)?;
+        let tokenizer = self.tokenizer.as_deref().unwrap_or(&path);
+        let tokenizer = Tokenizer::load(tokenizer).map_err(wrong)?;
         let engine = EngineConfig::default().with_precision(self.precision());
         Ok((model, tokenizer, engine))
     }

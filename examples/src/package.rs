@@ -64,6 +64,15 @@ impl Packages {
         self
     }
 
+    /// The only wheel of `NAME==VERSION`, loaded into a folder, which has to be new.
+    pub(crate) fn wheel(&self, requirement: &str, folder: &Path) -> Result<PathBuf> {
+        check_requirement(requirement)?;
+        let args = ["download", "--no-deps", "--only-binary", ":all:", "--dest"];
+        self.pip(&args, folder, &[requirement])?;
+        only_file(folder)
+            .ok_or_else(|| Failure::input(format!("pip left no wheel of {requirement}")))
+    }
+
     /// The source distribution of `NAME` or `NAME==VERSION` from the Python package index.
     ///
     /// pip prepares the metadata of a source distribution before it hands it over, which runs the

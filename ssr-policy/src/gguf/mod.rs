@@ -1,9 +1,12 @@
 //! Models in GGUF, the format of llama.cpp.
 
+mod blocks;
 mod convert;
 mod header;
+mod kind;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 
 use std::path::Path;
 
@@ -14,14 +17,15 @@ use crate::model::Model;
 use header::{Header, TensorInfo};
 
 impl Model {
-    /// Reads a GGUF file of the architectures `llama`, `qwen2` and `qwen3` with weights in `F32`,
-    /// `F16`, `BF16`, `Q8_0` or `Q4_0`, which become `f32`, one tensor at a time. The rows that
-    /// llama.cpp reorders are put back.
+    /// Reads a GGUF file of the architectures `llama`, `qwen2` and `qwen3`. Its weights become `f32`,
+    /// one tensor at a time, and each may have another type: `F32`, `F16`, `BF16`, `Q4_0`, `Q4_1`,
+    /// `Q5_0`, `Q5_1`, `Q8_0`, `Q2_K` to `Q6_K`, `IQ4_NL` or `IQ4_XS`. The rows that llama.cpp
+    /// reorders are put back.
     ///
-    /// Generation with 8 or 4 bits ([`Precision`](crate::Precision)) quantises the `f32` again. That
-    /// finds the integers of the file where every block uses its whole range, which is how they are
-    /// made unless an importance matrix is used. The file's tokenizer is not read. Files of
-    /// `llama-quantize` keep other types beside `Q4_0` unless it is given `--pure`.
+    /// Generation with 8 or 4 bits ([`Precision`](crate::Precision)) quantises the `f32` again. Of
+    /// `Q8_0` and `Q4_0` that finds the integers of the file where every block uses its whole range,
+    /// which is how they are made unless an importance matrix is used.
+    /// [`Tokenizer::load_gguf`](crate::Tokenizer::load_gguf) reads the tokenizer of the file.
     ///
     /// # Errors
     /// When the file is missing, corrupt, truncated, in several parts, or holds an architecture, a
@@ -68,9 +72,10 @@ fn read(header: &mut Header, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
     match header.bytes(&info)? {
         Some(bytes) => Ok(convert::widen(info.kind, &bytes)),
         None if info.kind.block().is_none() => {
-            let problem = "is not of F32, F16, BF16, Q8_0 or Q4_0; convert it with \
-                           llama-quantize --pure";
-            wrong(header, problem.into())
+            let kind = info.kind.name();
+            let problem =
+                "which is not read; take the model in another form, such as Q8_0 or Q4_K_M";
+            Err(Error::file(header.path(), format!("{name} is {kind}, {problem}")))
         }
         None => wrong(header, "is not all there, or its rows are no whole blocks".into()),
     }

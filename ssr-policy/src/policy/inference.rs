@@ -37,12 +37,14 @@ impl InferencePolicy {
         Ok(Self { weights: engine.take(model)?, completer })
     }
 
-    /// Reads a model and its tokenizer from a folder in Hugging Face's layout.
+    /// Reads a model and its tokenizer from a folder in Hugging Face's layout, or both from one GGUF
+    /// file, as [`Model::load`] and [`Tokenizer::load`] do.
     ///
     /// # Errors
     /// When a file is missing, corrupt, or does not fit the others.
-    pub fn load(dir: &Path, config: EngineConfig) -> Result<Self> {
-        Self::new(Model::load(dir)?, Tokenizer::load(dir)?, config)
+    pub fn load(path: &Path, config: EngineConfig) -> Result<Self> {
+        let tokenizer = Tokenizer::load(path)?;
+        Self::new(Model::load(path)?, tokenizer, config)
     }
 
     /// The tokenizer.

@@ -100,15 +100,18 @@ impl LocalPolicy {
         Ok(Self { weights, completer, version: AtomicU64::new(0) })
     }
 
-    /// Reads `config.json`, `model.safetensors` and `tokenizer.json` from a folder.
+    /// Reads a model and its tokenizer from a folder in Hugging Face's layout, or both from one GGUF
+    /// file, as [`Model::load`] and [`Tokenizer::load`] do.
     ///
     /// # Errors
     /// When a file is missing, corrupt, or does not fit the others.
-    pub fn load(dir: &Path) -> Result<Self> {
-        Self::new(Model::load(dir)?, Tokenizer::load(dir)?)
+    pub fn load(path: &Path) -> Result<Self> {
+        // The tokenizer first: what is wrong with it is found out sooner.
+        let tokenizer = Tokenizer::load(path)?;
+        Self::new(Model::load(path)?, tokenizer)
     }
 
-    /// Writes what [`Self::load`] reads.
+    /// Writes a folder that [`Self::load`] reads.
     ///
     /// # Errors
     /// When the folder cannot be written.

@@ -20,10 +20,10 @@ use crate::read::read_at_most;
 const MAX_FILE_BYTES: u64 = 64 << 20;
 const MAX_SETTINGS_BYTES: u64 = 16 << 20;
 
-const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 const SPECIAL_TOKENS: &str = "special_tokens_map.json";
-const GENERATION_CONFIG: &str = "generation_config.json";
-const TEMPLATE: &str = "chat_template.jinja";
+pub(super) const GENERATION_CONFIG: &str = "generation_config.json";
+pub(super) const TEMPLATE: &str = "chat_template.jinja";
 
 /// Special tokens that end what a model says, where they exist. The first is preferred as the end
 /// of a message.
@@ -33,15 +33,15 @@ const ENDS: [&str; 5] =
 /// What a folder says besides its vocabulary.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
-    /// `tokenizer.json` as it was read; `None` if it was trained here.
+    /// `tokenizer.json` as it was read; `None` if it was made here.
     pub(super) tokenizer: Option<Vec<u8>>,
     /// The other files, as they were read.
     pub(super) others: Vec<(&'static str, Vec<u8>)>,
     /// Variables of the template, such as `bos_token`.
-    tokens: Vec<(String, String)>,
+    pub(super) tokens: Vec<(String, String)>,
     /// Ends of generation, those of `generation_config.json` first.
-    ends: Vec<u32>,
-    template: Option<ChatTemplate>,
+    pub(super) ends: Vec<u32>,
+    pub(super) template: Option<ChatTemplate>,
 }
 
 pub(super) fn load(dir: &Path) -> Result<Tokenizer> {

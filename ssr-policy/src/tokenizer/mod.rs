@@ -6,6 +6,8 @@ mod load;
 mod merges;
 mod special;
 mod train;
+mod vocabulary;
+mod words;
 
 use std::ops::Range;
 use std::path::Path;
@@ -18,12 +20,14 @@ use family::Family;
 use load::Settings;
 pub(crate) use special::Piece;
 use special::Specials;
+pub(crate) use vocabulary::Vocabulary;
 
 /// The largest token id that is accepted, so that a hostile file cannot ask for a huge table.
 const MAX_ID: u32 = 1 << 22;
 
 /// A byte-pair tokenizer: trained here, or read from the `tokenizer.json` of a model of the families
-/// Qwen, Llama 3 and CWM (byte-level), or Llama 2 and Code Llama (sentencepiece).
+/// Qwen, Llama 3 and CWM (byte-level), or Llama 2 and Code Llama (sentencepiece), or from a GGUF file
+/// with a byte-level vocabulary.
 ///
 /// Text never becomes a special token: `<|im_end|>` in a message is five characters and some, not
 /// the end of the message. Every string survives encoding and decoding unchanged, unless the
@@ -60,11 +64,21 @@ impl Tokenizer {
     /// A folder without a chat template gets the plain format of its family where its special
     /// tokens tell one: ChatML, or the headers of Llama 3 and CWM.
     ///
+    /// The path of a GGUF file instead reads the tokenizer inside it, as [`Self::load_gguf`] does, or
+    /// the folder that it lies in, where there is none inside that can be read.
+    ///
     /// # Errors
     /// When `tokenizer.json` is missing, a file is corrupt or too large, the tokenizer is of another
     /// family, or nothing tells which token ends a message.
-    pub fn load(dir: &Path) -> Result<Self> {
-        load::load(dir)
+    pub fn load(path: &Path) -> Result<Self> {
+        if !path.is_file() {
+            return load::load(path);
+        }
+        let folder = path.parent().filter(|folder| folder.join(files::TOKENIZER).is_file());
+        match (Self::load_gguf(path), folder) {
+            (Err(_), Some(folder)) => load::load(folder),
+            (inside, _) => inside,
+        }
     }
 
     /// Writes what [`Self::load`] reads to a folder, each file at once or not at all.

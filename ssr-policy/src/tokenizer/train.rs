@@ -4,20 +4,12 @@ use std::collections::HashMap;
 
 use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{
-    AddedToken, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer,
-    SplitDelimiterBehavior,
-};
+use tokenizers::{AddedToken, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
 
 use super::bytes::ByteAlphabet;
 use super::load::{self, Settings};
-use super::{MAX_ID, Tokenizer, merges, tokenizer_error};
+use super::{MAX_ID, Tokenizer, merges, tokenizer_error, words};
 use crate::error::{Error, Result};
-
-/// Qwen's rule for cutting text into words, within which bytes are merged.
-const WORDS: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 /// In the order of their ids.
 const SPECIAL: [&str; 3] = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
@@ -41,18 +33,18 @@ impl Tokenizer {
             let problem = format!("a vocabulary of {vocab_size}; it must lie in {range:?}");
             return Err(Error::tokenizer(problem));
         }
-        let splitter = pre_tokenizer()?;
-        let mut words: HashMap<String, u64> = HashMap::new();
+        let splitter = words::splitter(&[words::QWEN])?;
+        let mut counts: HashMap<String, u64> = HashMap::new();
         for text in texts {
             let mut text = PreTokenizedString::from(text.as_ref());
             splitter.pre_tokenize(&mut text).map_err(tokenizer_error)?;
             for (word, ..) in text.get_splits(OffsetReferential::Original, OffsetType::None) {
-                *words.entry(word.to_owned()).or_default() += 1;
+                *counts.entry(word.to_owned()).or_default() += 1;
             }
         }
         let mut tokens: Vec<String> = SPECIAL.map(str::to_owned).into();
         tokens.extend(ByteAlphabet::new().chars().map(String::from));
-        let merges = merges::learn(words, &mut tokens, vocab_size);
+        let merges = merges::learn(counts, &mut tokens, vocab_size);
         let vocab: Vocab = tokens.into_iter().zip(0..).collect();
         let model = BPE::builder().vocab_and_merges(vocab, merges).build();
         let mut inner = tokenizers::Tokenizer::new(model.map_err(tokenizer_error)?);
@@ -62,11 +54,4 @@ impl Tokenizer {
         inner.add_special_tokens(special).map_err(tokenizer_error)?;
         load::assemble(inner, Settings::default())
     }
-}
-
-fn pre_tokenizer() -> Result<Sequence> {
-    let words = SplitPattern::Regex(WORDS.to_owned());
-    let split =
-        Split::new(words, SplitDelimiterBehavior::Isolated, false).map_err(tokenizer_error)?;
-    Ok(Sequence::new(vec![split.into(), ByteLevel::new(false, false, false).into()]))
 }
