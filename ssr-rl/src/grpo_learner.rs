@@ -22,6 +22,8 @@ pub struct GrpoLearner {
 
 /// The file of the optimiser beside those of the policy.
 const OPTIMIZER: &str = "optimizer.safetensors";
+/// The folder of an adapter that is trained over frozen weights.
+const ADAPTER: &str = "adapter";
 
 impl GrpoLearner {
     /// A learner that has made no update yet. Where the loss has a KL penalty, its reference is the
@@ -59,6 +61,14 @@ impl GrpoLearner {
     /// The optimiser.
     pub fn optimizer(&self) -> &AdamW {
         &self.optimizer
+    }
+}
+
+impl GrpoLearner {
+    /// Whether an adapter is trained, so that a checkpoint holds it alone: the frozen weights are what
+    /// the learner was made of.
+    fn adapted(&self) -> bool {
+        self.policy.with_model(|model| model.adapter().is_some())
     }
 }
 
@@ -123,17 +133,25 @@ impl Learner for GrpoLearner {
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
-        self.policy.save(folder)?;
+        match self.adapted() {
+            true => self.policy.with_model(|model| model.save_adapter(&folder.join(ADAPTER)))?,
+            false => self.policy.save(folder)?,
+        }
         self.optimizer.save(&folder.join(OPTIMIZER))
     }
 
     fn restore(&mut self, folder: &Path, weight_version: u64) -> Result<()> {
         let wrong = |error: ssr_policy::Error| Error::damaged(folder, error.to_string(), error);
-        let policy = LocalPolicy::load(folder).map_err(wrong)?;
         let mut optimizer = self.optimizer.clone();
         optimizer.load(&folder.join(OPTIMIZER))?;
-        policy.set_weight_version(weight_version);
-        (self.policy, self.optimizer) = (policy, optimizer);
+        if self.adapted() {
+            let adapter = folder.join(ADAPTER);
+            self.policy.update(|model| model.restore_adapter(&adapter)).map_err(wrong)?;
+        } else {
+            self.policy = LocalPolicy::load(folder).map_err(wrong)?;
+        }
+        self.policy.set_weight_version(weight_version);
+        self.optimizer = optimizer;
         Ok(())
     }
 }

@@ -41,69 +41,86 @@ fn main() {
     )
     .unwrap();
     println!("{} tests covered in {:?}", coverage.tests(), start.elapsed());
-    for limit in [160, 320, 640, 1000] {
-        let protocol = RankEdits::new(
-            OperatorEdits::default(),
-            RankEditsConfig::default().with_source_tokens(limit).with_candidates(96),
-        )
-        .with_coverage(coverage.clone());
-        let (mut n, mut shown, mut holds, mut total) = (0, 0, 0, 0);
-        for entry in std::fs::read_dir(&bugs).unwrap().flatten() {
-            let Ok(artifact) = BugArtifact::from_tree(&read_folder(&entry.path()).unwrap()) else {
-                continue;
-            };
-            let Ok(buggy) = package.tree.apply(&artifact.bug_inject) else { continue };
-            let tree = buggy.apply(&artifact.test_weaken).unwrap_or(buggy.clone());
-            let json: serde_json::Value =
-                serde_json::from_slice(&std::fs::read(entry.path().join("bug.json")).unwrap())
-                    .unwrap();
-            let f2p: BTreeSet<TestId> = json["f2p"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|t| TestId::new(t.as_str().unwrap()))
-                .collect();
-            let fixed = tree.apply(&artifact.bug_inject.reverse()).unwrap();
-            let bug = BugInstance {
-                artifact: artifact.clone(),
-                tree: tree.clone(),
-                oracle: Tree::new(),
-                f2p,
-                p2p: BTreeSet::new(),
-                order: 1,
-                parent: None,
-                provenance: Provenance { strategy: Strategy::Operators, detail: String::new() },
-            };
-            n += 1;
-            let count = |text: &str| tokenizer.encode(text).map_or(0, |t| t.len());
-            let Some((ranking, edits)) = protocol.ranking(&bug, &sources, &count) else {
-                println!("nothing");
-                continue;
-            };
-            total += edits.len();
-            let (path, at) = {
-                let c = fixed.changed_paths(&tree);
-                let p = c.into_iter().next().unwrap();
-                let a = fixed.get(p.as_str()).unwrap().text().unwrap().to_owned();
-                let b = tree.get(p.as_str()).unwrap().text().unwrap();
-                let i = a.lines().zip(b.lines()).position(|(x, y)| x != y).unwrap_or(0);
-                (p, b.lines().nth(i).unwrap_or("").to_owned())
-            };
-            let here = ranking.text.contains(&at);
-            let held =
-                edits.iter().any(|e| tree.edit(std::slice::from_ref(e)).is_ok_and(|t| t == fixed));
-            shown += usize::from(here);
-            holds += usize::from(held);
-            if limit == 320 && !held {
-                println!("{path} shown {here} {} edits\n{}\n", edits.len(), artifact.bug_inject);
-                if !here {
-                    println!("SPEC {}\nSHOWN {}", artifact.specification(), ranking.text);
+    let path = ssr_examples::smollm2(&default_cache_dir()).unwrap();
+    let model = ssr_policy::Model::load(&path).unwrap();
+    let policy =
+        ssr_policy::LocalPolicy::new(model, ssr_policy::Tokenizer::load(&path).unwrap()).unwrap();
+    let _ = tokenizer;
+    let count = |text: &str| policy.tokenizer().encode(text).map_or(0, |t| t.len());
+    for (limit, reach, repeat) in
+        [(640, 1, false), (640, 8, false), (320, 1, false), (320, 1, true), (320, 8, true)]
+    {
+        let config = RankEditsConfig::default()
+            .with_source_tokens(limit)
+            .with_reach(reach)
+            .with_repeat(repeat);
+        let protocol =
+            RankEdits::new(OperatorEdits::default(), config).with_coverage(coverage.clone());
+        let (mut n, mut holds, mut t1, mut greedy, mut k4, mut k16, mut seconds) =
+            (0, 0, 0.0, 0, 0, 0, 0.0);
+        for dir in bugs.to_str().unwrap().split(',') {
+            for entry in std::fs::read_dir(dir).unwrap().flatten() {
+                let Ok(artifact) = BugArtifact::from_tree(&read_folder(&entry.path()).unwrap())
+                else {
+                    continue;
+                };
+                let Ok(buggy) = package.tree.apply(&artifact.bug_inject) else { continue };
+                let tree = buggy.apply(&artifact.test_weaken).unwrap_or(buggy.clone());
+                let json: serde_json::Value =
+                    serde_json::from_slice(&std::fs::read(entry.path().join("bug.json")).unwrap())
+                        .unwrap();
+                if json["order"] != 1 {
+                    continue;
+                }
+                let f2p: BTreeSet<TestId> = json["f2p"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|t| TestId::new(t.as_str().unwrap()))
+                    .collect();
+                let Ok(fixed) = tree.apply(&artifact.bug_inject.reverse()) else { continue };
+                let bug = BugInstance {
+                    artifact: artifact.clone(),
+                    tree: tree.clone(),
+                    oracle: Tree::new(),
+                    f2p,
+                    p2p: BTreeSet::new(),
+                    order: 1,
+                    parent: None,
+                    provenance: Provenance { strategy: Strategy::Operators, detail: String::new() },
+                };
+                n += 1;
+                let Some((ranking, edits)) = protocol.ranking(&bug, &sources, &count) else {
+                    continue;
+                };
+                let Some(held) = edits
+                    .iter()
+                    .position(|e| tree.edit(std::slice::from_ref(e)).is_ok_and(|t| t == fixed))
+                else {
+                    continue;
+                };
+                holds += 1;
+                let start = std::time::Instant::now();
+                let ranked = policy.rank(&[std::sync::Arc::new(ranking)]).unwrap();
+                seconds += start.elapsed().as_secs_f64();
+                let rank = ranked[0].order().iter().position(|at| *at == held).unwrap();
+                t1 += ranked[0].logprobs[held].exp();
+                greedy += usize::from(rank == 0);
+                k4 += usize::from(rank < 4);
+                k16 += usize::from(rank < 16);
+                if limit == 640 && reach == 1 {
+                    println!(
+                        "rank {rank} p {:.3} of {} {}",
+                        ranked[0].logprobs[held].exp(),
+                        edits.len(),
+                        json["provenance"]["detail"]
+                    );
                 }
             }
         }
         println!(
-            "limit {limit}: {n} bugs, {shown} shown, {holds} held, {} edits each",
-            total / n.max(1)
+            "limit {limit} reach {reach} repeat {repeat}: {n} bugs, {holds} held, T1 {:.3} greedy {greedy} k4 {k4} k16 {k16}, {seconds:.1} s",
+            t1
         );
     }
 }

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use ssr_core::{Command, File, Limits, Seed, Suites, Tree};
 use ssr_examples::{
-    Failure, OperatorEdits, OperatorInjector, PYTEST, Package, Packages, Result, Screened,
+    Failure, OperatorEdits, OperatorInjector, PYTEST, Package, Packages, Result, SMOLLM2, Screened,
     measure_test_coverage, open_sandbox, prepare_guest, screen, test_modules,
 };
 use ssr_mutate::TestPoison;
-use ssr_policy::{LocalPolicy, Model, ModelConfig, Tokenizer};
+use ssr_policy::{LocalPolicy, LoraConfig, Model, ModelConfig, Tokenizer};
 use ssr_rl::{
     GrpoLearner, LearningErrorKind, RankEdits, Scaffold, SelfPlay, SolverKind, Summary,
     TestCoverage,
@@ -54,6 +54,9 @@ struct Args {
     /// Who repairs: the policy, or an oracle that knows the bug and exercises the pipeline
     #[arg(long, value_enum)]
     solver: Option<Solver>,
+    /// What the policy starts from [default: smollm2, or zero without network]
+    #[arg(long, value_enum)]
+    start: Option<StartingPoint>,
     /// The folder of the run [default: a new one under runs/]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -63,6 +66,15 @@ struct Args {
     /// End with one line of JSON on standard output
     #[arg(long)]
     json: bool,
+}
+
+/// What a policy starts from.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StartingPoint {
+    /// A small transformer with random weights and a tokenizer made of the repository
+    Zero,
+    /// SmolLM2-135M-Instruct, whose adapter is trained
+    Smollm2,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -101,7 +113,8 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args, display: &Display) -> Result<Summary> {
-    let Plan { label, with, config, out, start } = Plan::new(args)?;
+    let Plan { label, with, config, out, start, from } =
+        Plan::new(args, &|what| display.say(what))?;
     display.say(&format!("reading {label}"));
     let packages = Packages::new(&ssr_sandbox::default_cache_dir());
     let folder = Path::new(&label);
@@ -135,7 +148,11 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
         }
         _ => TestCoverage::default(),
     };
-    let policy = new_policy(&package, Seed::new(config.seed))?;
+    let seed = Seed::new(config.seed);
+    let policy = match &from {
+        None => new_policy(&package, seed)?,
+        Some(model) => pretrained(model, seed)?,
+    };
     let learner = GrpoLearner::new(policy, config.grpo, config.optimizer).map_err(from_rl)?;
     let suites = Suites::new(sandbox, limits);
     let (scaffold, ranked) = (config.scaffold, config.rank_edits);
@@ -144,6 +161,9 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
         .with_poison(TestPoison)
         .version("guest", guest.id())
         .version("pytest", PYTEST);
+    if from.is_some() {
+        play = play.version("start", SMOLLM2);
+    }
     if !with.is_empty() {
         play = play.version("with", with.join("\n"));
     }
@@ -165,6 +185,16 @@ fn new_policy(package: &Package, seed: Seed) -> Result<LocalPolicy> {
     let config = ModelConfig::tiny(tokenizer.vocab_size());
     let model = Model::new(config, seed.derive("weights")).map_err(broke)?;
     LocalPolicy::new(model, tokenizer).map_err(broke)
+}
+
+/// A pretrained policy of which an adapter is trained.
+fn pretrained(file: &Path, seed: Seed) -> Result<LocalPolicy> {
+    let broke = |error: ssr_policy::Error| Failure::Infrastructure(error.to_string());
+    let tokenizer = Tokenizer::load(file).map_err(broke)?;
+    let adapter = LoraConfig::default();
+    let model =
+        Model::load(file).and_then(|model| model.with_adapter(adapter, seed.derive("adapter")));
+    LocalPolicy::new(model.map_err(broke)?, tokenizer).map_err(broke)
 }
 
 fn texts(tree: &Tree) -> impl Iterator<Item = &str> {

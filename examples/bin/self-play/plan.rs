@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use ssr_examples::{Failure, Result};
-use ssr_rl::{Config, Manifest, RunDir, Start};
+use ssr_examples::{Failure, Result, smollm2};
+use ssr_rl::{
+    Config, GrpoConfig, Manifest, RankEditsConfig, RewardBaseline, RunDir, Scaffold, Start,
+};
+use ssr_sandbox::default_cache_dir;
 
-use crate::{Args, from_rl};
+use crate::{Args, Solver, StartingPoint, from_rl};
 
 /// What is played with when nothing is said.
 const DEFAULT_PACKAGE: &str = "toolz==0.12.1";
@@ -22,16 +25,29 @@ pub struct Plan {
     pub config: Config,
     pub out: PathBuf,
     pub start: Start,
+    /// The pretrained model that the policy starts from; `None` for random weights.
+    pub from: Option<PathBuf>,
 }
 
 impl Plan {
-    pub fn new(args: &Args) -> Result<Self> {
-        if args.resume { Self::resume(args) } else { Self::fresh(args) }
+    pub fn new(args: &Args, say: &dyn Fn(&str)) -> Result<Self> {
+        if args.resume { Self::resume(args) } else { Self::fresh(args, say) }
     }
 
-    fn fresh(args: &Args) -> Result<Self> {
+    fn fresh(args: &Args, say: &dyn Fn(&str)) -> Result<Self> {
+        let cache = default_cache_dir();
+        let from = match args.start {
+            Some(StartingPoint::Zero) => None,
+            Some(StartingPoint::Smollm2) => Some(smollm2(&cache)?),
+            // An oracle repairs whatever the policy is.
+            None if matches!(args.solver, Some(Solver::Oracle)) || args.config.is_some() => None,
+            None => smollm2(&cache).map(Some).unwrap_or_else(|failure| {
+                say(&format!("{failure}; starting from random weights"));
+                None
+            }),
+        };
         let base = match &args.config {
-            None => Config::default(),
+            None => settings(from.is_some()),
             Some(file) => read(file)?,
         };
         let config = adjusted(base, args)?;
@@ -47,7 +63,7 @@ impl Plan {
                 out.display()
             )));
         }
-        Ok(Self { label, with: args.with.clone(), config, out, start: Start::Fresh })
+        Ok(Self { label, with: args.with.clone(), config, out, start: Start::Fresh, from })
     }
 
     /// The package and the settings of the run, so that `--resume` needs no others.
@@ -67,8 +83,28 @@ impl Plan {
             Some(with) if args.with.is_empty() => with.lines().map(str::to_owned).collect(),
             _ => args.with.clone(),
         };
-        Ok(Self { label, with, config: adjusted(base, args)?, out, start: Start::Resume })
+        let from = match versions.contains_key("start") {
+            true => Some(smollm2(&default_cache_dir())?),
+            false => None,
+        };
+        Ok(Self { label, with, config: adjusted(base, args)?, out, start: Start::Resume, from })
     }
+}
+
+/// What suits the policy, where no file says it: it ranks edits, and its rewards are compared with the
+/// mean of their group. A pretrained one reads the source once and compares the first token that
+/// differs.
+fn settings(pretrained: bool) -> Config {
+    let grpo = GrpoConfig::default().with_baseline(RewardBaseline::GroupMean);
+    let grpo = grpo.with_loss_constant(64.0);
+    let config = Config::default().with_scaffold(Scaffold::RankEdits).with_grpo(grpo);
+    if !pretrained {
+        let optimizer = config.optimizer.with_learning_rate(1e-3);
+        return config.with_optimizer(optimizer);
+    }
+    let ranked = RankEditsConfig::default().with_reach(1).with_repeat(false);
+    let optimizer = config.optimizer.with_learning_rate(2e-4);
+    config.with_rank_edits(ranked).with_candidates(8).with_optimizer(optimizer)
 }
 
 /// A folder goes by its full name, so that a run can be resumed from anywhere.

@@ -45,6 +45,29 @@ impl Model {
         }
     }
 
+    /// Gives the adapter the values that [`Model::save_adapter`] wrote of one like it. The frozen
+    /// weights are not in such a folder and stay what they are.
+    ///
+    /// # Errors
+    /// When the model has no adapter, a file is missing or corrupt, or the adapter in the folder has
+    /// another shape.
+    pub fn restore_adapter(&self, dir: &Path) -> Result<()> {
+        let Some(ours) = &self.adapter else {
+            return Err(Error::input("the model has no adapter to restore"));
+        };
+        let theirs = Adapter::load(self.config(), dir)?;
+        if ours.config() != theirs.config() {
+            return Err(Error::file(
+                dir,
+                "the adapter has another shape than the model's".to_owned(),
+            ));
+        }
+        for ((_, var), (_, from)) in ours.vars().iter().zip(theirs.vars()) {
+            var.set(&from.as_detached_tensor().to_device(self.device())?)?;
+        }
+        Ok(())
+    }
+
     /// The shape of the adapter, if there is one.
     pub fn adapter(&self) -> Option<&LoraConfig> {
         self.adapter.as_ref().map(Adapter::config)
