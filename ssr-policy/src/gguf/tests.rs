@@ -111,8 +111,8 @@ fn load(bytes: &[u8]) -> Result<Model> {
 
 #[test]
 fn every_type_is_read_as_candle_reads_it() {
-    for kind in [GgmlDType::F32, GgmlDType::F16, GgmlDType::BF16, GgmlDType::Q8_0, GgmlDType::Q4_0]
-    {
+    use GgmlDType::{BF16, F16, F32, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
+    for kind in [F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1] {
         let (model, file) = written(kind);
         let loaded = load(&file).unwrap();
         assert_eq!(loaded.config().eos_token_ids, [7]);
@@ -125,7 +125,7 @@ fn every_type_is_read_as_candle_reads_it() {
             let theirs = theirs.dequantize(&Device::Cpu).unwrap();
             assert_eq!(flat(var.as_tensor()), flat(&theirs), "{kind:?}: {name}");
             // Quantising again finds the same blocks.
-            if matches!(kind, GgmlDType::Q8_0 | GgmlDType::Q4_0) && var.rank() == 2 {
+            if matches!(kind, Q8_0 | Q4_0) && var.rank() == 2 {
                 let again = QTensor::quantize(var, kind).unwrap();
                 let again = flat(&again.dequantize(&Device::Cpu).unwrap());
                 assert_eq!(again, flat(&theirs), "{kind:?}: {name}");
@@ -165,7 +165,11 @@ fn files_that_lie_are_refused() {
     let query = find(b"blk.1.attn_q.weight") + 19;
     refuse(with(query, &7u32.to_le_bytes()), "7 dimensions");
     refuse(with(query + 4, &u64::MAX.to_le_bytes()), "has shape");
-    refuse(with(query + 20, &12u32.to_le_bytes()), "Q8_0 or Q4_0");
+    refuse(
+        with(query + 20, &19u32.to_le_bytes()),
+        "blk.1.attn_q.weight is IQ1_S, which is not read",
+    );
+    refuse(with(query + 20, &77u32.to_le_bytes()), "of the unknown type 77");
     refuse(with(query + 24, &0u64.to_le_bytes()), "overlap");
     refuse(with(query + 24, &u64::MAX.to_le_bytes()), "not all there");
     refuse(with(query + 24, &(1u64 << 40).to_le_bytes()), "not all there");
