@@ -14,7 +14,7 @@ use ssr_examples::bench::{Row, json, table};
 use ssr_examples::{
     Failure, Packages, Result, Screened, open_sandbox, prepare_guest, screen, test_modules,
 };
-use ssr_sandbox::{Guest, default_cache_dir};
+use ssr_sandbox::{Guest, SandboxCounters, default_cache_dir};
 
 use native::Native;
 use rate::rate;
@@ -119,7 +119,9 @@ fn bench(args: &Args, guest: &Guest, label: &str, chosen: &str) -> Result<Vec<Ro
             let suites = || Suites::new(sandbox.clone(), *limits);
             let (ours, reference) = (suites(), suites().with_affected_only(false));
             let jobs = work.jobs(kind);
+            let before = sandbox.counters();
             let fast = rate(threads, jobs, |_, job| work.judge(&ours, kind, job))?;
+            eprintln!("{name}: {}", spent(kind, jobs, &before, &sandbox.counters()));
             let slow =
                 rate(threads, jobs.min(12), |_, job| work.judge_by_script(&reference, kind, job))?;
             let native = rate(threads, jobs.min(12), |thread, job| {
@@ -132,6 +134,19 @@ fn bench(args: &Args, guest: &Guest, label: &str, chosen: &str) -> Result<Vec<Ro
         }
     }
     Ok(rows)
+}
+
+/// What one job took, on the average. Processor time is stable where times are not.
+fn spent(kind: Kind, jobs: usize, before: &SandboxCounters, after: &SandboxCounters) -> String {
+    let each = |count: u64| count as f64 / jobs as f64;
+    let processor = after.processor.saturating_sub(before.processor).as_secs_f64() * 1e3;
+    format!(
+        "{}: {:.0} ms of processor time each in {:.1} runs, {:.1} of them from collected tests",
+        kind.name(),
+        processor / jobs as f64,
+        each(after.clones - before.clones),
+        each(after.collected - before.collected),
+    )
 }
 
 /// A failure of the bench itself.

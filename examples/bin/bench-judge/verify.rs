@@ -1,11 +1,12 @@
 //! Shows that leaving out tests changes no outcome: real bugs, each with and without.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
-use ssr_core::{BugArtifact, Limits, Patch, Seed, Suites};
+use ssr_core::{BugArtifact, Dose, Limits, Patch, Poison, RepoPath, Seed, SuiteRun, Suites, Tree};
 use ssr_examples::{Failure, Result, Screened, compile_all};
-use ssr_mutate::Mutator;
+use ssr_mutate::{Mutator, Style, TestPoison, weaken};
 use ssr_sandbox::WasiSandbox;
 
 /// Runs `count` bugs both ways and compares the reports test by test; every tenth is also run by its
@@ -31,7 +32,7 @@ pub fn verify(
         bug_inject: Patch::default(),
         test_weaken: Patch::default(),
     };
-    let (breaking, scripts) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let [breaking, scripts, tests_changed] = [const { AtomicUsize::new(0) }; 3];
     let one = |(at, change): (usize, &Patch)| -> Result<Option<String>> {
         let tree = original.apply(change)?;
         let chosen = suites.test(&artifact, &tree)?;
@@ -39,6 +40,15 @@ pub fn verify(
         breaking.fetch_add(usize::from(!whole.failed().is_empty()), Ordering::Relaxed);
         if chosen.report != whole.report {
             return Ok(Some(format!("{change}{}", difference(&chosen, &whole))));
+        }
+        for changed in changed_tests(&tree, &whole, seed) {
+            tests_changed.fetch_add(1, Ordering::Relaxed);
+            let chosen = suites.test(&artifact, &changed)?;
+            let whole = suites.test_everything(&artifact, &changed)?;
+            if chosen.report != whole.report {
+                let tests = tree.diff(&changed);
+                return Ok(Some(format!("{change}{tests}{}", difference(&chosen, &whole))));
+            }
         }
         if at % 10 == 0 {
             scripts.fetch_add(1, Ordering::Relaxed);
@@ -57,10 +67,11 @@ pub fn verify(
     let differing: Vec<String> = differing.into_iter().flatten().collect();
     let after = sandbox.counters();
     println!(
-        "{name}: {} bugs, {} break tests, {} differ; {} also by script; {} of {} runs from collected \
+        "{name}: {} bugs, {} break tests, {} changes of tests, {} differ; {} also by script; {} of {} runs from collected \
          tests, {} tests recorded",
         compiling.len(),
         breaking.into_inner(),
+        tests_changed.into_inner(),
         differing.len(),
         scripts.into_inner(),
         after.collected - before.collected,
@@ -76,11 +87,36 @@ pub fn verify(
     }
 }
 
-fn difference(one: &ssr_core::SuiteRun, other: &ssr_core::SuiteRun) -> String {
+/// The tree with its broken tests weakened in each style, and with poisoned copies of them.
+fn changed_tests(tree: &Tree, run: &SuiteRun, seed: u64) -> Vec<Tree> {
+    let broken = run.failed();
+    if broken.is_empty() {
+        return Vec::new();
+    }
+    let seed = Seed::new(seed);
+    let styles = [Style::Delete, Style::Assertions, Style::Loosen].into_iter();
+    let patches = styles.filter_map(|style| weaken(tree, &broken, style, seed).ok().flatten());
+    let mut trees: Vec<Tree> = patches.filter_map(|patch| tree.apply(&patch).ok()).collect();
+    let files = broken.iter().filter_map(|id| RepoPath::new(id.file()).ok());
+    let files: BTreeSet<RepoPath> = files.collect();
+    let tests = tree.files().filter(|(path, _)| files.contains(*path));
+    let tests = tests.map(|(path, file)| (path.clone(), file.clone()));
+    let tests = Tree::from_files(tests).unwrap_or_default();
+    let others = run.passed().into_iter().take(8).collect();
+    let doses = [Dose::Copies(3), Dose::Turn(0), Dose::Turn(1)].into_iter();
+    let poisoned = doses.filter_map(|dose| TestPoison.poison(&tests, &broken, &others, dose, seed));
+    let hollow = [TestPoison.hollow(&tests, &broken).0];
+    for files in poisoned.chain(hollow) {
+        let files = files.files().map(|(path, file)| (path.clone(), Some(file.clone())));
+        trees.extend(tree.with_all(files));
+    }
+    trees
+}
+
+fn difference(one: &SuiteRun, other: &SuiteRun) -> String {
     let (Some(one), Some(other)) = (&one.report, &other.report) else { return String::new() };
     let ids = one.iter().map(|(id, _)| id).chain(other.iter().map(|(id, _)| id));
-    let differing: std::collections::BTreeSet<_> =
-        ids.filter(|id| one.outcome(id) != other.outcome(id)).collect();
+    let differing: BTreeSet<_> = ids.filter(|id| one.outcome(id) != other.outcome(id)).collect();
     let lines = differing.iter().take(5);
     let line = |id: &&ssr_core::TestId| {
         format!("  {id}: {} with, {} without leaving out\n", one.outcome(id), other.outcome(id))

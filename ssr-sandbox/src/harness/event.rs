@@ -17,9 +17,13 @@ pub(crate) struct Line {
 pub(crate) enum Event {
     /// The tests that are going to run.
     Collected { ids: Vec<String> },
-    /// Which of the known tests are going to run, as a number in hexadecimal digits; the others end
-    /// as they are known to.
-    Selected { run: String },
+    /// Which of the known tests are going to run and which do not exist any more, each as a number in
+    /// hexadecimal digits; the others end as they are known to.
+    Selected {
+        run: String,
+        #[serde(default)]
+        gone: String,
+    },
     /// The code that was executed, by file, and by line and name.
     Reached { codes: Vec<(String, String)> },
     /// A file or fixture that stands for several tests.

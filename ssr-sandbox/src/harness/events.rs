@@ -194,7 +194,7 @@ impl EventReader {
                 self.collected.get_or_insert_default().extend(ids);
             }
             Event::Collection { id, outcome, message } => self.collection(id, outcome, &message),
-            Event::Selected { run } => self.selected(&run),
+            Event::Selected { run, gone } => self.selected(&run, &gone),
             Event::Reached { codes } => self.reached.extend(codes),
             Event::Started { id } => {
                 self.started = true;
@@ -227,21 +227,18 @@ impl EventReader {
     }
 
     /// Only the session itself selects, before anything that it tests has run.
-    fn selected(&mut self, run: &str) {
+    fn selected(&mut self, run: &str, gone: &str) {
         let known = self.known.clone().filter(|_| !self.started && self.collected.is_none());
         let Some(known) = known else {
             return self.problem("tests were selected where nothing is to be selected");
         };
-        let digits = run.as_bytes();
-        let is_in = |at: usize| {
-            let digit = digits.len().checked_sub(1 + at / 4).and_then(|place| digits.get(place));
-            let digit = digit.and_then(|digit| (*digit as char).to_digit(16)).unwrap_or(0);
-            digit >> (at % 4) & 1 == 1
+        let members = |digits: &str| -> BTreeSet<TestId> {
+            let places = known.ids.iter().enumerate();
+            places.filter(|(at, _)| is_in(digits, *at)).map(|(_, id)| id.clone()).collect()
         };
-        let places = known.ids.iter().enumerate();
-        let ids: BTreeSet<TestId> =
-            places.filter(|(at, _)| is_in(*at)).map(|(_, id)| id.clone()).collect();
-        for (id, outcome) in known.report.iter().filter(|(id, _)| !ids.contains(*id)) {
+        let (ids, gone) = (members(run), members(gone));
+        let unchanged = |id: &TestId| !ids.contains(id) && !gone.contains(id);
+        for (id, outcome) in known.report.iter().filter(|(id, _)| unchanged(id)) {
             self.report.record(id.clone(), outcome);
         }
         for id in &ids {
@@ -293,6 +290,14 @@ impl EventReader {
         };
         self.report.record(id, outcome);
     }
+}
+
+/// Whether a number in hexadecimal digits has the bit `at`.
+fn is_in(digits: &str, at: usize) -> bool {
+    let place = digits.len().checked_sub(1 + at / 4);
+    let digit = place.and_then(|place| digits.as_bytes().get(place));
+    let digit = digit.and_then(|digit| (*digit as char).to_digit(16)).unwrap_or(0);
+    digit >> (at % 4) & 1 == 1
 }
 
 /// Why a run with this exit status is not complete.

@@ -162,6 +162,11 @@ def event_plugins(ignored=_WITHOUT_CACHE, text=text):
     return [plugin] if audit is None else [plugin, audit], start, end
 
 
+def audit_of(plugins):
+    """The one among the plugins of a session that has an eye on its tests."""
+    return next(plugin for plugin in plugins if Audit is not None and isinstance(plugin, Audit))
+
+
 def run_with_cache(arguments, emit, wanted=None, skip=(), required=()):
     """Runs pytest with its own cache, outside of the repository."""
     os.makedirs(f"{CACHE}/v/cache", exist_ok=True)

@@ -79,6 +79,7 @@ impl GuestRunner {
             collected: AtomicU64::new(0),
             recorded: AtomicU64::new(0),
             repeated: AtomicU64::new(0),
+            processor: AtomicU64::new(0),
         });
         Ok(Self { shared, recorder: None })
     }

@@ -70,7 +70,8 @@ pub(super) struct CollectedSession {
 /// What `survey_collection` writes.
 #[derive(Deserialize)]
 struct Collected {
-    changeable: Vec<String>,
+    /// The files of modules, with how often pytest opened each to import it.
+    changeable: BTreeMap<String, u32>,
     ids: Vec<TestId>,
 }
 
@@ -166,11 +167,11 @@ type Places = (BTreeMap<Ino, String>, BTreeSet<Ino>);
 
 /// Where the files are that may change, which nobody but an import has looked at, with their
 /// folders of bytecode.
-fn places(vfs: &Vfs, footprint: &Footprint, changeable: &[String]) -> Places {
+fn places(vfs: &Vfs, footprint: &Footprint, changeable: &BTreeMap<String, u32>) -> Places {
     let (mut sources, mut caches) = (BTreeMap::new(), BTreeSet::new());
-    for path in changeable {
+    for (path, opened) in changeable {
         let Some((folder, _)) = path.rsplit_once('/') else { continue };
-        if let Some(ino) = vfs.ino(path).filter(|ino| !footprint.opened(*ino)) {
+        if let Some(ino) = vfs.ino(path).filter(|ino| footprint.opened(*ino) == *opened) {
             caches.extend(vfs.ino(&format!("{folder}/{CACHE}")));
             sources.insert(ino, path.to_owned());
         }

@@ -60,11 +60,11 @@ impl GuestRunner {
         }
         let _span = tracing::debug_span!("python").entered();
         let source = call(process, layout, None);
-        self.count(&Start::Fresh);
         let limits = process.limits().with_cpu(timing.most(process.cpu));
         let ctx = process.ctx(vfs.clone()).build();
         let Ran { outcome, parts, cpu } =
             clone_and_run(self.snapshot(), ctx, &limits, &source, None, None)?;
+        self.count(&Start::Fresh, cpu);
         let WasiParts { stdout, stderr, vfs, .. } = parts;
         let close = cpu > process.cpu && outcome != ExecOutcome::Timeout;
         Ok(Finished { exit: exit(outcome), stdout, stderr, vfs, report: None, cpu, close })

@@ -28,6 +28,7 @@ mod warm;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ssr_core::{SandboxError, Tree};
 
@@ -73,6 +74,8 @@ struct Shared {
     collected: AtomicU64,
     recorded: AtomicU64,
     repeated: AtomicU64,
+    /// In nanoseconds.
+    processor: AtomicU64,
 }
 
 /// A runner for one repository: it knows where the modules of the repository are.
@@ -98,6 +101,8 @@ pub struct SandboxCounters {
     /// Commands that were run once more, alone, because they came close to a limit of time or the
     /// machine had no time for them.
     pub repeated: u64,
+    /// Processor time of all interpreters that ran programs and tests.
+    pub processor: Duration,
 }
 
 impl GuestRunner {
@@ -109,6 +114,7 @@ impl GuestRunner {
             collected: self.shared.collected.load(Ordering::Relaxed),
             recorded: self.shared.recorded.load(Ordering::Relaxed),
             repeated: self.shared.repeated.load(Ordering::Relaxed),
+            processor: Duration::from_nanos(self.shared.processor.load(Ordering::Relaxed)),
         }
     }
 
@@ -119,7 +125,9 @@ impl GuestRunner {
         Ok((RepositoryRunner { runner: self.clone(), layout }, vfs))
     }
 
-    fn count(&self, start: &Start) {
+    fn count(&self, start: &Start, cpu: Duration) {
+        let nanoseconds = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
+        self.shared.processor.fetch_add(nanoseconds, Ordering::Relaxed);
         self.shared.clones.fetch_add(1, Ordering::Relaxed);
         self.shared.resumed.fetch_add(start.is_resumed().into(), Ordering::Relaxed);
         self.shared.collected.fetch_add(start.is_collected().into(), Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 use crate::harness;
 
-const OWN: [(&str, &str); 13] = [
+const OWN: [(&str, &str); 14] = [
     ("ssr_runtime.py", include_str!("python/ssr_runtime.py")),
     ("ssr_supply.py", include_str!("python/ssr_supply.py")),
     ("ssr_threads.py", include_str!("python/ssr_threads.py")),
@@ -15,6 +15,7 @@ const OWN: [(&str, &str); 13] = [
     ("ssr_audit.py", include_str!("python/ssr_audit.py")),
     ("ssr_django.py", include_str!("python/ssr_django.py")),
     ("ssr_session.py", include_str!("python/ssr_session.py")),
+    ("ssr_graft.py", include_str!("python/ssr_graft.py")),
     ("ssr_swap.py", include_str!("python/ssr_swap.py")),
 ];
 

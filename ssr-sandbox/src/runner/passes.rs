@@ -166,10 +166,10 @@ impl GuestRunner {
             let mut ran =
                 clone_and_run(snapshot, ctx, &bounds.limits, &source, watch, Some(guard))?;
             let refused = ran.outcome == ExecOutcome::Exited { code: REFUSED };
-            if start.is_collected() && refused && ran.parts.events.bytes.is_empty() {
+            if start.is_collected() && refused && !has_begun(&ran.parts.events.bytes) {
                 return Ok(None);
             }
-            self.count(start);
+            self.count(start, ran.cpu);
             if let Some(paused) = start.paused() {
                 paused.complete(&mut ran.parts.stdout, &mut ran.parts.stderr);
             }
@@ -201,6 +201,12 @@ impl GuestRunner {
         let _ = parts.vfs.remove_file(KEY_FILE).or_else(|_| parts.vfs.remove_dir_all(KEY_FILE));
         Ok(ran)
     }
+}
+
+/// Whether a log says that a test was started, so that tested code may have ended the run.
+fn has_begun(events: &[u8]) -> bool {
+    const STARTED: &[u8] = b"\"started\"";
+    events.windows(STARTED.len()).any(|window| window == STARTED)
 }
 
 /// What the end of an interpreter means for the test that was running, with the reason.

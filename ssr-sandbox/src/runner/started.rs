@@ -7,7 +7,7 @@ use ssr_core::{TestRunner, Tree};
 
 use crate::Result;
 use crate::harness::TESTBED;
-use crate::interpreter::{ExecOutcome, Footprint, Vfs, on_guest_stack};
+use crate::interpreter::{ExecOutcome, Footprint, Ino, Vfs, on_guest_stack};
 
 use super::GuestRunner;
 use super::layout::Layout;
@@ -37,6 +37,9 @@ pub(super) struct StartedSession {
     command: SessionCommand,
     paused: Arc<Paused>,
     footprint: Footprint,
+    /// Files that the command line names and that nobody has opened: they are there, and pytest knows
+    /// no more about them before it collects.
+    named: BTreeSet<Ino>,
     /// The conftest files that are loaded.
     conftests: BTreeSet<String>,
 }
@@ -101,8 +104,11 @@ impl StartedSession {
                 path.file_name() == "conftest.py" && read(&format!("{TESTBED}/{path}"))
             });
             let conftests = conftests.map(|path| path.as_str().to_owned()).collect();
+            let words = process.argv.iter().filter(|word| word.ends_with(".py"));
+            let named = words.filter_map(|word| ctx.vfs().ino(&format!("{}/{word}", process.cwd)));
+            let named = named.filter(|ino| footprint.opened(*ino) == 0).collect();
             let paused = Arc::new(Paused::new(instance, Arc::clone(&runner.shared.reference))?);
-            Ok(Some(Self { command, paused, footprint, conftests }))
+            Ok(Some(Self { command, paused, footprint, named, conftests }))
         })?
     }
 
@@ -115,8 +121,14 @@ impl StartedSession {
     /// Whether going on from here is the same as running `process` on `vfs` from the start.
     fn stands_for(&self, command: &SessionCommand, vfs: &Vfs) -> bool {
         self.command.request == command.request
-            && vfs.matches(&self.footprint)
+            && self.sees_the_same(vfs)
             && (command.files.is_empty() || self.stands_for_files(&command.files, vfs))
+    }
+
+    fn sees_the_same(&self, vfs: &Vfs) -> bool {
+        let difference = vfs.differences(&self.footprint);
+        difference.names.is_empty()
+            && difference.inodes.iter().all(|ino| self.named.contains(ino) && vfs.has_file(*ino))
     }
 
     /// Where pytest looks for configuration and first conftest files depends on the files that it

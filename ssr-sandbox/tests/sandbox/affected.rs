@@ -140,7 +140,7 @@ fn warm(original: &Tree) -> MutexGuard<'static, WasiSandbox> {
 fn only_tests_that_a_change_can_reach_run() {
     let original = repository();
     let warm = warm(&original);
-    let code = "code_.py";
+    let (code, test) = ("code_.py", "tests/test_code.py");
     let shapes = ["test_shape[1]", "test_shape[2]", "test_shape[3]"];
     let cases: &[(&str, &str, &str, &str, &[&str])] = &[
         (
@@ -186,6 +186,18 @@ fn only_tests_that_a_change_can_reach_run() {
             &["test_source", "test_one", "test_two"],
         ),
         ("a function that no test calls", code, "return 0", "return 1", &["test_source"]),
+        ("a test", test, "area(3) == 9", "area(3) == 8", &["test_area"]),
+        ("a fixture", test, "code_.label()", "'x'", &["test_name", "test_same_name"]),
+        ("a parameter", test, "[1, 2, 3]", "[1, 2, 4]", &[shapes[0], shapes[1], "test_shape[4]"]),
+        ("a mark", test, "@pytest.mark.skip\n", "", &[]),
+        ("a test that goes", test, "def test_data():", "def no_data():", &[]),
+        (
+            "a test that comes",
+            test,
+            "def test_lazy",
+            "def test_new():\n    assert area(2) == 4\n\ndef test_lazy",
+            &["test_new", "test_lazy"],
+        ),
     ];
     for (what, name, old, new, expected) in cases {
         let text = original.get(name).unwrap().text().unwrap().replacen(old, new, 1);
@@ -193,9 +205,9 @@ fn only_tests_that_a_change_can_reach_run() {
         let ours = run(&warm, &changed, affected());
         let whole = run(sandbox(), &changed, every());
         assert_eq!(ours.report, whole.report, "{what}");
-        // For a test that fails, expected or not, pytest reads sources.
+        // For a test that is skipped, or fails as expected, pytest reads sources.
         let mut ran = ran(&ours);
-        ran.retain(|name| name != "test_expected");
+        ran.retain(|name| name != "test_expected" && name != "test_skipped");
         assert_eq!(ran, *expected, "{what}:\n{}", ours.stdout_text());
     }
 }
@@ -208,11 +220,10 @@ fn a_change_that_cannot_be_attributed_runs_everything() {
         ("a line of the module", "code_.py", "LOADED = []", "LOADED = [0]"),
         ("a decorator", "code_.py", "@functools.lru_cache", "@functools.cache"),
         ("a class", "code_.py", "class Shape:", "class Shape:\n    x = 1\n"),
-        ("a test", "tests/test_code.py", "area(3) == 9", "area(3) == 8"),
         // What lies beside the tests or at the top is looked at when they are collected.
         ("a file that a test reads", "tests/data.txt", "data", "other"),
         ("a module that a test imports", "lazy.py", "return 1", "return 2"),
-        ("a parameter", "tests/test_code.py", "[1, 2, 3]", "[1, 2, 4]"),
+        ("an import of a test", "tests/test_code.py", "import code_\n", "import code_, json\n"),
     ] {
         let text = original.get(name).unwrap().text().unwrap().replacen(old, new, 1);
         let changed = original.with(path(name), file(&text)).unwrap();

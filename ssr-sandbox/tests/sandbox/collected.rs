@@ -192,7 +192,7 @@ fn changed_functions_are_exchanged_and_everything_else_starts_anew() {
         ("a statement of the module", false, "double = make(2)", "double = make(3)"),
         ("a statement of a class", false, "sides = 4", "sides = 5"),
         ("a new function", false, "\ndef last(", "\ndef first(x): return x\n\ndef last("),
-        ("two functions", false, "    return x\n", "    return x\n\ndef more(): pass\n"),
+        ("a second function", false, "    return x\n", "    return x\n\ndef more(): pass\n"),
         ("the head", false, "A module in which", "Something in which"),
         ("a syntax error", false, "total = x + y", "total = x +"),
         ("indentation", true, "    return x\n", "  return x\n   \n"),
@@ -277,7 +277,7 @@ fn what_others_read_or_a_test_changes_is_not_exchanged() {
     let cases = [
         ("a module whose source was read", false, "lib.py", two.to_owned()),
         ("another one", true, "other.py", two.replace('g', "h")),
-        ("a test", false, "test_a.py", "import other\n\ndef test_a(): assert 0\n".to_owned()),
+        ("a test", true, "test_a.py", "import reads, other\n\ndef test_a(): assert 0\n".to_owned()),
         ("a new module", false, "new.py", two.to_owned()),
     ];
     assert!(run(&warm, &original, &all()).0);

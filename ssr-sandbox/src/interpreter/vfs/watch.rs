@@ -1,6 +1,6 @@
 //! Records which names and inodes a run looks at, and compares another filesystem at these places.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Vfs;
@@ -14,7 +14,7 @@ pub(super) struct Watched(Mutex<Seen>);
 struct Seen {
     names: HashSet<Place>,
     inodes: HashSet<Ino>,
-    opened: HashSet<Ino>,
+    opened: HashMap<Ino, u32>,
 }
 
 /// A name in a directory.
@@ -26,7 +26,7 @@ pub(crate) type Place = (Ino, Box<str>);
 pub(crate) struct Footprint {
     names: Vec<(Place, Option<Ino>)>,
     inodes: Vec<(Ino, Node)>,
-    opened: HashSet<Ino>,
+    opened: HashMap<Ino, u32>,
 }
 
 /// What differs from a [`Footprint`].
@@ -37,9 +37,9 @@ pub(crate) struct Difference {
 }
 
 impl Footprint {
-    /// Whether somebody opened the file.
-    pub(crate) fn opened(&self, ino: Ino) -> bool {
-        self.opened.contains(&ino)
+    /// How often somebody opened the file.
+    pub(crate) fn opened(&self, ino: Ino) -> u32 {
+        self.opened.get(&ino).copied().unwrap_or(0)
     }
 
     /// The inodes that were looked at.
@@ -77,7 +77,7 @@ impl Watched {
 
     fn open(&self, ino: Ino) {
         self.note(|seen| {
-            seen.opened.insert(ino);
+            *seen.opened.entry(ino).or_insert(0) += 1;
         });
     }
 }
@@ -91,7 +91,7 @@ impl Vfs {
     /// Stops watching and tells what was looked at; nothing if nobody watched.
     pub(crate) fn footprint(&mut self) -> Footprint {
         let mut footprint =
-            Footprint { names: Vec::new(), inodes: Vec::new(), opened: HashSet::new() };
+            Footprint { names: Vec::new(), inodes: Vec::new(), opened: HashMap::new() };
         if let Some(watched) = self.watched.take() {
             watched.note(|seen| {
                 let name = |place: Place| {
@@ -127,7 +127,7 @@ impl Vfs {
             (place, target)
         });
         let inodes = inodes.filter(|ino| self.has(*ino)).map(|ino| (ino, self.node(ino).clone()));
-        Footprint { names: names.collect(), inodes: inodes.collect(), opened: HashSet::new() }
+        Footprint { names: names.collect(), inodes: inodes.collect(), opened: HashMap::new() }
     }
 
     /// Whether somebody who looks at the same places here sees the same.
@@ -157,6 +157,11 @@ impl Vfs {
     /// What the name in a directory leads to, if there are both.
     pub(crate) fn leads_to(&self, directory: Ino, name: &str) -> Option<Ino> {
         if self.has(directory) { self.child(directory, name) } else { None }
+    }
+
+    /// Whether there is a file of this number.
+    pub(crate) fn has_file(&self, ino: Ino) -> bool {
+        self.has(ino) && matches!(self.node(ino).kind, Kind::File { .. })
     }
 
     /// The number of what `path` leads to.

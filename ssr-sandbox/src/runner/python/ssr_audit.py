@@ -66,11 +66,20 @@ class Audit:
             self._said.add(message)
             self._emit("sign", message=text(message))
 
+    def release_functions(self):
+        """Forgets what tests run, so that nothing but the tests refers to it."""
+        self._items = {key: (*known[:3], None) for key, known in self._items.items()}
+
+    def hold_functions(self, items):
+        """Remembers what these tests run now."""
+        for item in items:
+            self._items[id(item)] = item, type(item), type(item).runtest, _function(item)
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session):
         plain = session.config.getoption("assertmode", "rewrite") == "plain"
+        self.hold_functions(session.items)
         for item in session.items:
-            self._items[id(item)] = item, type(item), type(item).runtest, _function(item)
             module = item.getparent(pytest.Module)
             if plain or rewrite is None or not isinstance(module, pytest.Module):
                 continue
@@ -100,7 +109,7 @@ class Audit:
             or "runtest" in vars(item)
         ):
             self.sign("a test became another one after the collection")
-        elif _is_other(_function(item), known[3]):
+        elif known[3] is None or _is_other(_function(item), known[3]):
             self.sign("a test got another function after the collection")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

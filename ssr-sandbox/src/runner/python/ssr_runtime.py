@@ -233,9 +233,9 @@ def run_tests(command):
 def _resumed(command):
     import ssr_session
 
-    changed = ssr_session.swap(_session, command["changed"])
-    emit = ssr_events.connect(command["key"], command["channel"])
     required, reach = command["required"], command["reach"]
+    changed = ssr_session.swap(_session, command["changed"], reach is None)
+    emit = ssr_events.connect(command["key"], command["channel"])
     if reach is not None:
         required = ssr_session.select(_session, changed, reach, emit)
 

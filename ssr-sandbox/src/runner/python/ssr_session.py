@@ -5,13 +5,17 @@ Both halves are pytest's own `main`. In the first it is stopped where it would h
 session on; in the second each step that was done already gives what it gave then.
 """
 
+import contextlib
 import os
+import pathlib
 
 import _pytest.config
 import _pytest.main
 import pytest
+from _pytest.assertion import rewrite
 
 import ssr_events
+import ssr_graft
 import ssr_pytest
 import ssr_swap
 
@@ -26,8 +30,9 @@ class _Started(BaseException):
 class Session:
     """A session that has started."""
 
-    def __init__(self, arguments, session, start, end):
+    def __init__(self, arguments, session, plugins, start, end):
         self.arguments, self.session, self.start, self.end = arguments, session, start, end
+        self.audit = ssr_pytest.audit_of(plugins)
         self.collection = None
 
 
@@ -38,6 +43,10 @@ class _Collection:
         self.events = []
         self.started = ()
         self.sources = {}
+        # How often pytest has read the source of each test module that it imported.
+        self.opened = {}
+        # Definitions of tests that come or go.
+        self.grafts = []
 
     def note(self, event, **fields):
         self.events.append((event, fields))
@@ -63,8 +72,28 @@ def collect(arguments, wanted):
         if session.testsfailed or session.shouldstop or session.shouldfail:
             raise RuntimeError("the tests could not be collected")
 
-    with ssr_swap.Started() as collection.started:
+    with ssr_swap.Started() as collection.started, _counted(collection.opened):
         return _start(arguments, go_on)
+
+
+@contextlib.contextmanager
+def _counted(opened):
+    """Counts how often pytest reads a module to rewrite its assertions."""
+
+    class Path(type(pathlib.Path())):
+        def read_bytes(self):
+            opened[str(self)] = opened.get(str(self), 0) + 1
+            return super().read_bytes()
+
+    path = getattr(rewrite, "Path", None)
+    if path is None:
+        yield
+        return
+    rewrite.Path = Path
+    try:
+        yield
+    finally:
+        rewrite.Path = path
 
 
 def _start(arguments, go_on):
@@ -77,7 +106,7 @@ def _start(arguments, go_on):
         config.hook.pytest_sessionstart(session=session)
         # What `main` does on its way out belongs to the end of the second half.
         config._ensure_unconfigure = lambda: None
-        prepared = Session(arguments, session, start, end)
+        prepared = Session(arguments, session, plugins, start, end)
         go_on(prepared)
         raise _Started(prepared)
 
@@ -96,26 +125,42 @@ def survey(prepared):
     """Gets ready for changes to what was imported. Says which files may change, and what was
     collected.
     """
-    prepared.collection.sources = ssr_swap.survey()
+    session, collection = prepared.session, prepared.collection
+    prepared.audit.release_functions()
+    tested = {str(item.path) for item in session.items}
+    collection.sources = ssr_swap.survey(session.config, tested)
     # What each test says of itself first, and never again.
-    for item in prepared.session.items:
+    for item in session.items:
         if type(item) is pytest.Function:
             item.location
-    ids = [ssr_events.text(item.nodeid) for item in prepared.session.items]
-    return {"changeable": list(prepared.collection.sources), "ids": ids}
+    ids = [ssr_events.text(item.nodeid) for item in session.items]
+    opened = collection.opened
+    return {"changeable": {path: opened.get(path, 0) for path in collection.sources}, "ids": ids}
 
 
-def swap(prepared, changed):
+def swap(prepared, changed, whole):
     """Goes from the repository that was collected to one in which files are `changed`. Returns the
-    keys of the code that changed.
+    keys of the code that changed. `whole` says that all tests are going to run.
     """
     keys = set()
+    collection = prepared.collection
     if not changed:
         return keys
-    sources, started = prepared.collection.sources, prepared.collection.started
     try:
         for path in changed:
-            keys |= sources[path].swap(started)
+            source = collection.sources[path]
+            keys |= source.swap(collection.started)
+            for graft in source.grafts:
+                if whole:
+                    raise ssr_swap.Refused
+                graft.check(prepared.session, source.module)
+                collection.grafts.append(graft)
+        if collection.grafts:
+            # A suite without tests ends in another way.
+            gone = sum(len(graft.places) for graft in collection.grafts)
+            if gone == len(prepared.session.items):
+                raise ssr_swap.Refused
+            ssr_graft.check_hooks(prepared.session.config)
     except (ssr_swap.Refused, OSError):
         os._exit(REFUSED)
     return keys
@@ -127,17 +172,39 @@ def select(prepared, changed, reach, emit):
 
     Sets of tests are numbers, whose bits are the tests in the order of the collection.
     """
+    grafts = prepared.collection.grafts
     run = int(reach["also"], 16)
     for path, line, name in changed:
         run |= int(reach["codes"].get(path, {}).get(f"{line}:{name}", "0"), 16)
-    emit("selected", run=f"{run:x}")
-    items = prepared.session.items
+    gone = 0
+    for graft in grafts:
+        for at in graft.places:
+            gone |= 1 << at
+    run &= ~gone
+    emit("selected", run=f"{run:x}", gone=f"{gone:x}")
+    session = prepared.session
+    items = session.items
+    ids = [items[at].nodeid for at in reach["required"]]
     required = {at: rank for rank, at in enumerate(reach["required"])}
     chosen = [at for at in range(len(items)) if run >> at & 1]
     chosen.sort(key=lambda at: required.get(at, len(required)))
-    ids = [items[at].nodeid for at in chosen if at in required]
     items[:] = [items[at] for at in chosen]
+    prepared.audit.hold_functions(items)
+    if grafts:
+        _graft(prepared, grafts, emit)
     return ids
+
+
+def _graft(prepared, grafts, emit):
+    session = prepared.session
+    prepared.start(lambda event, **fields: None, None, (), ())
+    try:
+        new = [item for graft in grafts for item in graft.bring_in(session)]
+    except BaseException:
+        os._exit(REFUSED)
+    emit("collected", ids=[ssr_events.text(item.nodeid) for item in new])
+    session.items.extend(new)
+    prepared.audit.hold_functions(new)
 
 
 def resume(prepared, files, emit, wanted, skip, required, selected=False):
@@ -153,6 +220,8 @@ def resume(prepared, files, emit, wanted, skip, required, selected=False):
             return 0
         for event, fields in () if selected else prepared.collection.events:
             emit(event, **fields)
+        if not selected:
+            prepared.audit.hold_functions(session.items)
         _give_once(config.hook, "pytest_collection", None)
     elif files:
         arguments = [*arguments, "--", *files]

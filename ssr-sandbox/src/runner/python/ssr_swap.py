@@ -1,13 +1,14 @@
 """Brings changed functions into modules that are imported already.
 
-A session that has collected its tests has run the repository's modules. It can stand for a
-repository in which a module differs as long as nothing that was executed differs: what a patch
-changes must lie inside of functions that have not been called. Their code is then exchanged, and
-the lines of what follows are moved. Everything else is refused, and the tests start from an
-earlier point.
+A session that has collected its tests has run the repository's modules, those with tests among
+them. It can stand for a repository in which a module differs as long as nothing that was executed
+differs: what a patch changes must lie inside of functions that have not been called. Their code is
+then exchanged, and the lines of what follows are moved. Definitions of tests may come and go
+(`ssr_graft`). Everything else is refused, and the tests start from an earlier point.
 """
 
 import ast
+import bisect
 import gc
 import importlib.machinery
 import importlib.util
@@ -16,6 +17,13 @@ import types
 import warnings
 
 import __future__
+
+import ssr_graft
+
+try:
+    from _pytest.assertion import rewrite
+except ImportError:
+    rewrite = None
 
 _REPOSITORY = "/testbed/"
 
@@ -30,8 +38,7 @@ _NESTED = (ast.stmt, ast.excepthandler, ast.match_case)
 _FEATURES = {name: getattr(__future__, name) for name in __future__.all_feature_names}
 
 
-class Refused(Exception):
-    """The change is more than an exchange of functions that have not been called."""
+Refused = ssr_graft.Refused
 
 
 def _key(code):
@@ -79,54 +86,141 @@ class _Live:
 
 
 class Source:
-    """A module as it was imported."""
+    """A module as it was imported. `config` is that of the session when pytest has rewritten its
+    assertions, and `None` otherwise.
+    """
 
-    def __init__(self, path, lines, tree):
-        self.path, self.lines = path, lines
-        self.units, self.flags = _units(tree, len(lines)), _flags(tree)
+    def __init__(self, module, path, lines, tree, config):
+        self.module, self.path, self.lines, self.config = module, path, lines, config
+        self.units, self.flags = _units(tree), _flags(tree)
         # Calls of what a module imports are compiled in another way.
         imported = ", ".join(f"_ as {name}" for name in _imported(tree.body))
         self.head = f"if 0: import {imported}" if imported else ""
+        self.names = None if config is None else ssr_graft.names_by_line(tree)
         self.every = []
         # By the place of the code; None for a place that two of them share.
         self.live = {}
         self.classes = []
         self.changed = set()
+        self.grafts = []
 
     def swap(self, started):
-        """Makes the module what importing the file at its path would make it now. Returns the keys of
-        the code that does something else from now on, or does it in other lines of its own.
+        """Makes the module what importing the file at its path would make it now, save for `grafts`.
+        Returns the keys of the code that does something else from now on, or does it in other lines
+        of its own.
         """
         lines = _lines(self.path)
-        start, old_end, new_end = _difference(self.lines, lines)
-        unit = next((unit for unit in reversed(self.units) if unit[0] <= start), None)
-        if unit is None or old_end > unit[1]:
-            raise Refused
-        first, end = unit
-        moved = new_end - old_end
-        old = self._compile(self.lines, first, end)
-        new = self._compile(lines, first, end + moved)
-        if _shape(old) != _shape(new):
-            raise Refused
+        blocks, shifts = self._align(lines)
         changes = []
-        self._pair_inner(old, new, started, changes)
-        if moved:
-            self._move(end, moved, changes)
+        for first, end, new_first, new_end in blocks:
+            try:
+                old = self._compile(self.lines, self._start(first), self._start(end))
+                new = self._compile(lines, new_first, new_end)
+                if _shape(old) != _shape(new):
+                    raise Refused
+            except Refused:
+                self._graft(first, end, lines, new_first, new_end, started)
+                continue
+            self._pair_inner(old, new, started, changes)
+        self._move(shifts, changes)
         for live, code in changes:
             for function in live.functions:
                 function.__code__ = code
         for cls in self.classes:
             line = vars(cls)["__firstlineno__"]
-            if moved and line > end:
-                type.__setattr__(cls, "__firstlineno__", line + moved)
+            shift = shifts[self._unit_at(line)]
+            if shift:
+                type.__setattr__(cls, "__firstlineno__", line + shift)
         return self.changed
+
+    def _start(self, unit):
+        return self.units[unit][0] if unit < len(self.units) else len(self.lines)
+
+    def _unit_at(self, line):
+        """The unit of a line, which is counted from 1."""
+        return bisect.bisect_right(self.units, line - 1, key=lambda unit: unit[0]) - 1
+
+    def _align(self, lines):
+        """Which units became which lines: those that differ, as the first and the last unit and line,
+        and how far each other one has moved.
+
+        The lines in which units begin lead from one to the next. That they begin units now as well is
+        shown later: what lies between is compiled by itself.
+        """
+        start, old_end, new_end = _difference(self.lines, lines)
+        if start == old_end == new_end:
+            return [], [0] * len(self.units)
+        first = self._unit_at(start + 1)
+        if first < 0:
+            raise Refused
+        last = max(first, self._unit_at(old_end))
+        moved = new_end - old_end
+        known = {}
+        for unit in range(first + 1, last + 1):
+            text = self.lines[self.units[unit][1]]
+            known[text] = None if text in known else unit
+        anchors = [(first, self.units[first][0])]
+        end = self._start(last + 1) + moved
+        for line in range(self.units[first][0], end):
+            unit = known.get(lines[line])
+            if unit is None or unit <= anchors[-1][0]:
+                continue
+            begin, header = self.units[unit]
+            at = line - (header - begin)
+            if at > anchors[-1][1] and lines[at:line] == self.lines[begin:header]:
+                anchors.append((unit, at))
+        anchors.append((last + 1, end))
+        shifts = [0] * (last + 1) + [moved] * (len(self.units) - last - 1)
+        blocks = []
+        for (unit, at), (next_unit, next_at) in zip(anchors, anchors[1:]):
+            while unit < next_unit:
+                begin, stop = self._start(unit), self._start(unit + 1)
+                length = stop - begin
+                if at + length > next_at or lines[at:at + length] != self.lines[begin:stop]:
+                    break
+                if unit + 1 == next_unit and at + length != next_at:
+                    break
+                shifts[unit] = at - begin
+                unit, at = unit + 1, at + length
+            if unit < next_unit:
+                shifts[unit:next_unit] = [None] * (next_unit - unit)
+                blocks.append((unit, next_unit, at, next_at))
+        return blocks, shifts
+
+    def _graft(self, first, end, lines, new_first, new_end, started):
+        if self.config is None or first == 0:
+            raise Refused
+        begin, stop = self._start(first), self._start(end)
+        elsewhere = [names for line, names in self.names.items() if not begin <= line < stop]
+        graft = ssr_graft.Graft(
+            "\n".join(self.lines[begin:stop]), "\n".join(lines[new_first:new_end]), elsewhere
+        )
+        if new_first < new_end and any(line.strip() for line in lines[new_first:new_end]):
+            graft.code = self._compile(lines, new_first, new_end)
+        for path, line, name in started:
+            # Of a class only its body may have been executed.
+            if path == self.path and begin < line <= stop and name not in graft.classes:
+                raise Refused
+        for live in self.every:
+            inside = begin < live.code.co_firstlineno <= stop
+            if inside or not graft.names.isdisjoint(live.code.co_names):
+                self.changed.add(_key(live.code))
+        self.grafts.append(graft)
 
     def _compile(self, lines, first, end):
         if first == 0:
             raise Refused
         # The lines above are as many as in the file.
         text = self.head + "\n" * first + "\n".join(lines[first:end]) + "\n"
-        return _quietly(compile, text, self.path, "exec", self.flags, True)
+        return _quietly(self._code, text)
+
+    def _code(self, text):
+        if self.config is None:
+            return compile(text, self.path, "exec", self.flags, True)
+        tree = compile(text, self.path, "exec", self.flags | ast.PyCF_ONLY_AST, True)
+        if tree.body:
+            rewrite.rewrite_asserts(tree, text.encode(), self.path, self.config)
+        return compile(tree, self.path, "exec", self.flags, True)
 
     def _pair_inner(self, old, new, started, changes):
         for before, after in zip(_inner(old), _inner(new)):
@@ -152,25 +246,31 @@ class Source:
             raise Refused
         return live
 
-    def _move(self, end, moved, changes):
+    def _move(self, shifts, changes):
         known = {}
         for live in self.every:
-            if live.code.co_firstlineno > end:
+            shift = shifts[self._unit_at(live.code.co_firstlineno)]
+            if shift:
                 if live.held:
                     raise Refused
-                changes.append((live, _moved(live.code, moved, known)))
+                changes.append((live, _moved(live.code, shift, known)))
 
 
-def survey():
-    """The modules that can be changed later, by their paths. Called before anything is frozen."""
+def survey(config, tested):
+    """The modules that can be changed later, by their paths. Called before anything is frozen.
+    `config` is that of the session that imported them, and `tested` the files that have its tests.
+    """
     sources = {}
     size = 0
     for module in list(sys.modules.values()):
         spec = getattr(module, "__spec__", None)
         loader = type(getattr(spec, "loader", None))
         path = getattr(spec, "origin", None)
+        rewritten = (
+            rewrite is not None and loader is rewrite.AssertionRewritingHook and path in tested
+        )
         if (
-            loader is not importlib.machinery.SourceFileLoader
+            not (rewritten or loader is importlib.machinery.SourceFileLoader)
             or not isinstance(path, str)
             or not path.startswith(_REPOSITORY)
             or "__warningregistry__" in vars(module)
@@ -187,7 +287,7 @@ def survey():
             _quietly(compile, text, path, "exec", 0, True)
         except (Refused, OSError):
             continue
-        sources[path] = Source(path, lines, tree)
+        sources[path] = Source(module, path, lines, tree, config if rewritten else None)
     gc.collect()
     _find_live(sources)
     return sources
@@ -262,18 +362,20 @@ def _difference(old, new):
     return start, len(old) - same, len(new) - same
 
 
-def _units(tree, length):
-    """The lines of each statement of a module, up to the next one."""
-    starts = []
+def _units(tree):
+    """Where the statements of a module begin: the line of each, and the one below its decorators. A
+    statement goes on up to the next one.
+    """
+    units = []
     last = 0
     for statement in tree.body:
         decorators = getattr(statement, "decorator_list", ())
         first = min(node.lineno for node in (statement, *decorators)) - 1
         # Statements that share a line belong together.
         if first >= last:
-            starts.append(first)
+            units.append((first, statement.lineno - 1))
         last = statement.end_lineno
-    return list(zip(starts, [*starts[1:], length]))
+    return units
 
 
 def _imported(body):
