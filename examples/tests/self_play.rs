@@ -17,12 +17,11 @@ fn run(args: &[&str]) -> Output {
     program(args).output().unwrap()
 }
 
+/// A short run that needs no pretrained model.
+const SMALL: [&str; 8] = ["--start", "zero", "--steps", "2", "--group", "4", "--seed", "3"];
+
 fn play(out: &Path, more: &[&str]) -> Output {
-    run(&[
-        &["--steps", "2", "--group", "4", "--seed", "3", "--json", "--out", &out.to_string_lossy()],
-        more,
-    ]
-    .concat())
+    run(&[&SMALL[..], &["--json", "--out", &out.to_string_lossy()], more].concat())
 }
 
 /// Every file below `folder` with its bytes.
@@ -98,7 +97,8 @@ fn a_run_on_toolz_validates_bugs_learns_and_survives_being_killed() {
     }
 
     let killed = folder.path().join("killed");
-    let mut child = program(&["--steps", "2", "--group", "4", "--seed", "3", "--out"])
+    let mut child = program(&SMALL)
+        .arg("--out")
         .arg(&killed)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -151,7 +151,7 @@ fn the_oracle_exercises_the_pipeline_and_is_labelled() {
 
 /// One clear message on standard error, exit code 2, nothing on standard output.
 fn refused(args: &[&str], reason: &str) {
-    let output = run(args);
+    let output = program(args).args(["--start", "zero"]).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
     let errors: Vec<_> = stderr.lines().filter(|line| line.starts_with("error:")).collect();

@@ -38,12 +38,22 @@ pub struct RankedEdit {
     pub range: Range<usize>,
     /// What comes instead.
     pub replacement: String,
+    /// What speaks for the edit before the policy sees it, in thousandths of a nat: it is added to the
+    /// policy's score. Default: 0.
+    pub prior: i32,
 }
 
 impl RankedEdit {
     /// Replaces a range of bytes, which has to lie between characters of the text.
     pub fn new(range: Range<usize>, replacement: impl Into<String>) -> Self {
-        Self { range, replacement: replacement.into() }
+        Self { range, replacement: replacement.into(), prior: 0 }
+    }
+
+    /// Sets what speaks for the edit, in thousandths of a nat.
+    #[must_use]
+    pub fn with_prior(mut self, prior: i32) -> Self {
+        self.prior = prior;
+        self
     }
 
     /// Whether the range lies between characters of `text`.
@@ -84,7 +94,7 @@ impl EditRanking {
         let fitting = self.edits.get(index).filter(|edit| edit.fits(&self.text));
         fitting.map_or_else(
             || self.text.clone(),
-            |RankedEdit { range, replacement }| {
+            |RankedEdit { range, replacement, .. }| {
                 [&self.text[..range.start], replacement, &self.text[range.end..]].concat()
             },
         )
@@ -102,12 +112,22 @@ pub struct TokenEdit {
     pub before: Vec<u32>,
     /// Those of the edited text.
     pub after: Vec<u32>,
+    /// What is added to the model's score, in thousandths of a nat.
+    #[serde(default)]
+    pub prior: i32,
 }
 
 impl TokenEdit {
     /// An edit at `position`.
     pub fn new(position: usize, before: Vec<u32>, after: Vec<u32>) -> Self {
-        Self { position, before, after }
+        Self { position, before, after, prior: 0 }
+    }
+
+    /// Sets what is added to the model's score, in thousandths of a nat.
+    #[must_use]
+    pub fn with_prior(mut self, prior: i32) -> Self {
+        self.prior = prior;
+        self
     }
 }
 

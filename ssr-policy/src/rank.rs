@@ -38,11 +38,11 @@ impl Model {
     /// Ranks edits of several sequences, each in one forward pass of the unedited sequence:
     ///
     /// ```text
-    /// score(c) = Σⱼ 0.6ʲ (logit(afterⱼ) − logit(beforeⱼ)),   P(c) = softmax over the scores
+    /// score(c) = prior(c) + Σⱼ 0.6ʲ (logit(afterⱼ) − logit(beforeⱼ)),   P(c) = softmax over the scores
     /// ```
     ///
-    /// where the logits are those after the last token that is common to both texts. The first term is
-    /// log P(after₀ | prefix) − log P(before₀ | prefix) exactly.
+    /// where the logits are those after the last token that is common to both texts. The first term
+    /// of the sum is log P(after₀ | prefix) − log P(before₀ | prefix) exactly.
     ///
     /// A sequence's ranks have the same bits whatever other sequences are ranked with it.
     ///
@@ -135,7 +135,8 @@ fn scores(hidden: &Tensor, head: &Tensor, edits: &[TokenEdit], places: &[u32]) -
     let logits = linear_rows(hidden, &head.index_select(&tokens, 0)?)?.flatten_all()?;
     let chosen = logits.index_select(&Tensor::new(at, device)?, 0)?;
     let weighted = (chosen * Tensor::new(weights, device)?)?;
-    Ok(weighted.reshape((edits.len(), width))?.sum(1)?)
+    let priors: Vec<f32> = edits.iter().map(|edit| edit.prior as f32 / 1000.0).collect();
+    Ok((weighted.reshape((edits.len(), width))?.sum(1)? + Tensor::new(priors, device)?)?)
 }
 
 fn linear_rows(hidden: &Tensor, head: &Tensor) -> Result<Tensor> {
@@ -166,7 +167,7 @@ mod tests {
         vec![
             TokenEdit::new(2, vec![7], vec![9]),
             TokenEdit::new(2, vec![7, 8], vec![10, 7, 8]),
-            TokenEdit::new(5, vec![4, 3], vec![3]),
+            TokenEdit::new(5, vec![4, 3], vec![3]).with_prior(700),
         ]
     }
 
@@ -184,7 +185,7 @@ mod tests {
                 let terms = tokens.iter().enumerate();
                 terms.map(|(j, t)| 0.6f64.powi(j as i32) * f64::from(row[*t as usize])).sum()
             };
-            sum(&edit.after) - sum(&edit.before)
+            f64::from(edit.prior) / 1000.0 + sum(&edit.after) - sum(&edit.before)
         };
         let scores: Vec<f64> = edits.iter().map(score).collect();
         let normaliser = scores.iter().map(|score| score.exp()).sum::<f64>().ln();

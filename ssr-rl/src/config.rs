@@ -186,11 +186,14 @@ pub struct RankEditsConfig {
     /// Whether the source is shown twice, so that a model that reads forwards knows what follows each
     /// place. Pretrained models do better without. Default: true.
     pub repeat: bool,
+    /// Whether an edit counts for more the more suspicious its line is and the more plausible the edit
+    /// among those of its line: P(c) ∝ exp(score(c)) · suspicion / place. Default: true.
+    pub prior: bool,
 }
 
 impl Default for RankEditsConfig {
     fn default() -> Self {
-        Self { source_tokens: 640, candidates: 96, reach: 8, repeat: true }
+        Self { source_tokens: 640, candidates: 96, reach: 8, repeat: true, prior: true }
     }
 }
 
@@ -220,6 +223,13 @@ impl RankEditsConfig {
     #[must_use]
     pub fn with_repeat(mut self, repeat: bool) -> Self {
         self.repeat = repeat;
+        self
+    }
+
+    /// Sets [`RankEditsConfig::prior`].
+    #[must_use]
+    pub fn with_prior(mut self, prior: bool) -> Self {
+        self.prior = prior;
         self
     }
 }

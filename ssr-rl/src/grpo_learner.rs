@@ -22,8 +22,6 @@ pub struct GrpoLearner {
 
 /// The file of the optimiser beside those of the policy.
 const OPTIMIZER: &str = "optimizer.safetensors";
-/// The folder of an adapter that is trained over frozen weights.
-const ADAPTER: &str = "adapter";
 
 impl GrpoLearner {
     /// A learner that has made no update yet. Where the loss has a KL penalty, its reference is the
@@ -134,7 +132,7 @@ impl Learner for GrpoLearner {
 
     fn save(&self, folder: &Path) -> Result<()> {
         match self.adapted() {
-            true => self.policy.with_model(|model| model.save_adapter(&folder.join(ADAPTER)))?,
+            true => self.policy.with_model(|model| model.save_adapter(folder))?,
             false => self.policy.save(folder)?,
         }
         self.optimizer.save(&folder.join(OPTIMIZER))
@@ -145,8 +143,7 @@ impl Learner for GrpoLearner {
         let mut optimizer = self.optimizer.clone();
         optimizer.load(&folder.join(OPTIMIZER))?;
         if self.adapted() {
-            let adapter = folder.join(ADAPTER);
-            self.policy.update(|model| model.restore_adapter(&adapter)).map_err(wrong)?;
+            self.policy.update(|model| model.restore_adapter(folder)).map_err(wrong)?;
         } else {
             self.policy = LocalPolicy::load(folder).map_err(wrong)?;
         }

@@ -35,22 +35,16 @@ impl Plan {
     }
 
     fn fresh(args: &Args, say: &dyn Fn(&str)) -> Result<Self> {
-        let cache = default_cache_dir();
-        let from = match args.start {
-            Some(StartingPoint::Zero) => None,
-            Some(StartingPoint::Smollm2) => Some(smollm2(&cache)?),
-            // An oracle repairs whatever the policy is.
-            None if matches!(args.solver, Some(Solver::Oracle)) || args.config.is_some() => None,
-            None => smollm2(&cache).map(Some).unwrap_or_else(|failure| {
-                say(&format!("{failure}; starting from random weights"));
-                None
-            }),
+        let pretrained = match args.start {
+            Some(start) => start == StartingPoint::Smollm2,
+            // An oracle repairs whatever the policy is; a file was written for some policy.
+            None => !matches!(args.solver, Some(Solver::Oracle)) && args.config.is_none(),
         };
         let base = match &args.config {
-            None => settings(from.is_some()),
+            None => settings(pretrained),
             Some(file) => read(file)?,
         };
-        let config = adjusted(base, args)?;
+        let mut config = adjusted(base, args)?;
         let label = given(args).unwrap_or_else(|| DEFAULT_PACKAGE.to_owned());
         let out = match &args.out {
             Some(out) => out.clone(),
@@ -63,6 +57,16 @@ impl Plan {
                 out.display()
             )));
         }
+        let from = match pretrained.then(|| smollm2(&default_cache_dir())) {
+            None => None,
+            Some(Ok(model)) => Some(model),
+            Some(Err(failure)) if args.start.is_some() => return Err(failure),
+            Some(Err(failure)) => {
+                say(&format!("{failure}; starting from random weights"));
+                config = adjusted(settings(false), args)?;
+                None
+            }
+        };
         Ok(Self { label, with: args.with.clone(), config, out, start: Start::Fresh, from })
     }
 

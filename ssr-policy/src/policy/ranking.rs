@@ -223,7 +223,8 @@ pub(super) fn token_edits(tokenizer: &Tokenizer, ranking: &EditRanking) -> Resul
         let cut = |tokens: &[u32]| {
             tokens[common.min(tokens.len())..].iter().copied().take(reach).collect()
         };
-        Ok(TokenEdit::new(first + from_token + common, cut(&before), cut(&after)))
+        let position = first + from_token + common;
+        Ok(TokenEdit::new(position, cut(&before), cut(&after)).with_prior(edit.prior))
     };
     let edits = ranking.edits.iter().map(edit).collect::<Result<Vec<_>>>()?;
     tokens.extend(text);

@@ -96,10 +96,12 @@ impl<E: EditSource> RankEdits<E> {
         proposed.sort_by(|(a, _), (b, _)| a.total_cmp(b));
         let mut known = HashSet::new();
         let (mut ranked, mut edits) = (Vec::new(), Vec::new());
-        for (_, edit) in proposed {
+        for (cost, edit) in proposed {
             let Some(shown) = view.shown(&edit) else { continue };
             if edits.len() < self.config.candidates && known.insert(shown.clone()) {
-                ranked.push(shown);
+                // Half as plausible an edit counts half as much.
+                let prior = if self.config.prior { -1000.0 * cost.ln() } else { 0.0 };
+                ranked.push(shown.with_prior(prior as i32));
                 edits.push(edit);
             }
         }
