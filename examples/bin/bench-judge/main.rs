@@ -36,7 +36,7 @@ const REFERENCE: &str = "whole script and parser";
 #[command(name = "bench-judge")]
 struct Args {
     /// Bugs that are drawn of each package
-    #[arg(long, default_value_t = 40)]
+    #[arg(long, default_value_t = 6)]
     bugs: usize,
     /// Only this package, for example toolz==0.12.1; any package can be named
     #[arg(long)]
