@@ -3,14 +3,16 @@
 mod toy;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ssr_core::{
-    Completion, Episode, Message, Request, Role, Sampling, Seed, Segment, Suites, Thresholds, Turn,
+    Completion, EditRanking, Episode, Message, RankedEdit, Request, Role, Sampling, Seed, Segment,
+    Suites, Thresholds, Turn,
 };
 use ssr_policy::{LocalPolicy, Model, ModelConfig, Tokenizer};
 use ssr_rl::{
     Batch, Config, CovarianceGuard, GrpoConfig, GrpoLearner, Learner, LineEditConfig, LossKind,
-    OptimizerConfig, SelfPlay, Start, UpdateMetrics, score,
+    OptimizerConfig, RewardBaseline, SelfPlay, Start, UpdateMetrics, score,
 };
 use toy::{ToyInjector, ToySandbox, contents};
 
@@ -86,6 +88,65 @@ fn rewarding_a_choice_makes_it_likely() {
     let after = probability(&learner, &good);
     assert!(before < 0.3 && after > 0.8, "from {before} to {after}");
     assert_eq!(learner.weight_version(), 10);
+}
+
+/// Attempts at a text of which the third edit is the right one, ranked by the policy.
+fn ranked_group(learner: &GrpoLearner, step: u64) -> Vec<Episode> {
+    let edits = ["1", "2", "alpha", "gamma", "beta", "expect"];
+    let edits = edits.map(|new| RankedEdit::new(7..8, new));
+    let ranking = EditRanking::new("alpha = 3\nbeta = 2\n").with_edits(edits);
+    let answer = vec![Segment::Ranked(Arc::new(ranking))];
+    let ranked = |index| Request::new(Vec::new(), answer.clone(), Seed::new(step).index(index));
+    // Requests of other kinds come between them.
+    let requests = (0..24).flat_map(|index| [ranked(index), request(Seed::new(index), false)]);
+    let completions = learner.policy().complete(&requests.collect::<Vec<_>>()).unwrap();
+    let ranked = completions.iter().step_by(2).enumerate();
+    let reward = |completion: &Completion| if completion.text() == "2" { 1.0 } else { -1.0 };
+    ranked.map(|(index, c)| episode(step, index, c, reward(c))).collect()
+}
+
+#[test]
+fn rewarding_an_edit_ranks_it_first_and_every_ratio_is_one() {
+    let mut learner = learner_with(
+        GrpoConfig::default().with_baseline(RewardBaseline::GroupMean).with_loss_constant(8.0),
+    );
+    let share = |episodes: &[Episode]| episodes.iter().filter(|e| e.reward == 1.0).count();
+    let before = ranked_group(&learner, 0);
+    assert!((1..12).contains(&share(&before)), "{}", share(&before));
+    for step in 0..12 {
+        let episodes = ranked_group(&learner, step);
+        let metrics = learner.learn(&episodes).unwrap();
+        assert_eq!(metrics.logprob_gap_max, 0.0);
+        if metrics.updated {
+            assert!(metrics.mean_ratio == 1.0 && metrics.entropy >= 0.0 && metrics.grad_norm > 0.0);
+        }
+    }
+    let after = ranked_group(&learner, 99);
+    assert!(share(&after) > 20, "{} of 24, from {}", share(&after), share(&before));
+}
+
+#[test]
+fn a_ranking_that_cannot_be_served_is_named() {
+    let learner = learner();
+    let ranking = |edits: Vec<RankedEdit>| {
+        let ranking = EditRanking::new("a = 1\n").with_edits(edits);
+        Request::new(Vec::new(), vec![Segment::Ranked(Arc::new(ranking))], Seed::new(0))
+    };
+    let good = ranking(vec![RankedEdit::new(0..1, "b")]);
+    let outside = ranking(vec![RankedEdit::new(0..9, "b")]);
+    let mut beside = good.clone();
+    beside.answer.push(Segment::Forced("more".into()));
+    let cut = good.clone().with_sampling(Sampling::default().with_top_k(1));
+    for (bad, named) in [
+        (ranking(Vec::new()), "no edit"),
+        (outside, "does not fit"),
+        (beside, "alone"),
+        (cut, "truncation"),
+    ] {
+        let error = learner.policy().complete(&[good.clone(), bad]).unwrap_err().to_string();
+        assert!(error.contains("request 1") && error.contains(named), "{error}");
+    }
+    assert_eq!(learner.policy().complete(&[good]).unwrap()[0].text(), "0");
 }
 
 /// The metrics of some updates on fresh groups.

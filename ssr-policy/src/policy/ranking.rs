@@ -234,3 +234,81 @@ pub(super) fn token_edits(tokenizer: &Tokenizer, ranking: &EditRanking) -> Resul
 fn encode_lines(tokenizer: &Tokenizer, text: &str) -> Result<Vec<Vec<u32>>> {
     text.split_inclusive('\n').map(|line| tokenizer.encode(line)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tokenizer() -> Tokenizer {
+        Tokenizer::train(["def f(a, b):\n    return a <= b\n    x = [a, b]\n"; 3], 300).unwrap()
+    }
+
+    fn texts(tokenizer: &Tokenizer, tokens: &[u32]) -> String {
+        tokenizer.decode(tokens)
+    }
+
+    #[test]
+    fn an_edit_begins_where_the_tokens_differ() {
+        let tokenizer = tokenizer();
+        let ranking = EditRanking::new("def f(a, b):\n    return a <= b\n").with_edits([
+            RankedEdit::new(26..28, "<"),
+            RankedEdit::new(0..13, ""),
+            RankedEdit::new(30..31, ""),
+        ]);
+        let read = token_edits(&tokenizer, &ranking).unwrap();
+        assert_eq!(texts(&tokenizer, &read.tokens), format!("\n{}", ranking.text));
+        for (at, edit) in read.edits.iter().enumerate() {
+            assert_ne!(edit.before.first(), edit.after.first());
+            let kept = texts(&tokenizer, &read.tokens[1..edit.position]);
+            let edited = ranking.edited(at);
+            assert!(edited.starts_with(&kept), "{kept:?} {edited:?}");
+            let written = texts(&tokenizer, &edit.after);
+            assert!(edited[kept.len()..].starts_with(&written), "{kept:?} {written:?} {edited:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_edit_is_a_prefix_that_both_texts_share(
+            text in "[a-c =<\n]{1,40}",
+            start in 0..40usize,
+            length in 0..6usize,
+            new in "[a-c =<\n]{0,6}",
+        ) {
+            let tokenizer = tokenizer();
+            let start = start.min(text.len());
+            let range = start..(start + length).min(text.len());
+            let ranking = EditRanking::new(text.as_str()).with_edits([RankedEdit::new(range, new)]);
+            let read = token_edits(&tokenizer, &ranking).unwrap();
+            let edit = &read.edits[0];
+            prop_assert!(edit.position >= 1 && edit.position <= read.tokens.len());
+            let kept = texts(&tokenizer, &read.tokens[1..edit.position]);
+            let edited = ranking.edited(0);
+            prop_assert!(edited.starts_with(&kept));
+            prop_assert!(edited[kept.len()..].starts_with(&texts(&tokenizer, &edit.after)));
+            prop_assert!(text[kept.len()..].starts_with(&texts(&tokenizer, &edit.before)));
+        }
+    }
+
+    #[test]
+    fn draws_without_putting_back_name_every_edit_once() {
+        let logprobs = vec![0.5f32.ln(), 0.3f32.ln(), 0.2f32.ln()];
+        let ranked = RankedEdits { tokens: vec![1], edits: Vec::new(), logprobs };
+        assert_eq!(ranked.order(), [0, 1, 2]);
+        assert_eq!(ranked.draws(0.0, Seed::new(1)), [0, 1, 2]);
+        let mut firsts = [0; 3];
+        for seed in 0..2000 {
+            let mut draws = ranked.draws(1.0, Seed::new(seed));
+            firsts[draws[0]] += 1;
+            draws.sort_unstable();
+            assert_eq!(draws, [0, 1, 2]);
+        }
+        for (count, share) in firsts.into_iter().zip([0.5, 0.3, 0.2]) {
+            assert!((f64::from(count) / 2000.0 - share).abs() < 0.05, "{firsts:?}");
+        }
+        let cold = ranked.at_temperature(0.5);
+        assert!((cold[0].exp() - 0.25 / 0.38).abs() < 1e-6);
+    }
+}

@@ -183,3 +183,125 @@ impl<E: EditSource> SolverProtocol for RankEdits<E> {
         bug.tree.edit(std::slice::from_ref(edit)).map_err(|error| error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ssr_core::{
+        BugArtifact, File, FinishReason, Patch, Provenance, RankedDraw, Strategy, TokenEdit,
+    };
+
+    use super::*;
+
+    const SOURCE: &str =
+        "def one():\n    \"\"\"One.\"\"\"\n    return 2\n\n\ndef two():\n    return 2\n";
+
+    /// Replaces every `2` by `1`, and every `return` by `pass`.
+    struct Digits;
+
+    impl EditSource for Digits {
+        fn edits(
+            &self,
+            tree: &Tree,
+            path: &RepoPath,
+            lines: Range<usize>,
+            most: usize,
+        ) -> Vec<Edit> {
+            let text = tree.get(path.as_str()).and_then(|file| file.text()).unwrap();
+            let index = LineIndex::new(text.as_bytes());
+            let edits = [("2", "1"), ("return", "pass")].into_iter().flat_map(|(old, new)| {
+                let found = text.match_indices(old);
+                found.map(move |(at, _)| Edit::new(path.clone(), at..at + old.len(), new))
+            });
+            edits.filter(|edit| lines.contains(&index.line(edit.range.start))).take(most).collect()
+        }
+    }
+
+    fn path() -> RepoPath {
+        RepoPath::new("src.py").unwrap()
+    }
+
+    fn bug(bug_inject: &[u8]) -> BugInstance {
+        let weaken = b"--- a/tests/t.py\n+++ b/tests/t.py\n@@ -1 +0,0 @@\n-assert one() == 1\n";
+        BugInstance {
+            artifact: BugArtifact {
+                test_script: String::new(),
+                test_files: [RepoPath::new("tests/t.py").unwrap()].into(),
+                test_parser: String::new(),
+                bug_inject: Patch::parse(bug_inject).unwrap(),
+                test_weaken: Patch::parse(weaken).unwrap(),
+            },
+            tree: Tree::from_files([(path(), File::new(SOURCE.as_bytes()))]).unwrap(),
+            oracle: Tree::new(),
+            f2p: [ssr_core::TestId::new("tests/t.py::test_one")].into(),
+            p2p: BTreeSet::new(),
+            order: 1,
+            parent: None,
+            provenance: Provenance { strategy: Strategy::Operators, detail: String::new() },
+        }
+    }
+
+    fn ask(protocol: &RankEdits<Digits>, bug: &BugInstance) -> Question<Vec<Edit>> {
+        protocol.ask(bug, &[path()].into(), &str::len)
+    }
+
+    fn protocol() -> RankEdits<Digits> {
+        RankEdits::new(Digits, RankEditsConfig::default())
+    }
+
+    fn ranking(question: &Question<Vec<Edit>>) -> &EditRanking {
+        let [Segment::Ranked(ranking)] = &question.answer[..] else { panic!("{question:?}") };
+        ranking
+    }
+
+    fn covered() -> TestCoverage {
+        let text = r#"{"tests": ["tests/t.py::test_one", "tests/t.py::test_two"], "files": {"src.py": {
+            "statements": [1, 3, 6, 7], "imported": [1, 6], "tests": {"3": [0], "7": [1]}}}}"#;
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_ranking_knows_nothing_of_the_bug() {
+        let diff = b"--- a/src.py\n+++ b/src.py\n@@ -3 +3 @@\n-    return 1\n+    return 2\n";
+        let protocol = protocol().with_coverage(covered());
+        assert_eq!(ask(&protocol, &bug(b"")), ask(&protocol, &bug(diff)));
+    }
+
+    #[test]
+    fn every_edit_of_the_shown_text_is_the_edit_of_the_file() {
+        let (protocol, bug) = (protocol(), bug(b""));
+        let question = ask(&protocol, &bug);
+        let ranking = ranking(&question);
+        assert!(!ranking.text.contains("One."), "{}", ranking.text);
+        assert_eq!((ranking.edits.len(), question.context.len()), (4, 4));
+        for (at, edit) in ranking.edits.iter().enumerate() {
+            let draw = RankedDraw::new(vec![TokenEdit::new(1, vec![1], vec![2]); 4], at, -1.0, 0);
+            let answer =
+                Completion::new(vec![at.to_string()], FinishReason::Stop).with_ranked(draw);
+            let tree = protocol.repair(&bug, &question.context, &answer).unwrap();
+            let text = tree.get("src.py").unwrap().text().unwrap();
+            let removed =
+                |text: &str| text.replace("    \"\"\"One.\"\"\"\n", "").replace("\n\n\n", "\n");
+            assert_eq!(removed(text), ranking.edited(at), "{edit:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_a_failing_test_executes_is_edited() {
+        let question = ask(&protocol().with_coverage(covered()), &bug(b""));
+        let ranking = ranking(&question);
+        assert!(ranking.text.starts_with("def one"), "{}", ranking.text);
+        assert_eq!(ranking.edits.len(), 2);
+        assert!(question.context.iter().all(|edit| edit.range.end < 50), "{:?}", question.context);
+    }
+
+    #[test]
+    fn without_an_edit_every_attempt_fails() {
+        let protocol = RankEdits::new(Digits, RankEditsConfig::default());
+        let mut bug = bug(b"");
+        bug.tree = Tree::from_files([(path(), File::new(*b"def one():\n    raise\n"))]).unwrap();
+        let question = ask(&protocol, &bug);
+        assert_eq!(question.answer, [Segment::Forced("none".to_owned())]);
+        let answer = Completion::new(vec!["none".to_owned()], FinishReason::Stop);
+        assert!(protocol.repair(&bug, &question.context, &answer).is_err());
+    }
+}
