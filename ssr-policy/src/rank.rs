@@ -224,8 +224,7 @@ mod tests {
                     let mut weights = weights.clone();
                     weights[row][column] += by;
                     var.set(&Tensor::new(weights, var.device()).unwrap()).unwrap();
-                    let nudged = value();
-                    nudged
+                    value()
                 };
                 let measured = (nudged(1e-2) - nudged(-1e-2)) / 2e-2;
                 nudged(0.0);

@@ -17,8 +17,12 @@ use crate::python::Idioms;
 #[derive(Clone, Default)]
 pub struct Habits {
     #[cfg(feature = "python")]
-    known: Arc<Mutex<HashMap<(usize, usize), (Arc<[u8]>, Arc<Idioms>)>>>,
+    known: Arc<Mutex<HashMap<Address, (Arc<[u8]>, Arc<Idioms>)>>>,
 }
+
+/// Where the bytes of a file are in memory, and how many.
+#[cfg(feature = "python")]
+type Address = (usize, usize);
 
 /// Above this number of files all are forgotten.
 #[cfg(feature = "python")]

@@ -100,11 +100,11 @@ mod tests {
                     prop_assert!((value - divergence).abs() < 1e-9, "{estimator:?}");
                 }
                 let slopes: Vec<f64> = terms.iter().map(|term| term.slope).collect();
-                for k in 0..p.len() {
-                    let exact = p[k] * ((p[k] / q[k]).ln() - divergence);
+                for (k, (p, q)) in p.iter().zip(&q).enumerate() {
+                    let exact = p * ((p / q).ln() - divergence);
                     let expected = match estimator {
                         KlEstimator::K1 => 0.0,
-                        KlEstimator::K3 => p[k] - q[k],
+                        KlEstimator::K3 => p - q,
                         KlEstimator::K2 | KlEstimator::Unbiased => exact,
                     };
                     prop_assert!((gradient(&slopes, k) - expected).abs() < 1e-9, "{estimator:?}");
@@ -112,8 +112,8 @@ mod tests {
             }
             let slopes: Vec<f64> =
                 p.iter().map(|p| negative_entropy(entropy, p.ln(), 1.0).slope).collect();
-            for k in 0..p.len() {
-                let exact = p[k] * (p[k].ln() + entropy);
+            for (k, p) in p.iter().enumerate() {
+                let exact = p * (p.ln() + entropy);
                 prop_assert!((gradient(&slopes, k) - exact).abs() < 1e-9);
             }
         }

@@ -332,7 +332,7 @@ fn place(
     };
     let Some(own) = order.iter().position(|key| *key == keyword) else { return last_place(given) };
     let later = |key: &&str| order.iter().position(|other| other == key).is_some_and(|at| at > own);
-    match given.keywords.iter().position(|key| later(key)) {
+    match given.keywords.iter().position(later) {
         Some(index) => (first + index).min(count),
         None => last_place(given),
     }
