@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use ssr_core::{File, RepoPath, Tree};
-use ssr_mutate::{Mutator, RepairEdit};
+use ssr_mutate::{Mutator, RepairEdit, languages};
 
 fn tree_of(path: &RepoPath, text: &str) -> Tree {
     Tree::from_files([(path.clone(), File::new(text.as_bytes()))]).unwrap()
@@ -38,6 +38,33 @@ fn no_more_than_the_most_are_given_and_they_are_the_first() {
     let some = Mutator::new().candidates(&tree, &path, 0..lines, 96);
     assert!(all.len() > 96);
     assert_eq!(some, all[..96]);
+}
+
+#[test]
+fn a_parameter_that_nothing_reads_comes_first() {
+    let buggy = "def above(low, high):\n    return max(high, 0)\n";
+    let path = RepoPath::new("above.py").unwrap();
+    let candidates = Mutator::new().candidates(&tree_of(&path, buggy), &path, 0..2, 96);
+    let first = applied(buggy, &candidates[0]);
+    assert_eq!(first, "def above(low, high):\n    return max(low, 0)\n");
+}
+
+#[test]
+fn no_candidate_adds_a_syntax_error() {
+    let whole = include_str!("fixtures/inventory.py");
+    let path = RepoPath::new("pkg/inventory.py").unwrap();
+    let python = languages().iter().find(|language| language.name() == "python").unwrap();
+    // The second text ends in the middle of a statement.
+    for text in [whole, &whole[..whole.len() / 3]] {
+        let before = python.syntax_errors(&path, text);
+        let lines = 0..text.lines().count();
+        let candidates = Mutator::new().candidates(&tree_of(&path, text), &path, lines, 1500);
+        assert!(!candidates.is_empty());
+        for one in candidates.iter().step_by(5) {
+            let new = applied(text, one);
+            assert!(python.syntax_errors(&path, &new) <= before, "{one:?}");
+        }
+    }
 }
 
 #[test]

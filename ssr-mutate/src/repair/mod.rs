@@ -153,27 +153,4 @@ mod tests {
         let reversed = 2..1;
         assert!(byte_range(text, &reversed).is_empty());
     }
-
-    #[cfg(feature = "python")]
-    #[test]
-    fn no_candidate_adds_a_syntax_error() {
-        use ssr_core::File;
-
-        let whole = include_str!("../../tests/fixtures/inventory.py");
-        let path = RepoPath::new("pkg/inventory.py").unwrap();
-        let language = language_of(&path).unwrap();
-        // The second text ends in the middle of a statement.
-        for text in [whole, &whole[..whole.len() / 3]] {
-            let tree = Tree::from_files([(path.clone(), File::new(text.as_bytes()))]).unwrap();
-            let before = language.syntax_errors(&path, text);
-            let lines = 0..text.lines().count();
-            let candidates = Mutator::new().candidates(&tree, &path, lines, 1500);
-            assert!(!candidates.is_empty());
-            for one in candidates.iter().step_by(5) {
-                let mut new = text.to_owned();
-                new.replace_range(one.range.clone(), &one.replacement);
-                assert!(language.syntax_errors(&path, &new) <= before, "{one:?}");
-            }
-        }
-    }
 }

@@ -19,10 +19,43 @@ pub(super) static INVERSES: &[Inverse] = &[
         find: restore_operand,
     },
     Inverse { kinds: &[Kind::Slice], find: restore_bound },
+    Inverse { kinds: &[Kind::BinaryOperator], find: restore_unshifted },
+    Inverse { kinds: &[Kind::Integer], find: restore_case },
     Inverse { kinds: &[Kind::Call], find: restore_range },
     Inverse { kinds: &[Kind::String], find: restore_text },
     Inverse { kinds: &[Kind::UnaryOperator], find: restore_negative },
 ];
+
+/// `n - 1` → `n`, where AOD takes the operand for something else than a number.
+fn restore_unshifted<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
+    let part = |field| walk.field(node, field);
+    let (Some(left), Some(sign), Some(right)) =
+        (part(Field::Left), part(Field::Operator), part(Field::Right))
+    else {
+        return;
+    };
+    if matches!(walk.text(sign), "+" | "-") && walk.text(right) == "1" {
+        let mut text = walk.text(left);
+        if GRAMMAR.kind(left) == Kind::ParenthesizedExpression {
+            text = &text[1..text.len() - 1];
+            walk.repair_whole(RepairOrigin::Unshifted, node, text.to_owned());
+        }
+        walk.repair_whole(RepairOrigin::Unshifted, node, walk.text(left).to_owned());
+    }
+}
+
+/// `0x7e` → `0x7F`: CRP writes hexadecimal digits in lower case.
+fn restore_case<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
+    let Some(digits) = walk.text(node).strip_prefix("0x") else { return };
+    let Ok(value) = i64::from_str_radix(digits, 16) else { return };
+    for new in
+        [value.checked_add(1), value.checked_sub(1).filter(|new| *new >= 0)].into_iter().flatten()
+    {
+        let width = digits.len();
+        walk.repair_whole(RepairOrigin::Hexadecimal, node, format!("0x{new:0width$X}"));
+        walk.repair_whole(RepairOrigin::Hexadecimal, node, format!("0x{new:0width$x}"));
+    }
+}
 
 fn restore_operator<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
     let Some(operator) = walk.field(node, Field::Operator) else { return };
@@ -128,13 +161,18 @@ fn restore_bound<'t>(walk: &mut Walk<'t, '_>, node: Node<'t>) {
         }
     }
     if bounds[1].is_none() {
-        let mut ends = vec!["-1".to_owned(), "1".to_owned()];
+        let mut ends: Vec<_> = ["-1", "1", "2", "-2", "3", "-3"].map(str::to_owned).to_vec();
+        if let Some(own) = walk.facts().and_then(|facts| facts.own()) {
+            let known = own.bounds.top(6).into_iter().filter(|end| !ends.iter().any(|e| e == end));
+            let known: Vec<_> = known.map(str::to_owned).collect();
+            ends.extend(known);
+        }
         for other in walk.scope().all_bindings() {
             if matches!(other.value, Value::Integer | Value::Unknown) {
                 ends.push(other.name.to_owned());
             }
         }
-        for end in ends.into_iter().take(8) {
+        for end in ends.into_iter().take(24) {
             walk.repair(RepairOrigin::NewBound, node, first_colon..first_colon, end);
         }
     }

@@ -34,6 +34,8 @@ pub struct Idioms {
     pub(super) statements: Counts,
     /// The types that `isinstance` asks for.
     pub(super) types: Counts,
+    /// The bounds of slices.
+    pub(super) bounds: Counts,
     /// The plain strings.
     pub(super) strings: Counts,
     /// The elements of lists, sets, dictionaries and tuples with more than one.
@@ -185,6 +187,7 @@ impl Idioms {
                     (GRAMMAR.field(node, Field::Value), GRAMMAR.field(node, Field::Subscript))
                     && GRAMMAR.kind(index) == Kind::Slice
                 {
+                    children(index).into_iter().for_each(|bound| self.bounds.add(own(bound)));
                     self.surround(text, node, value);
                 }
             }

@@ -127,6 +127,8 @@ origins! {
     /// A value that is used only where a name has one.
     Ternary = "restore-conditional", 0.000030;
     NamedPair = "restore-named-pair", 0.000703;
+    Unshifted = "restore-unshifted", 0.015;
+    Hexadecimal = "restore-hexadecimal", 0.01;
     Opposite = "restore-opposite", 0.024706;
     Codec = "restore-codec", 0.040541;
 }
