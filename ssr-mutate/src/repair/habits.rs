@@ -17,12 +17,16 @@ use crate::python::Idioms;
 #[derive(Clone, Default)]
 pub struct Habits {
     #[cfg(feature = "python")]
-    known: Arc<Mutex<HashMap<Address, (Arc<[u8]>, Arc<Idioms>)>>>,
+    known: Arc<Mutex<HashMap<Address, Known>>>,
 }
 
 /// Where the bytes of a file are in memory, and how many.
 #[cfg(feature = "python")]
 type Address = (usize, usize);
+
+/// The bytes of a file, and its habits.
+#[cfg(feature = "python")]
+type Known = (Arc<[u8]>, Arc<Idioms>);
 
 /// Above this number of files all are forgotten.
 #[cfg(feature = "python")]
