@@ -87,12 +87,12 @@ impl Mutator {
     /// use ssr_mutate::Mutator;
     ///
     /// let path = RepoPath::new("late.py")?;
-    /// let buggy = File::new(*b"def late(day, due):\n    return day >= due\n");
+    /// let buggy = File::new(*b"def late(days):\n    return len(days) >= 3\n");
     /// let tree = Tree::from_files([(path.clone(), buggy)])?;
     /// let candidates = Mutator::new().candidates(&tree, &path, 0..2, 96);
     /// let repaired = |edit: &ssr_mutate::RepairEdit| tree.edit(&[edit.edit()]);
     /// let texts: Vec<_> = candidates.iter().filter_map(|edit| repaired(edit).ok()).collect();
-    /// let right = |tree: &Tree| tree.get("late.py")?.text().map(|text| text.contains("day > due"));
+    /// let right = |tree: &Tree| tree.get("late.py")?.text().map(|text| text.contains("len(days) > 3"));
     /// assert!(texts.iter().any(|tree| right(tree) == Some(true)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
