@@ -8,23 +8,22 @@ use crate::{Failure, Result};
 
 /// The program that the guest runs.
 const MEASURE: &str = include_str!("coverage.py");
-/// The one that tells tests apart.
-const MEASURE_TESTS: &str = include_str!("test_coverage.py");
-/// The file that they write its report to, in a workspace that is dropped afterwards.
+/// The file that it writes its report to, in a workspace that is dropped afterwards.
 const REPORT: &str = "ssr-coverage.json";
 
 /// The lines that the tests in `modules` execute, including those that imports execute, as
 /// coverage.py reports them. Needs CPython 3.12 or later in the sandbox.
 ///
 /// # Errors
-/// [`Failure::Infrastructure`] when the sandbox fails or the tests end without a report.
+/// [`Failure::Infrastructure`] when the sandbox fails, [`Failure::Input`] when the tests end without a
+/// report, for example by taking too long.
 pub fn measure_coverage<S: Sandbox>(
     sandbox: &S,
     tree: &Tree,
     modules: &[RepoPath],
     limits: Limits,
 ) -> Result<Coverage> {
-    let report = measured(MEASURE, sandbox, tree, modules, limits)?;
+    let report = measured(sandbox, tree, modules, limits)?;
     Coverage::from_coverage_py(&report, "")
         .map_err(|error| Failure::Infrastructure(format!("measuring coverage: {error}")))
 }
@@ -39,20 +38,19 @@ pub fn measure_test_coverage<S: Sandbox>(
     modules: &[RepoPath],
     limits: Limits,
 ) -> Result<TestCoverage> {
-    let report = measured(MEASURE_TESTS, sandbox, tree, modules, limits)?;
+    let report = measured(sandbox, tree, modules, limits)?;
     serde_json::from_str(&report)
         .map_err(|error| Failure::Infrastructure(format!("measuring coverage: {error}")))
 }
 
-/// The report of one of the programs.
+/// The report of the program.
 fn measured<S: Sandbox>(
-    program: &str,
     sandbox: &S,
     tree: &Tree,
     modules: &[RepoPath],
     limits: Limits,
 ) -> Result<String> {
-    let mut command = Command::python(program).with_limits(limits);
+    let mut command = Command::python(MEASURE).with_limits(limits);
     if let Program::Python { args, .. } = &mut command.program {
         args.push(REPORT.to_owned());
         args.extend(modules.iter().map(|module| module.as_str().to_owned()));
@@ -63,7 +61,7 @@ fn measured<S: Sandbox>(
     report.as_ref().and_then(File::text).map(str::to_owned).ok_or_else(|| {
         let errors = output.stderr_text().into_owned();
         let last = errors.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output");
-        Failure::Infrastructure(format!(
+        Failure::input(format!(
             "measuring coverage ended with {:?} and without a report: {last}",
             output.exit
         ))

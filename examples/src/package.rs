@@ -64,13 +64,11 @@ impl Packages {
         self
     }
 
-    /// The only wheel of `NAME==VERSION`, loaded into a folder, which has to be new.
-    pub(crate) fn wheel(&self, requirement: &str, folder: &Path) -> Result<PathBuf> {
+    /// Unpacks the wheel of `NAME==VERSION`, without what it needs, into a folder, which has to be new.
+    pub(crate) fn unpacked(&self, requirement: &str, folder: &Path) -> Result<()> {
         check_requirement(requirement)?;
-        let args = ["download", "--no-deps", "--only-binary", ":all:", "--dest"];
-        self.pip(&args, folder, &[requirement])?;
-        only_file(folder)
-            .ok_or_else(|| Failure::input(format!("pip left no wheel of {requirement}")))
+        let args = ["install", "--no-deps", "--no-compile", "--only-binary", ":all:", "--target"];
+        self.pip(&args, folder, &[requirement])
     }
 
     /// The source distribution of `NAME` or `NAME==VERSION` from the Python package index.

@@ -7,6 +7,7 @@ use ssr_core::TokenEdit;
 
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::ops::linear;
 use crate::score::{check_ids, check_tokens};
 
 /// A token sequence and edits of it, among which a choice is made.
@@ -132,15 +133,11 @@ fn scores(hidden: &Tensor, head: &Tensor, edits: &[TokenEdit], places: &[u32]) -
     }
     let device = hidden.device();
     let tokens = Tensor::new(columns.into_keys().collect::<Vec<_>>(), device)?;
-    let logits = linear_rows(hidden, &head.index_select(&tokens, 0)?)?.flatten_all()?;
+    let logits = linear(hidden, &head.index_select(&tokens, 0)?, None)?.flatten_all()?;
     let chosen = logits.index_select(&Tensor::new(at, device)?, 0)?;
     let weighted = (chosen * Tensor::new(weights, device)?)?;
     let priors: Vec<f32> = edits.iter().map(|edit| edit.prior as f32 / 1000.0).collect();
     Ok((weighted.reshape((edits.len(), width))?.sum(1)? + Tensor::new(priors, device)?)?)
-}
-
-fn linear_rows(hidden: &Tensor, head: &Tensor) -> Result<Tensor> {
-    Ok(crate::ops::linear(hidden, head, None)?)
 }
 
 fn log_softmax(scores: &Tensor) -> Result<Tensor> {

@@ -2,6 +2,7 @@
 
 mod toy;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use ssr_core::{
     Completion, EditRanking, Episode, Message, RankedEdit, Request, Role, Sampling, Seed, Segment,
     Suites, Thresholds, Turn,
 };
-use ssr_policy::{LocalPolicy, Model, ModelConfig, Tokenizer};
+use ssr_policy::{LocalPolicy, LoraConfig, Model, ModelConfig, Tokenizer};
 use ssr_rl::{
     Batch, Config, CovarianceGuard, GrpoConfig, GrpoLearner, Learner, LineEditConfig, LossKind,
     OptimizerConfig, RewardBaseline, SelfPlay, Start, UpdateMetrics, score,
@@ -19,14 +20,17 @@ use toy::{ToyInjector, ToySandbox, contents};
 fn policy() -> LocalPolicy {
     let text = "Choose one: 00 01 02 03 04 05 06 07\nalpha = 1\nbeta = 2\nexpect gamma 3\n";
     let tokenizer = Tokenizer::train([text], 300).unwrap();
-    let config = ModelConfig::tiny(tokenizer.vocab_size())
+    LocalPolicy::new(Model::new(config(&tokenizer), Seed::new(1)).unwrap(), tokenizer).unwrap()
+}
+
+fn config(tokenizer: &Tokenizer) -> ModelConfig {
+    ModelConfig::tiny(tokenizer.vocab_size())
         .with_hidden_size(32)
         .with_intermediate_size(64)
         .with_num_hidden_layers(2)
         .with_num_attention_heads(2)
         .with_num_key_value_heads(1)
-        .with_head_dim(16);
-    LocalPolicy::new(Model::new(config, Seed::new(1)).unwrap(), tokenizer).unwrap()
+        .with_head_dim(16)
 }
 
 fn learner() -> GrpoLearner {
@@ -34,8 +38,12 @@ fn learner() -> GrpoLearner {
 }
 
 fn learner_with(grpo: GrpoConfig) -> GrpoLearner {
+    learner_of(policy(), grpo)
+}
+
+fn learner_of(policy: LocalPolicy, grpo: GrpoConfig) -> GrpoLearner {
     let optimizer = OptimizerConfig::default().with_learning_rate(1e-2).with_warmup_steps(0);
-    GrpoLearner::new(policy(), grpo, optimizer).unwrap()
+    GrpoLearner::new(policy, grpo, optimizer).unwrap()
 }
 
 fn request(seed: Seed, free: bool) -> Request {
@@ -234,6 +242,24 @@ fn a_group_without_contrast_costs_nothing_and_changes_nothing() {
 
 #[test]
 fn a_restored_learner_goes_on_bit_for_bit() {
+    goes_on(learner, "model.safetensors");
+}
+
+#[test]
+fn a_checkpoint_of_an_adapter_holds_it_alone_and_goes_on_bit_for_bit() {
+    let adapted = || {
+        let tokenizer = policy().tokenizer().clone();
+        let model = Model::new(config(&tokenizer), Seed::new(1)).unwrap();
+        let adapter = LoraConfig::default().with_rank(4);
+        let model = model.with_adapter(adapter, Seed::new(2)).unwrap();
+        learner_of(LocalPolicy::new(model, tokenizer).unwrap(), GrpoConfig::default())
+    };
+    let checkpoint = goes_on(adapted, "adapter_model.safetensors");
+    assert!(!checkpoint.contains_key("model.safetensors"), "{:?}", checkpoint.keys());
+}
+
+/// Saves, restores and compares learners that are made alike; returns what a checkpoint holds.
+fn goes_on(learner: impl Fn() -> GrpoLearner, weights: &str) -> BTreeMap<String, Vec<u8>> {
     let folder = tempfile::tempdir().unwrap();
     let saved = |learner: &GrpoLearner, name: &str| {
         let path = folder.path().join(name);
@@ -255,9 +281,11 @@ fn a_restored_learner_goes_on_bit_for_bit() {
     let [a, b] = [saved(&straight, "a"), saved(&resumed, "b")];
     assert!(contents(&a) == contents(&b));
 
-    std::fs::write(checkpoint.join("model.safetensors"), "damaged").unwrap();
+    let held = contents(&checkpoint).into_iter().collect();
+    std::fs::write(checkpoint.join(weights), "damaged").unwrap();
     let error = resumed.restore(&checkpoint, 1).unwrap_err();
     assert!(matches!(error, ssr_rl::Error::Checkpoint { .. }), "{error}");
+    held
 }
 
 #[test]

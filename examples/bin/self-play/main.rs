@@ -12,10 +12,7 @@ use ssr_examples::{
 };
 use ssr_mutate::TestPoison;
 use ssr_policy::{LocalPolicy, LoraConfig, Model, ModelConfig, Tokenizer};
-use ssr_rl::{
-    GrpoLearner, LearningErrorKind, RankEdits, Scaffold, SelfPlay, SolverKind, Summary,
-    TestCoverage,
-};
+use ssr_rl::{GrpoLearner, LearningErrorKind, RankEdits, Scaffold, SelfPlay, SolverKind, Summary};
 
 mod display;
 mod plan;
@@ -54,7 +51,8 @@ struct Args {
     /// Who repairs: the policy, or an oracle that knows the bug and exercises the pipeline
     #[arg(long, value_enum)]
     solver: Option<Solver>,
-    /// What the policy starts from [default: smollm2, or zero without network]
+    /// What the policy starts from [default: smollm2; zero with --config or the oracle, and without
+    /// network]
     #[arg(long, value_enum)]
     start: Option<StartingPoint>,
     /// The folder of the run [default: a new one under runs/]
@@ -140,13 +138,24 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
         baseline.other.len(),
         injector.len(),
     ));
-    let coverage = match config.scaffold {
+    let protocol = match config.scaffold {
         Scaffold::RankEdits => {
             display.say("recording which test executes which lines");
             let modules: Vec<_> = repository.test_files.iter().cloned().collect();
-            measure_test_coverage(&sandbox, &package.tree, &modules, limits)?
+            // Recording takes several times as long as the tests.
+            let limits =
+                limits.with_cpu(8 * limits.cpu).with_wall(limits.wall.map(|wall| 8 * wall));
+            let protocol = RankEdits::new(OperatorEdits::default(), config.rank_edits);
+            match measure_test_coverage(&sandbox, &package.tree, &modules, limits) {
+                Ok(coverage) => Some(protocol.with_coverage(coverage)),
+                Err(Failure::Input(why)) => {
+                    display.say(&format!("{why}; what a bug is about is found by names instead"));
+                    Some(protocol)
+                }
+                Err(failure) => return Err(failure),
+            }
         }
-        _ => TestCoverage::default(),
+        _ => None,
     };
     let seed = Seed::new(config.seed);
     let policy = match &from {
@@ -155,7 +164,6 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
     };
     let learner = GrpoLearner::new(policy, config.grpo, config.optimizer).map_err(from_rl)?;
     let suites = Suites::new(sandbox, limits);
-    let (scaffold, ranked) = (config.scaffold, config.rank_edits);
     let mut play = SelfPlay::new(repository, suites, injector, learner, config)
         .map_err(from_rl)?
         .with_poison(TestPoison)
@@ -167,13 +175,9 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
     if !with.is_empty() {
         play = play.version("with", with.join("\n"));
     }
-    let summary = match scaffold {
-        Scaffold::RankEdits => {
-            let protocol = RankEdits::new(OperatorEdits::default(), ranked);
-            let protocol = protocol.with_coverage(coverage);
-            play.with_protocol(protocol).run(&out, start, display)
-        }
-        _ => play.run(&out, start, display),
+    let summary = match protocol {
+        Some(protocol) => play.with_protocol(protocol).run(&out, start, display),
+        None => play.run(&out, start, display),
     };
     summary.map_err(from_rl)
 }

@@ -87,10 +87,15 @@ impl Plan {
             Some(with) if args.with.is_empty() => with.lines().map(str::to_owned).collect(),
             _ => args.with.clone(),
         };
-        let from = match versions.contains_key("start") {
-            true => Some(smollm2(&default_cache_dir())?),
-            false => None,
-        };
+        let pretrained = versions.contains_key("start");
+        if args.start.is_some_and(|start| (start == StartingPoint::Smollm2) != pretrained) {
+            let was = if pretrained { "smollm2" } else { "zero" };
+            return Err(Failure::input(format!(
+                "the run in {} started from {was}; resume it without --start",
+                out.display()
+            )));
+        }
+        let from = if pretrained { Some(smollm2(&default_cache_dir())?) } else { None };
         Ok(Self { label, with, config: adjusted(base, args)?, out, start: Start::Resume, from })
     }
 }

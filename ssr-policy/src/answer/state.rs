@@ -93,6 +93,11 @@ impl Answer {
                 Segment::Grammar { .. } => {
                     return Err("grammars need the feature \"grammar\" of ssr-policy".to_owned());
                 }
+                Segment::Ranked(_) => {
+                    return Err(
+                        "edits are ranked by a `LocalPolicy` only, and are not streamed".into()
+                    );
+                }
                 other => return Err(format!("the segment {other:?} is not supported")),
             })
         };

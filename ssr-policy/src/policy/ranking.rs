@@ -95,12 +95,12 @@ pub(super) fn rank(
             tokens += read[end].tokens.len();
             end += 1;
         }
-        let sequence = |read: &RankedEdits| model.rank(&[read.sequence()]);
         let batch: Vec<_> = read[start..end].iter().map(RankedEdits::sequence).collect();
         let values = match model.rank(&batch) {
             Ok(ranks) => ranks.values,
             Err(error) => {
-                let wrong = (start..end).find(|at| sequence(&read[*at]).is_err());
+                let alone = |at: &usize| model.rank(&[read[*at].sequence()]).is_err();
+                let wrong = (start..end).find(alone);
                 return Err((wrong.unwrap_or(start), error));
             }
         };
@@ -245,10 +245,6 @@ mod tests {
         Tokenizer::train(["def f(a, b):\n    return a <= b\n    x = [a, b]\n"; 3], 300).unwrap()
     }
 
-    fn texts(tokenizer: &Tokenizer, tokens: &[u32]) -> String {
-        tokenizer.decode(tokens)
-    }
-
     #[test]
     fn an_edit_begins_where_the_tokens_differ() {
         let tokenizer = tokenizer();
@@ -258,13 +254,13 @@ mod tests {
             RankedEdit::new(30..31, ""),
         ]);
         let read = token_edits(&tokenizer, &ranking).unwrap();
-        assert_eq!(texts(&tokenizer, &read.tokens), format!("\n{}", ranking.text));
+        assert_eq!(tokenizer.decode(&read.tokens), format!("\n{}", ranking.text));
         for (at, edit) in read.edits.iter().enumerate() {
             assert_ne!(edit.before.first(), edit.after.first());
-            let kept = texts(&tokenizer, &read.tokens[1..edit.position]);
+            let kept = tokenizer.decode(&read.tokens[1..edit.position]);
             let edited = ranking.edited(at);
             assert!(edited.starts_with(&kept), "{kept:?} {edited:?}");
-            let written = texts(&tokenizer, &edit.after);
+            let written = tokenizer.decode(&edit.after);
             assert!(edited[kept.len()..].starts_with(&written), "{kept:?} {written:?} {edited:?}");
         }
     }
@@ -284,11 +280,11 @@ mod tests {
             let read = token_edits(&tokenizer, &ranking).unwrap();
             let edit = &read.edits[0];
             prop_assert!(edit.position >= 1 && edit.position <= read.tokens.len());
-            let kept = texts(&tokenizer, &read.tokens[1..edit.position]);
+            let kept = tokenizer.decode(&read.tokens[1..edit.position]);
             let edited = ranking.edited(0);
             prop_assert!(edited.starts_with(&kept));
-            prop_assert!(edited[kept.len()..].starts_with(&texts(&tokenizer, &edit.after)));
-            prop_assert!(text[kept.len()..].starts_with(&texts(&tokenizer, &edit.before)));
+            prop_assert!(edited[kept.len()..].starts_with(&tokenizer.decode(&edit.after)));
+            prop_assert!(text[kept.len()..].starts_with(&tokenizer.decode(&edit.before)));
         }
     }
 

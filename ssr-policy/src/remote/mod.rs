@@ -23,6 +23,7 @@ pub use weights::Reload;
 
 const NO_CHOICE: &str = "a server of OpenAI's protocol alone cannot choose among texts; set the \
                          dialect of the server (vLLM, SGLang, llama.cpp)";
+const NO_RANKING: &str = "edits are ranked by a model in this process only; use `LocalPolicy`";
 const NO_SEGMENTS: &str = "the server does not tell where one part of the answer ends and the next \
                            begins; set its dialect (vLLM, SGLang, llama.cpp) and give a tokenizer";
 

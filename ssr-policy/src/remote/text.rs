@@ -6,7 +6,7 @@ use ssr_core::{ChatRole, Completion, FinishReason, Grammar, Request, Segment, Us
 use super::http::RemoteFailure;
 use super::settings::Dialect;
 use super::wire::{self, Ask};
-use super::{NO_CHOICE, NO_SEGMENTS, RemotePolicy};
+use super::{NO_CHOICE, NO_RANKING, NO_SEGMENTS, RemotePolicy};
 
 const PATH: &str = "/v1/chat/completions";
 const DOING: &str = "asking a server for a chat completion";
@@ -85,6 +85,7 @@ impl RemotePolicy {
         for (index, segment) in request.answer.iter().enumerate() {
             let last = index + 1 == request.answer.len();
             match segment {
+                Segment::Ranked(_) => return refuse(NO_RANKING),
                 Segment::Free { stop, .. } if stop.iter().any(String::is_empty) => {
                     return refuse("an empty stop text; leave it out");
                 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use ssr_core::{Completion, FinishReason, PolicyError, Request, Sampling, Segment, Usage};
 
-use super::RemotePolicy;
 use super::http::RemoteFailure;
 use super::wire::{Ask, Reply};
+use super::{NO_RANKING, RemotePolicy};
 use crate::answer::{Answer, Draw, Drawn, draw};
 use crate::chat::render;
 use crate::tokenizer::Tokenizer;
@@ -192,6 +192,7 @@ fn check_shape(request: &Request) -> Result<(), RemoteFailure> {
     let refuse = |problem: &str| Err(RemoteFailure::Request(problem.to_owned()));
     for segment in &request.answer {
         match segment {
+            Segment::Ranked(_) => return refuse(NO_RANKING),
             Segment::Grammar { .. } => {
                 return refuse(
                     "a grammar is served over the chat endpoint only; leave the tokenizer out",

@@ -14,8 +14,8 @@ pub trait SolverProtocol: Send + Sync {
     type Context: Send + Sync;
 
     /// The conversation, the shape of the answer, and what the answer is to be read with. Only the
-    /// buggy tree and the specification may flow into it. `sources` are the paths of the
-    /// repository's source files; `tokens` counts the tokens of a text.
+    /// buggy tree, the specification and what running its tests would show may flow into it. `sources`
+    /// are the paths of the repository's source files; `tokens` counts the tokens of a text.
     fn ask(
         &self,
         bug: &BugInstance,

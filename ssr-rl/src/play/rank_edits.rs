@@ -48,8 +48,9 @@ impl<E: EditSource> RankEdits<E> {
     }
 
     /// Shows first what the tests that fail execute and others do not, and edits only lines that they
-    /// execute. The coverage is that of the repository before the bug, as its last build left it;
-    /// which tests fail the solver would see by running those of its specification.
+    /// execute. Which tests fail the solver would see by running those of its specification. The
+    /// coverage is that of the repository before the bug, as its last build left it: where the bug has
+    /// added or removed lines, those after it in its file are off by so many.
     #[must_use]
     pub fn with_coverage(mut self, coverage: impl Into<Arc<TestCoverage>>) -> Self {
         self.coverage = Some(coverage.into());
@@ -74,11 +75,11 @@ impl<E: EditSource> RankEdits<E> {
             let Some(text) = bug.tree.get(block.path.as_str()).and_then(|file| file.text()) else {
                 continue;
             };
-            view.add(block, text);
+            let index = LineIndex::new(text.as_bytes());
+            view.add(block, &index);
             let (first, last) = (block.lines.first(), block.lines.last());
             let Some((first, last)) = first.zip(last) else { continue };
             let (lines, most) = (first.0..last.0 + 1, self.config.candidates.max(WIDE));
-            let index = LineIndex::new(text.as_bytes());
             let mut of_line: HashMap<usize, f64> = HashMap::new();
             for edit in self.source.edits(&bug.tree, &block.path, lines, most) {
                 let line = index.line(edit.range.start);
@@ -126,8 +127,7 @@ struct View {
 }
 
 impl View {
-    fn add(&mut self, block: &Shown, file: &str) {
-        let index = LineIndex::new(file.as_bytes());
+    fn add(&mut self, block: &Shown, index: &LineIndex) {
         let lines = self.lines.entry(block.path.clone()).or_default();
         for (number, line) in &block.lines {
             let start = index.start(*number);

@@ -1,4 +1,5 @@
-//! Finds the source that a specification is about, by the names that both use.
+//! Finds the source that a specification is about: by what failing tests execute, and by the names that
+//! both use.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -26,8 +27,8 @@ const MAX_BLOCKS: usize = 64;
 
 /// The lines of the buggy tree that `specification` is most likely about, within `limit` tokens.
 ///
-/// A block of code counts for the names that it shares with the specification, rare ones for more; what
-/// such a block calls counts, too.
+/// A block of code counts for the names that it shares with the specification, rare ones for more, and
+/// so does what such a block calls. Where `suspects` are known, the most suspicious blocks come first.
 /// The best blocks are taken as long as they fit, and shown in the order of the repository.
 /// `bug_inject` plays no part in it. Oracle test files are never shown: they are restored before the
 /// judgement, so that a repair in them is lost.
@@ -72,24 +73,25 @@ pub(super) fn relevant_lines(
 /// the blocks that use it.
 fn named(blocks: &[Block<'_>], specification: &str) -> Vec<f64> {
     let wanted: BTreeSet<&str> = names(specification.lines()).into_iter().map(plain).collect();
+    let shared = |block: &Block<'_>| -> BTreeSet<&str> {
+        let plain = block.names.iter().map(|name| plain(name));
+        plain.filter_map(|name| wanted.get(name).copied()).collect()
+    };
+    let shared: Vec<BTreeSet<&str>> = blocks.iter().map(shared).collect();
     let mut frequency: BTreeMap<&str, usize> = BTreeMap::new();
-    for block in blocks {
-        let names: BTreeSet<&str> = block.names.iter().map(|name| plain(name)).collect();
-        for name in names.intersection(&wanted) {
-            *frequency.entry(*name).or_default() += 1;
-        }
+    for name in shared.iter().flatten() {
+        *frequency.entry(*name).or_default() += 1;
     }
     let total = blocks.len() as f64;
     let rarity = |name: &str| frequency.get(name).map_or(0.0, |n| (1.0 + total / *n as f64).ln());
-    let score = |block: &Block<'_>| -> f64 {
+    let score = |(block, shared): (&Block<'_>, &BTreeSet<&str>)| -> f64 {
         let defined = |name: Option<&str>| name.map_or(0.0, |name| rarity(plain(name)));
-        let names: BTreeSet<&str> = block.names.iter().map(|name| plain(name)).collect();
-        let used: f64 = names.intersection(&wanted).map(|name| rarity(name)).sum();
+        let used: f64 = shared.iter().map(|name| rarity(name)).sum();
         let defines = defined(block.defines) * (DEFINITION_WEIGHT - 1.0);
         // Tests name a class and what they do with it, rarely the method that does it.
         used + defines + defined(block.owner) * OWNER_WEIGHT
     };
-    let own: Vec<f64> = blocks.iter().map(score).collect();
+    let own: Vec<f64> = blocks.iter().zip(&shared).map(score).collect();
     let mut users: HashMap<&str, f64> = HashMap::new();
     for (block, score) in blocks.iter().zip(&own) {
         for name in block.names.iter().filter(|name| block.defines != Some(**name)) {
