@@ -351,18 +351,25 @@ mod tests {
             groups in prop::collection::vec(group(), 1..5),
         ) {
             let rule = AdvantageRule::new(RewardBaseline::None, AdvantageScale::Batch);
-            let tokens: Vec<f64> = role_advantages(&groups, &rule)
-                .iter()
-                .zip(&groups)
-                .flat_map(|(advantages, group)| advantages.iter().zip(&group.lengths))
-                .flat_map(|(advantage, length)| vec![*advantage; *length])
-                .collect();
-            let count = tokens.len() as f64;
-            let mean = tokens.iter().sum::<f64>() / count;
-            let variance = tokens.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / (count - 1.0);
+            let over_tokens = |values: &[Vec<f64>]| {
+                let tokens: Vec<f64> = values
+                    .iter()
+                    .zip(&groups)
+                    .flat_map(|(values, group)| values.iter().zip(&group.lengths))
+                    .flat_map(|(value, length)| vec![*value; *length])
+                    .collect();
+                let count = tokens.len() as f64;
+                let mean = tokens.iter().sum::<f64>() / count;
+                let squares = tokens.iter().map(|value| (value - mean).powi(2));
+                (mean, squares.sum::<f64>() / (count - 1.0).max(1.0))
+            };
+            let rewards: Vec<Vec<f64>> = groups.iter().map(|group| group.rewards.clone()).collect();
+            let (_, unscaled) = over_tokens(&rewards);
+            let (mean, variance) = over_tokens(&role_advantages(&groups, &rule));
             prop_assert!(mean.abs() < 1e-6);
-            let one_value = groups.len() == 1 && groups[0].is_flat();
-            prop_assert!(one_value || (variance - 1.0).abs() < 1e-3, "{variance}");
+            // ε keeps the variance below one where rewards are nearly equal.
+            let expected = unscaled / (unscaled + rule.epsilon);
+            prop_assert!((variance - expected).abs() < 1e-6, "{variance} {expected}");
         }
     }
 

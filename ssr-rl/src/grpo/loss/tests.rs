@@ -174,12 +174,13 @@ proptest! {
                 for t in 0..sequences[i].len() {
                     let (up, down) =
                         (of(&moved(&sequences, (i, t), h)), of(&moved(&sequences, (i, t), -h)));
-                    // At a corner, or where a guard chooses another token, there is no slope.
+                    // At a corner, or where a guard chooses another token, there is no slope. A
+                    // corner between the two steps moves their mean by half of what they differ.
                     let counts = |loss: &PolicyLoss| (loss.clipped, loss.dual_clipped);
                     let smooth = counts(&up) == counts(&here) && counts(&down) == counts(&here);
                     let left = (here.loss - down.loss) / f64::from(h);
                     let right = (up.loss - here.loss) / f64::from(h);
-                    if smooth && near(left, right, 0.02) {
+                    if smooth && near(left, right, 4e-3) {
                         let slope = f64::from(here.gradient[place]);
                         let difference = (left + right) / 2.0;
                         prop_assert!(near(difference, slope, 3e-3), "{name}: {difference} {slope}");
