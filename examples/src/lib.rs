@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+mod arena;
 pub mod bench;
 mod coverage;
 mod device;
@@ -13,8 +14,10 @@ mod repository;
 mod requirements;
 mod sdist;
 mod smollm2;
+mod start;
 mod trial;
 
+pub use arena::Arena;
 pub use coverage::{measure_coverage, measure_test_coverage};
 pub use device::device;
 pub use failure::{Failure, Result};
@@ -23,4 +26,5 @@ pub use operators::{OperatorEdits, OperatorInjector};
 pub use package::{PYTEST, Package, Packages};
 pub use repository::{Screened, open_sandbox, prepare_guest, prepare_python, screen, test_modules};
 pub use smollm2::{SMOLLM2, smollm2};
+pub use start::{StartingPoint, pretrained_policy, untrained_policy};
 pub use trial::{Effect, Trial, Trials, compile_all};

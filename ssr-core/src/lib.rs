@@ -52,7 +52,7 @@ pub use policy::{
     Request, Sampling, Segment, Usage,
 };
 pub use pytest::{PYTEST_PARSER, pytest_run, pytest_script};
-pub use ranking::{EditRanking, RankedDraw, RankedEdit, TokenEdit};
+pub use ranking::{EditRanking, EditScore, RankedDraw, RankedEdit, TokenEdit};
 pub use report::{Outcome, TestCounts, TestId, TestReport};
 pub use reward::{InjectorReward, SOLVER_FAILURE, SOLVER_SUCCESS, solver_reward};
 pub use sandbox::{

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// A text and edits of it, to be ranked by a policy: a question whose answer is one of the edits.
 ///
-/// A policy gives each edit a score that compares the tokens it writes with those that it takes away,
-/// where the first of them differ; the softmax over all scores is the distribution that it draws from.
+/// A policy gives each edit a score that compares the tokens it writes with those that it takes away
+/// ([`EditScore`]); the softmax over all scores is the distribution that it draws from.
 ///
 /// ```
 /// use ssr_core::{EditRanking, RankedEdit};
@@ -28,6 +28,23 @@ pub struct EditRanking {
     pub edits: Vec<RankedEdit>,
     /// How many tokens of an edit count, from the first that differs. Default: 8.
     pub reach: usize,
+    /// How edits are scored. Default: [`EditScore::Place`].
+    pub score: EditScore,
+}
+
+/// How a policy scores an edit that writes the tokens `after` where `before` stood, both from the first
+/// token that differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum EditScore {
+    /// `Σⱼ 0.6ʲ (logit(afterⱼ) − logit(beforeⱼ))`, all from what the model expects at the first of these
+    /// places: one forward pass of the unedited text. A small policy learns it from random weights.
+    #[default]
+    Place,
+    /// `log P(after | prefix) − log P(before | prefix)`, token by token, each given those before it:
+    /// the edits are read as well, as branches of one forward pass. What a pretrained model knows.
+    Likelihood,
 }
 
 /// One edit of an [`EditRanking`].
@@ -65,7 +82,13 @@ impl RankedEdit {
 impl EditRanking {
     /// A text without edits and without anything before it.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { context: String::new(), text: text.into(), edits: Vec::new(), reach: 8 }
+        Self {
+            context: String::new(),
+            text: text.into(),
+            edits: Vec::new(),
+            reach: 8,
+            score: EditScore::Place,
+        }
     }
 
     /// Sets what the model reads before the text.
@@ -86,6 +109,13 @@ impl EditRanking {
     #[must_use]
     pub fn with_reach(mut self, reach: usize) -> Self {
         self.reach = reach;
+        self
+    }
+
+    /// Sets how edits are scored.
+    #[must_use]
+    pub fn with_score(mut self, score: EditScore) -> Self {
+        self.score = score;
         self
     }
 
@@ -138,6 +168,9 @@ impl TokenEdit {
 pub struct RankedDraw {
     /// All edits that were ranked.
     pub edits: Vec<TokenEdit>,
+    /// How they were scored.
+    #[serde(default)]
+    pub score: EditScore,
     /// The position of the one that was drawn.
     pub chosen: usize,
     /// Natural-log probability of the choice under the distribution it was drawn from: after
@@ -152,7 +185,15 @@ pub struct RankedDraw {
 impl RankedDraw {
     /// The choice of one of `edits` by the weights of `version`, at temperature 1.
     pub fn new(edits: Vec<TokenEdit>, chosen: usize, logprob: f32, version: u64) -> Self {
-        Self { edits, chosen, logprob, model_logprob: logprob, version }
+        let score = EditScore::Place;
+        Self { edits, score, chosen, logprob, model_logprob: logprob, version }
+    }
+
+    /// Sets how the edits were scored.
+    #[must_use]
+    pub fn with_score(mut self, score: EditScore) -> Self {
+        self.score = score;
+        self
     }
 
     /// Sets the log-probability under the distribution that was drawn from.

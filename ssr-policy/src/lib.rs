@@ -23,6 +23,7 @@ mod lora;
 mod model;
 mod network;
 mod ops;
+mod packed;
 mod policy;
 mod rank;
 mod read;

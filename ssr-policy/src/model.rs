@@ -13,6 +13,7 @@ use crate::files::SaveOptions;
 use crate::lora::{Adapter, LowRank};
 use crate::network::{Network, Tensors};
 use crate::ops::{Scored, linear, token_logprobs};
+use crate::packed::Packed;
 use crate::weights::random_vars;
 use crate::{files, score};
 
@@ -250,27 +251,28 @@ impl Model {
     /// When the tokens are none, too many or outside the vocabulary.
     pub fn logits(&self, tokens: &[u32]) -> Result<Tensor> {
         score::check_tokens(&self.config, tokens)?;
-        let residual = self.network.residual(&[tokens], self.checkpointing)?;
+        let mut batch = Packed::default();
+        batch.push(tokens);
+        let residual = self.network.residual(&batch, self.checkpointing)?;
         let hidden = self.network.hidden(&residual, (0..tokens.len() as u32).collect())?;
         Ok(linear(&hidden, self.network.head(), None)?)
     }
 
-    /// Log-probabilities of the scored tokens, each by a row of the packed sequences, with
-    /// gradients, and the entropies of their distributions.
+    /// Log-probabilities of the scored tokens, each by a row of the batch, with gradients, and the
+    /// entropies of their distributions.
     pub(crate) fn token_logprobs(
         &self,
-        sequences: &[&[u32]],
+        batch: &Packed,
         rows: Vec<u32>,
         scored: Vec<Scored>,
     ) -> Result<(Tensor, Vec<f32>)> {
-        let hidden = self.hidden_rows(sequences, rows)?;
+        let hidden = self.hidden_rows(batch, rows)?;
         Ok(token_logprobs(&hidden, self.network.head(), scored)?)
     }
 
-    /// The hidden states `(P, hidden)` at some rows of the packed sequences, normalised for the
-    /// output head.
-    pub(crate) fn hidden_rows(&self, sequences: &[&[u32]], rows: Vec<u32>) -> Result<Tensor> {
-        let residual = self.network.residual(sequences, self.checkpointing)?;
+    /// The hidden states `(P, hidden)` at some rows of a batch, normalised for the output head.
+    pub(crate) fn hidden_rows(&self, batch: &Packed, rows: Vec<u32>) -> Result<Tensor> {
+        let residual = self.network.residual(batch, self.checkpointing)?;
         self.network.hidden(&residual, rows)
     }
 

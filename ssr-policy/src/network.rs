@@ -11,6 +11,7 @@ use crate::ops::{
     AttentionShape, Rotation, Spans, causal_attention, checkpointed, head_norm_rope, linear,
     lora_linear, rms_norm, rope, swiglu,
 };
+use crate::packed::Packed;
 
 /// The training executor: views of a model's variables, arranged for a forward pass through which
 /// gradients flow.
@@ -128,14 +129,12 @@ impl Network {
         })
     }
 
-    /// The residual stream [N, hidden] after the last layer, of sequences packed one after another.
-    /// With `checkpointing`, the layers forget what they computed and the backward pass runs each
+    /// The residual stream [N, hidden] after the last layer, of the tokens of a batch. With `checkpointing`, the layers forget what they computed and the backward pass runs each
     /// of them again.
-    pub(crate) fn residual(&self, sequences: &[&[u32]], checkpointing: bool) -> Result<Tensor> {
-        let spans: Spans = sequences.iter().map(|tokens| tokens.len()).collect();
-        let positions: Vec<usize> = sequences.iter().flat_map(|tokens| 0..tokens.len()).collect();
-        let rotation = Rotation::new(&positions, &self.frequencies);
-        let tokens = Tensor::new(sequences.concat(), self.embedding.device())?;
+    pub(crate) fn residual(&self, batch: &Packed, checkpointing: bool) -> Result<Tensor> {
+        let spans: Spans = batch.spans.as_slice().into();
+        let rotation = Rotation::new(&batch.positions, &self.frequencies);
+        let tokens = Tensor::new(batch.tokens.as_slice(), self.embedding.device())?;
         let mut x = self.embedding.index_select(&tokens, 0)?;
         for layer in &self.layers {
             let eps = self.config.rms_norm_eps;

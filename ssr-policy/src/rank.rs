@@ -1,13 +1,14 @@
 //! Rankings of edits, with gradients.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use candle_core::Tensor;
-use ssr_core::TokenEdit;
+use ssr_core::{EditScore, TokenEdit};
 
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::ops::linear;
+use crate::ops::{Scored, linear, token_logprobs};
+use crate::packed::{Packed, Place};
 use crate::score::{check_ids, check_tokens};
 
 /// A token sequence and edits of it, among which a choice is made.
@@ -17,6 +18,8 @@ pub struct RankedSequence<'a> {
     pub tokens: &'a [u32],
     /// The edits.
     pub edits: &'a [TokenEdit],
+    /// How they are scored.
+    pub score: EditScore,
 }
 
 /// What [`Model::rank`] returns.
@@ -36,40 +39,66 @@ pub struct Ranks {
 const DECAY: f32 = 0.6;
 
 impl Model {
-    /// Ranks edits of several sequences, each in one forward pass of the unedited sequence:
+    /// Ranks edits of several sequences in one forward pass: `P(c) = softmax over prior(c) + s(c)`, with
     ///
     /// ```text
-    /// score(c) = prior(c) + Σⱼ 0.6ʲ (logit(afterⱼ) − logit(beforeⱼ)),   P(c) = softmax over the scores
+    /// s(c) = Σⱼ 0.6ʲ (logit(afterⱼ) − logit(beforeⱼ))            EditScore::Place
+    /// s(c) = log P(after | prefix) − log P(before | prefix)       EditScore::Likelihood
     /// ```
     ///
-    /// where the logits are those after the last token that is common to both texts. The first term
-    /// of the sum is log P(after₀ | prefix) − log P(before₀ | prefix) exactly.
+    /// where the logits are those after the last token that is common to both texts. For one token on
+    /// each side, both are the same. With likelihoods, what an edit writes is read as well, as a branch
+    /// that shares the prefix with the unedited sequence.
     ///
     /// A sequence's ranks have the same bits whatever other sequences are ranked with it.
     ///
     /// # Errors
     /// When a sequence has no edit or exceeds the context window, a token lies outside the vocabulary,
-    /// or an edit stands at position 0 or beyond its sequence.
+    /// or an edit stands at position 0 or beyond its sequence. With likelihoods also when what an edit
+    /// takes away does not stand there.
     pub fn rank(&self, sequences: &[RankedSequence<'_>]) -> Result<Ranks> {
         if sequences.is_empty() {
             return Err(Error::input("there is no sequence to rank edits of"));
         }
-        let places = sequences.iter().map(|sequence| self.places(sequence));
-        let places: Vec<Vec<u32>> = places.collect::<Result<_>>()?;
-        let tokens: Vec<&[u32]> = sequences.iter().map(|sequence| sequence.tokens).collect();
-        let starts = tokens.iter().scan(0, |start, tokens| {
-            let this = *start;
-            *start += tokens.len() as u32;
-            Some(this)
-        });
-        let rows =
-            starts.zip(&places).flat_map(|(start, rows)| rows.iter().map(move |r| start + r));
-        let hidden = self.hidden_rows(&tokens, rows.collect())?;
-        let (mut parts, mut first) = (Vec::new(), 0);
+        let mut read = Reading::default();
+        let mut places = Vec::with_capacity(sequences.len());
+        for sequence in sequences {
+            places.push(self.places(sequence)?);
+            read.read(sequence)?;
+        }
+        let mut rows = Vec::new();
+        for ((sequence, places), root) in sequences.iter().zip(&places).zip(&read.roots) {
+            if sequence.score == EditScore::Place {
+                rows.extend(places.iter().map(|place| root.row(*place as usize)));
+            }
+        }
+        let first = rows.len();
+        rows.extend(read.targets.iter().map(|(row, _)| *row));
+        let hidden = self.hidden_rows(&read.batch, rows)?;
+        let tokens = match read.targets.len() {
+            0 => None,
+            count => {
+                let scored = |(_, token): &(u32, u32)| Scored { token: *token, allowed: None };
+                let scored = read.targets.iter().map(scored).collect();
+                Some(token_logprobs(&hidden.narrow(0, first, count)?, self.head(), scored)?.0)
+            }
+        };
+        let (mut parts, mut first, mut terms) = (Vec::new(), 0, read.terms.into_iter());
         for (sequence, places) in sequences.iter().zip(&places) {
-            let hidden = hidden.narrow(0, first, places.len())?;
-            first += places.len();
-            parts.push(log_softmax(&scores(&hidden, self.head(), sequence.edits, places)?)?);
+            let scores = match (sequence.score, &tokens) {
+                (EditScore::Likelihood, Some(tokens)) => {
+                    let terms: Vec<_> = terms.by_ref().take(sequence.edits.len()).collect();
+                    sums(tokens, &terms)?
+                }
+                _ => {
+                    let hidden = hidden.narrow(0, first, places.len())?;
+                    first += places.len();
+                    scores(&hidden, self.head(), sequence.edits, places)?
+                }
+            };
+            let priors: Vec<f32> =
+                sequence.edits.iter().map(|edit| edit.prior as f32 / 1000.0).collect();
+            parts.push(log_softmax(&(scores + Tensor::new(priors, hidden.device())?)?)?);
         }
         let values = parts.iter().map(Tensor::to_vec1).collect::<Result<Vec<Vec<f32>>, _>>()?;
         let entropy = |part: &Vec<f32>| -> f32 {
@@ -101,6 +130,71 @@ impl Model {
         places.dedup();
         Ok(places)
     }
+}
+
+/// Sequences with edits as one batch, and the tokens whose log-probabilities score them.
+#[derive(Default)]
+struct Reading {
+    batch: Packed,
+    /// Where each sequence stands.
+    roots: Vec<Place>,
+    /// The tokens to score, each by the row that expects it; no two are the same.
+    targets: Vec<(u32, u32)>,
+    known: HashMap<(u32, u32), u32>,
+    /// For each edit that is scored by its likelihood: the targets that count for it and against it.
+    terms: Vec<(Vec<u32>, Vec<u32>)>,
+}
+
+impl Reading {
+    fn read(&mut self, sequence: &RankedSequence<'_>) -> Result<()> {
+        let root = self.batch.push(sequence.tokens);
+        self.roots.push(root);
+        if sequence.score == EditScore::Place {
+            return Ok(());
+        }
+        for TokenEdit { position, before, after, .. } in sequence.edits {
+            if !sequence.tokens[*position..].starts_with(before) {
+                let problem = format!("an edit at {position} takes away what does not stand there");
+                return Err(Error::input(problem));
+            }
+            let branch = match after.split_last() {
+                Some((_, read)) => self.batch.branch(root, *position, read),
+                None => root,
+            };
+            let mut targets = |place: Place, tokens: &[u32]| -> Vec<u32> {
+                let target =
+                    |(at, token): (usize, &u32)| self.target(place.row(position - 1 + at), *token);
+                tokens.iter().enumerate().map(target).collect()
+            };
+            let terms = (targets(branch, after), targets(root, before));
+            self.terms.push(terms);
+        }
+        Ok(())
+    }
+
+    fn target(&mut self, row: u32, token: u32) -> u32 {
+        *self.known.entry((row, token)).or_insert_with(|| {
+            self.targets.push((row, token));
+            self.targets.len() as u32 - 1
+        })
+    }
+}
+
+/// For each edit the sum `(N)` of the values `(T)` that count for it less those against it.
+fn sums(values: &Tensor, terms: &[(Vec<u32>, Vec<u32>)]) -> Result<Tensor> {
+    let width = terms.iter().map(|(plus, minus)| plus.len() + minus.len()).max().unwrap_or(0);
+    let (mut at, mut weights) = (Vec::new(), Vec::new());
+    for (plus, minus) in terms {
+        at.extend(plus.iter().chain(minus));
+        weights.extend(plus.iter().map(|_| 1.0f32).chain(minus.iter().map(|_| -1.0)));
+        let missing = width - plus.len() - minus.len();
+        at.extend(std::iter::repeat_n(0, missing));
+        weights.extend(std::iter::repeat_n(0.0, missing));
+    }
+    let device = values.device();
+    let chosen = values.index_select(&Tensor::new(at, device)?, 0)?;
+    let weighted = (chosen * Tensor::new(weights, device)?)?;
+    Ok(weighted.reshape((terms.len(), width))?.sum(1)?)
 }
 
 /// The scores of edits `(N)` from the hidden states `(P, hidden)` at their places.
@@ -136,8 +230,7 @@ fn scores(hidden: &Tensor, head: &Tensor, edits: &[TokenEdit], places: &[u32]) -
     let logits = linear(hidden, &head.index_select(&tokens, 0)?, None)?.flatten_all()?;
     let chosen = logits.index_select(&Tensor::new(at, device)?, 0)?;
     let weighted = (chosen * Tensor::new(weights, device)?)?;
-    let priors: Vec<f32> = edits.iter().map(|edit| edit.prior as f32 / 1000.0).collect();
-    Ok((weighted.reshape((edits.len(), width))?.sum(1)? + Tensor::new(priors, device)?)?)
+    Ok(weighted.reshape((edits.len(), width))?.sum(1)?)
 }
 
 fn log_softmax(scores: &Tensor) -> Result<Tensor> {
@@ -154,6 +247,7 @@ mod tests {
 
     use super::*;
     use crate::config::ModelConfig;
+    use crate::score::{ScoredSequence, Target};
 
     fn model() -> Model {
         let config = ModelConfig { num_hidden_layers: 2, ..ModelConfig::tiny(50) };
@@ -168,13 +262,20 @@ mod tests {
         ]
     }
 
+    fn ranked<'a>(
+        tokens: &'a [u32],
+        edits: &'a [TokenEdit],
+        score: EditScore,
+    ) -> RankedSequence<'a> {
+        RankedSequence { tokens, edits, score }
+    }
+
     const TOKENS: [u32; 6] = [1, 2, 7, 8, 5, 4];
 
     #[test]
     fn a_rank_is_the_softmax_of_differences_of_logits() {
         let (model, edits) = (model(), edits());
-        let sequence = RankedSequence { tokens: &TOKENS, edits: &edits };
-        let ranks = model.rank(&[sequence]).unwrap();
+        let ranks = model.rank(&[ranked(&TOKENS, &edits, EditScore::Place)]).unwrap();
         let logits: Vec<Vec<f32>> = model.logits(&TOKENS).unwrap().to_vec2().unwrap();
         let score = |edit: &TokenEdit| -> f64 {
             let row = &logits[edit.position - 1];
@@ -194,11 +295,52 @@ mod tests {
         assert!(ranks.entropies[0] > 0.0 && ranks.entropies[0] <= 3f32.ln());
     }
 
+    /// Against every edited text read by itself.
+    #[test]
+    fn a_likelihood_is_that_of_the_edited_text() {
+        let (model, edits) = (model(), edits());
+        let ranks = model.rank(&[ranked(&TOKENS, &edits, EditScore::Likelihood)]).unwrap();
+        let likelihood = |tokens: &[u32], from: usize| -> f64 {
+            let targets = (from..tokens.len()).map(|position| Target { position, allowed: None });
+            let scored = ScoredSequence { tokens, targets: targets.collect() };
+            let logprobs: Vec<f32> = model.score(&[scored]).unwrap().logprobs.to_vec1().unwrap();
+            logprobs.into_iter().map(f64::from).sum()
+        };
+        let score = |edit: &TokenEdit| -> f64 {
+            let prefix = &TOKENS[..edit.position];
+            let of = |tokens: &[u32]| likelihood(&[prefix, tokens].concat(), edit.position);
+            f64::from(edit.prior) / 1000.0 + of(&edit.after) - of(&edit.before)
+        };
+        let scores: Vec<f64> = edits.iter().map(score).collect();
+        let normaliser = scores.iter().map(|score| score.exp()).sum::<f64>().ln();
+        for (ours, score) in ranks.values.iter().zip(&scores) {
+            assert!((f64::from(*ours) - (score - normaliser)).abs() < 1e-5, "{ours}");
+        }
+    }
+
+    #[test]
+    fn one_token_for_another_is_scored_alike_by_both() {
+        let edits = [TokenEdit::new(2, vec![7], vec![9]), TokenEdit::new(4, vec![5], vec![6])];
+        let values = |score| model().rank(&[ranked(&TOKENS, &edits, score)]).unwrap().values;
+        let (place, likelihood) = (values(EditScore::Place), values(EditScore::Likelihood));
+        assert!(place.iter().zip(&likelihood).all(|(a, b)| (a - b).abs() < 1e-5), "{place:?}");
+    }
+
     #[test]
     fn a_sequence_is_ranked_alike_alone_and_among_others() {
+        for score in [EditScore::Place, EditScore::Likelihood] {
+            a_sequence_is_ranked_alike(score);
+        }
+    }
+
+    fn a_sequence_is_ranked_alike(score: EditScore) {
         let (model, edits) = (model(), edits());
-        let one = RankedSequence { tokens: &TOKENS, edits: &edits };
-        let two = RankedSequence { tokens: &TOKENS[..4], edits: &edits[..2] };
+        let one = ranked(&TOKENS, &edits, score);
+        let other = match score {
+            EditScore::Place => EditScore::Likelihood,
+            _ => EditScore::Place,
+        };
+        let two = ranked(&TOKENS[..4], &edits[..2], other);
         let alone = model.rank(&[one]).unwrap();
         let among = model.rank(&[two, one, two]).unwrap();
         assert_eq!(alone.values, among.values[2..5]);
@@ -207,8 +349,14 @@ mod tests {
 
     #[test]
     fn the_gradient_is_that_of_finite_differences() {
+        for score in [EditScore::Place, EditScore::Likelihood] {
+            the_gradient_is_that_of_differences(score);
+        }
+    }
+
+    fn the_gradient_is_that_of_differences(score: EditScore) {
         let (model, edits) = (model(), edits());
-        let sequence = RankedSequence { tokens: &TOKENS, edits: &edits };
+        let sequence = ranked(&TOKENS, &edits, score);
         let value = || model.rank(&[sequence]).unwrap().values[1];
         let ranks = model.rank(&[sequence]).unwrap();
         let gradients = ranks.logprobs.get(1).unwrap().backward().unwrap();
@@ -244,9 +392,11 @@ mod tests {
             TokenEdit::new(1, vec![50], vec![2]),
         ] {
             let edits = [edit];
-            assert!(model.rank(&[RankedSequence { tokens: &TOKENS, edits: &edits }]).is_err());
+            assert!(model.rank(&[ranked(&TOKENS, &edits, EditScore::Place)]).is_err());
         }
-        assert!(model.rank(&[RankedSequence { tokens: &TOKENS, edits: &[] }]).is_err());
+        assert!(model.rank(&[ranked(&TOKENS, &[], EditScore::Place)]).is_err());
+        let elsewhere = [TokenEdit::new(2, vec![9], vec![8])];
+        assert!(model.rank(&[ranked(&TOKENS, &elsewhere, EditScore::Likelihood)]).is_err());
         assert!(model.rank(&[]).is_err());
     }
 }

@@ -7,6 +7,7 @@ use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::ops::Scored;
+use crate::packed::{Packed, Place};
 
 /// A token sequence and those of its tokens whose log-probabilities are wanted.
 #[derive(Debug, Clone)]
@@ -42,30 +43,49 @@ impl Model {
     /// holds, bit for bit, but with gradients.
     ///
     /// The sequences are packed one after another, so that their lengths may differ without padding
-    /// and none sees another. Logits are computed for the targets only and in chunks.
+    /// and none sees another. A prefix that consecutive sequences share, such as the prompt of a group,
+    /// is computed once; the values keep their bits, and gradients are those without sharing but for
+    /// the order of their sums. Logits are computed for the targets only and in chunks.
     ///
     /// # Errors
     /// When there is no target, a token lies outside the vocabulary, a sequence exceeds the context
     /// window, a position is 0 or beyond its sequence, or a target is not among its allowed tokens.
     pub fn score(&self, sequences: &[ScoredSequence<'_>]) -> Result<Scores> {
-        let mut rows = Vec::new();
-        let mut scored = Vec::new();
-        let mut first = 0;
-        for sequence in sequences {
-            check_tokens(self.config(), sequence.tokens)?;
-            for target in &sequence.targets {
-                scored.push(target.resolve(self.config(), sequence.tokens)?);
-                rows.push((first + target.position - 1) as u32);
+        let (mut rows, mut scored) = (Vec::new(), Vec::new());
+        let mut batch = Packed::default();
+        let mut whole: Option<(&[u32], Place)> = None;
+        for ScoredSequence { tokens, targets } in sequences {
+            check_tokens(self.config(), tokens)?;
+            let shared = whole.map(|(known, place)| (shared_prefix(known, tokens), place));
+            let place = match shared {
+                Some((shared, of)) if shared >= SHARED_AT_LEAST => {
+                    batch.branch(of, shared, &tokens[shared..])
+                }
+                _ => {
+                    let place = batch.push(tokens);
+                    whole = Some((tokens, place));
+                    place
+                }
+            };
+            for target in targets {
+                scored.push(target.resolve(self.config(), tokens)?);
+                rows.push(place.row(target.position - 1));
             }
-            first += sequence.tokens.len();
         }
         if scored.is_empty() {
             return Err(Error::input("there is no token to score"));
         }
-        let tokens: Vec<&[u32]> = sequences.iter().map(|sequence| sequence.tokens).collect();
-        let (logprobs, entropies) = self.token_logprobs(&tokens, rows, scored)?;
+        let (logprobs, entropies) = self.token_logprobs(&batch, rows, scored)?;
         Ok(Scores { logprobs, entropies })
     }
+}
+
+/// The least number of tokens that is worth sharing.
+const SHARED_AT_LEAST: usize = 16;
+
+/// How many tokens two sequences begin with alike.
+fn shared_prefix(a: &[u32], b: &[u32]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
 impl Target<'_> {

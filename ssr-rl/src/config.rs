@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use ssr_core::{InjectorReward, Sampling, Thresholds};
+use ssr_core::{EditScore, InjectorReward, Sampling, Thresholds};
 
 use crate::{Error, GrpoConfig, OptimizerConfig, Result};
 
@@ -183,6 +183,9 @@ pub struct RankEditsConfig {
     pub candidates: usize,
     /// Tokens of an edit that count, from the first that differs. Default: 8.
     pub reach: usize,
+    /// How edits are scored. Pretrained models do better by likelihood, small ones learn sooner by
+    /// place. Default: by place.
+    pub score: EditScore,
     /// Whether the source is shown twice, so that a model that reads forwards knows what follows each
     /// place. Pretrained models do better without. Default: true.
     pub repeat: bool,
@@ -193,7 +196,8 @@ pub struct RankEditsConfig {
 
 impl Default for RankEditsConfig {
     fn default() -> Self {
-        Self { source_tokens: 640, candidates: 96, reach: 8, repeat: true, prior: true }
+        let score = EditScore::Place;
+        Self { source_tokens: 640, candidates: 96, reach: 8, score, repeat: true, prior: true }
     }
 }
 
@@ -216,6 +220,13 @@ impl RankEditsConfig {
     #[must_use]
     pub fn with_reach(mut self, reach: usize) -> Self {
         self.reach = reach;
+        self
+    }
+
+    /// Sets [`RankEditsConfig::score`].
+    #[must_use]
+    pub fn with_score(mut self, score: EditScore) -> Self {
+        self.score = score;
         self
     }
 

@@ -163,7 +163,8 @@ pub fn score(model: &Model, sequences: &[TrainSequence]) -> Result<TargetScores>
         if sequence.edits.is_empty() {
             texts.push(scored(sequence));
         } else {
-            rankings.push(RankedSequence { tokens: &sequence.tokens, edits: &sequence.edits });
+            let TrainSequence { tokens, edits, score, .. } = sequence;
+            rankings.push(RankedSequence { tokens, edits, score: *score });
         }
     }
     let (mut logprobs, mut entropies, mut ranked_entropies) = (Vec::new(), Vec::new(), Vec::new());

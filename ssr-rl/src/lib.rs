@@ -39,8 +39,9 @@ pub use grpo_learner::{GrpoLearner, score};
 pub use learner::{Frozen, Learner};
 pub use optim::{AdamW, Gradients, OptimizerConfig, StepOutcome};
 pub use play::{
-    Candidate, EditSource, Event, Injector, LineEdit, NumberedLines, Progress, Question, RankEdits,
-    Rejected, Repository, SelfPlay, SolverProtocol, Start, TestCoverage,
+    Candidate, EditSource, Event, Injector, LineEdit, NumberedLines, PairedGain, Progress,
+    Question, RankEdits, Rejected, RepairRates, RepairTasks, Repository, SelfPlay, SolverProtocol,
+    Start, TaskRanks, TaskScore, TestCoverage,
 };
 pub use run::{BugRecord, Checkpoint, Manifest, RunDir, StepMetrics, Summary, report_html};
 

@@ -114,7 +114,6 @@ impl LossCase {
     fn batch(&self) -> Batch {
         let sequence = |at: usize| TrainSequence {
             tokens: vec![self.ids[at]; at + 2],
-            edits: Vec::new(),
             targets: vec![TrainTarget::Token {
                 position: at + 1,
                 allowed: self.allowed[at].clone(),
@@ -123,6 +122,7 @@ impl LossCase {
                 advantage: self.advantage[at],
                 behaviour: vec![Some(Behaviour { logprob: self.behaviour[at], staleness: 1 })],
             }],
+            ..TrainSequence::default()
         };
         (0..self.ids.len()).map(sequence).collect()
     }

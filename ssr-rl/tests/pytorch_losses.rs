@@ -78,7 +78,6 @@ impl Drawn {
             let behaviour = self.behaviour[i].iter();
             TrainSequence {
                 tokens: [vec![i as u32], self.ids[i].clone()].concat(),
-                edits: Vec::new(),
                 targets: (1..=self.ids[i].len())
                     .map(|position| TrainTarget::Token { position, allowed: None })
                     .collect(),
@@ -88,6 +87,7 @@ impl Drawn {
                         .map(|logprob| Some(Behaviour { logprob: *logprob, staleness: 1 }))
                         .collect(),
                 }],
+                ..TrainSequence::default()
             }
         };
         (0..self.ids.len()).map(sequence).collect()

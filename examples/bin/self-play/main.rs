@@ -5,23 +5,19 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use ssr_core::{Command, File, Limits, Seed, Suites, Tree};
+use ssr_core::Seed;
 use ssr_examples::{
-    Failure, OperatorEdits, OperatorInjector, PYTEST, Package, Packages, Result, SMOLLM2, Screened,
-    measure_test_coverage, open_sandbox, prepare_guest, screen, test_modules,
+    Arena, Failure, OperatorInjector, PYTEST, Packages, Result, SMOLLM2, Screened, StartingPoint,
+    prepare_guest, pretrained_policy, untrained_policy,
 };
 use ssr_mutate::TestPoison;
-use ssr_policy::{LocalPolicy, LoraConfig, Model, ModelConfig, Tokenizer};
-use ssr_rl::{GrpoLearner, LearningErrorKind, RankEdits, Scaffold, SelfPlay, SolverKind, Summary};
+use ssr_rl::{GrpoLearner, LearningErrorKind, Scaffold, SelfPlay, SolverKind, Summary};
 
 mod display;
 mod plan;
 
 use display::Display;
 use plan::Plan;
-
-/// The size of the built-in policy's vocabulary.
-const VOCABULARY: usize = 2048;
 
 /// Self-play SWE-RL on one Python package: inject bugs, validate them, repair them, learn.
 #[derive(Parser)]
@@ -64,15 +60,6 @@ struct Args {
     /// End with one line of JSON on standard output
     #[arg(long)]
     json: bool,
-}
-
-/// What a policy starts from.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum StartingPoint {
-    /// A small transformer with random weights and a tokenizer made of the repository
-    Zero,
-    /// SmolLM2-135M-Instruct, whose adapter is trained
-    Smollm2,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -123,13 +110,9 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
     };
     package.note().iter().for_each(|note| display.say(note));
     let guest = prepare_guest(&|what| display.say(what))?;
-    display.say("booting Python with pytest");
-    let sandbox = open_sandbox(&guest, &package)?;
-    display.say("running the suite twice on the unchanged code");
-    let needed = config.thresholds.min_passing_tests;
-    let Screened { repository, baseline, limits } =
-        screen(&sandbox, &package, &test_modules(&package.tree), needed, Limits::default())?;
-    sandbox.warm(&package.tree, &Command::suite(&repository.test_script))?;
+    let say = |what: &str| display.say(what);
+    let arena = Arena::open(&guest, &package, config.thresholds.min_passing_tests, &say)?;
+    let Screened { repository, baseline, .. } = &arena.screened;
     let injector = OperatorInjector::new(&package.tree);
     display.say(&format!(
         "{} tests pass, {} flaky, {} others; {} sites for bug operators",
@@ -139,32 +122,16 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
         injector.len(),
     ));
     let protocol = match config.scaffold {
-        Scaffold::RankEdits => {
-            display.say("recording which test executes which lines");
-            let modules: Vec<_> = repository.test_files.iter().cloned().collect();
-            // Recording takes several times as long as the tests.
-            let limits =
-                limits.with_cpu(8 * limits.cpu).with_wall(limits.wall.map(|wall| 8 * wall));
-            let protocol = RankEdits::new(OperatorEdits::default(), config.rank_edits);
-            match measure_test_coverage(&sandbox, &package.tree, &modules, limits) {
-                Ok(coverage) => Some(protocol.with_coverage(coverage)),
-                Err(Failure::Input(why)) => {
-                    display.say(&format!("{why}; what a bug is about is found by names instead"));
-                    Some(protocol)
-                }
-                Err(failure) => return Err(failure),
-            }
-        }
+        Scaffold::RankEdits => Some(arena.rank_edits(config.rank_edits, &say)?),
         _ => None,
     };
     let seed = Seed::new(config.seed);
     let policy = match &from {
-        None => new_policy(&package, seed)?,
-        Some(model) => pretrained(model, seed)?,
+        None => untrained_policy([&package.tree], seed)?,
+        Some(model) => pretrained_policy(model, seed)?,
     };
     let learner = GrpoLearner::new(policy, config.grpo, config.optimizer).map_err(from_rl)?;
-    let suites = Suites::new(sandbox, limits);
-    let mut play = SelfPlay::new(repository, suites, injector, learner, config)
+    let mut play = SelfPlay::new(repository.clone(), arena.suites(), injector, learner, config)
         .map_err(from_rl)?
         .with_poison(TestPoison)
         .version("guest", guest.id())
@@ -180,30 +147,6 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
         None => play.run(&out, start, display),
     };
     summary.map_err(from_rl)
-}
-
-/// An untrained policy with a tokenizer made from the repository's own text.
-fn new_policy(package: &Package, seed: Seed) -> Result<LocalPolicy> {
-    let broke = |error: ssr_policy::Error| Failure::Infrastructure(error.to_string());
-    let tokenizer = Tokenizer::train(texts(&package.tree), VOCABULARY).map_err(broke)?;
-    let config = ModelConfig::tiny(tokenizer.vocab_size());
-    let model = Model::new(config, seed.derive("weights")).map_err(broke)?;
-    LocalPolicy::new(model, tokenizer).map_err(broke)
-}
-
-/// A pretrained policy of which an adapter is trained.
-fn pretrained(file: &Path, seed: Seed) -> Result<LocalPolicy> {
-    let broke = |error: ssr_policy::Error| Failure::Infrastructure(error.to_string());
-    let tokenizer = Tokenizer::load(file).map_err(broke)?;
-    let adapter = LoraConfig::default();
-    let model =
-        Model::load(file).and_then(|model| model.with_adapter(adapter, seed.derive("adapter")));
-    LocalPolicy::new(model.map_err(broke)?, tokenizer).map_err(broke)
-}
-
-fn texts(tree: &Tree) -> impl Iterator<Item = &str> {
-    let python = tree.files().filter(|(path, _)| path.extension() == Some("py"));
-    python.filter_map(|(_, file)| File::text(file))
 }
 
 /// What the user can mend is a wrong input; everything else broke around the run.

@@ -3,13 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use ssr_examples::{Failure, Result, smollm2};
-use ssr_rl::{
-    Config, GrpoConfig, Manifest, RankEditsConfig, RewardBaseline, RunDir, Scaffold, Start,
-};
+use ssr_examples::{Failure, Result, StartingPoint, smollm2};
+use ssr_rl::{Config, Manifest, RunDir, Start};
 use ssr_sandbox::default_cache_dir;
 
-use crate::{Args, Solver, StartingPoint, from_rl};
+use crate::{Args, Solver, from_rl};
 
 /// What is played with when nothing is said.
 const DEFAULT_PACKAGE: &str = "toolz==0.12.1";
@@ -41,7 +39,8 @@ impl Plan {
             None => !matches!(args.solver, Some(Solver::Oracle)) && args.config.is_none(),
         };
         let base = match &args.config {
-            None => settings(pretrained),
+            None if pretrained => StartingPoint::Smollm2.settings(),
+            None => StartingPoint::Zero.settings(),
             Some(file) => read(file)?,
         };
         let mut config = adjusted(base, args)?;
@@ -63,7 +62,7 @@ impl Plan {
             Some(Err(failure)) if args.start.is_some() => return Err(failure),
             Some(Err(failure)) => {
                 say(&format!("{failure}; starting from random weights"));
-                config = adjusted(settings(false), args)?;
+                config = adjusted(StartingPoint::Zero.settings(), args)?;
                 None
             }
         };
@@ -98,22 +97,6 @@ impl Plan {
         let from = if pretrained { Some(smollm2(&default_cache_dir())?) } else { None };
         Ok(Self { label, with, config: adjusted(base, args)?, out, start: Start::Resume, from })
     }
-}
-
-/// What suits the policy, where no file says it: it ranks edits, and its rewards are compared with the
-/// mean of their group. A pretrained one reads the source once and compares the first token that
-/// differs.
-fn settings(pretrained: bool) -> Config {
-    let grpo = GrpoConfig::default().with_baseline(RewardBaseline::GroupMean);
-    let grpo = grpo.with_loss_constant(64.0);
-    let config = Config::default().with_scaffold(Scaffold::RankEdits).with_grpo(grpo);
-    if !pretrained {
-        let optimizer = config.optimizer.with_learning_rate(1e-3);
-        return config.with_optimizer(optimizer);
-    }
-    let ranked = RankEditsConfig::default().with_reach(1).with_repeat(false);
-    let optimizer = config.optimizer.with_learning_rate(2e-4);
-    config.with_rank_edits(ranked).with_candidates(8).with_optimizer(optimizer)
 }
 
 /// A folder goes by its full name, so that a run can be resumed from anywhere.

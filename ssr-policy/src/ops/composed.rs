@@ -5,7 +5,7 @@ use candle_core::{D, DType, Result, Tensor};
 use candle_nn::ops::{log_softmax, silu, softmax};
 use candle_nn::rotary_emb::rope_slow;
 
-use super::{AttentionShape, Rotation, Scored};
+use super::{AttentionShape, Rotation, Scored, Span};
 
 /// Rows whose logits are held at once.
 const ROWS: usize = 256;
@@ -49,28 +49,38 @@ pub(super) fn causal_attention(
     keys: &Tensor,
     values: &Tensor,
     shape: AttentionShape,
-    spans: &[usize],
+    spans: &[Span],
 ) -> Result<Tensor> {
     let AttentionShape { heads, kv_heads, dim, .. } = shape;
     let mut outs = Vec::with_capacity(spans.len());
     let mut first = 0;
-    for &tokens in spans {
+    for &Span { tokens, prefix } in spans {
         let split = |x: &Tensor, heads: usize| -> Result<Tensor> {
-            x.narrow(0, first, tokens)?.reshape((tokens, heads, dim))?.transpose(0, 1)?.contiguous()
+            x.reshape((x.dim(0)?, heads, dim))?.transpose(0, 1)?.contiguous()
         };
+        let all = |x: &Tensor| -> Result<Tensor> {
+            let own = x.narrow(0, first, tokens)?;
+            match prefix {
+                Some(prefix) => Tensor::cat(&[x.narrow(0, prefix.first, prefix.tokens)?, own], 0),
+                None => Ok(own),
+            }
+        };
+        let start = prefix.map_or(0, |prefix| prefix.tokens);
+        let seen = start + tokens;
         let repeat = |x: Tensor| -> Result<Tensor> {
             x.unsqueeze(1)?
-                .broadcast_as((kv_heads, heads / kv_heads, tokens, dim))?
-                .reshape((heads, tokens, dim))
+                .broadcast_as((kv_heads, heads / kv_heads, seen, dim))?
+                .reshape((heads, seen, dim))
         };
-        let queries = split(queries, heads)?;
-        let (keys, values) = (repeat(split(keys, kv_heads)?)?, repeat(split(values, kv_heads)?)?);
+        let queries = split(&queries.narrow(0, first, tokens)?, heads)?;
+        let (keys, values) =
+            (repeat(split(&all(keys)?, kv_heads)?)?, repeat(split(&all(values)?, kv_heads)?)?);
         let scores = (queries.matmul(&keys.t()?)? / (dim as f64).sqrt())?;
-        let mut mask = vec![f32::NEG_INFINITY; tokens * tokens];
-        for (position, row) in mask.chunks_mut(tokens).enumerate() {
+        let mut mask = vec![f32::NEG_INFINITY; tokens * seen];
+        for (position, row) in (start..).zip(mask.chunks_mut(seen)) {
             row[shape.first_visible(position)..=position].fill(0.0);
         }
-        let mask = Tensor::from_vec(mask, (1, tokens, tokens), queries.device())?;
+        let mask = Tensor::from_vec(mask, (1, tokens, seen), queries.device())?;
         let weights = softmax(&scores.broadcast_add(&mask)?, D::Minus1)?;
         outs.push(weights.matmul(&values)?.transpose(0, 1)?.reshape((tokens, heads * dim))?);
         first += tokens;

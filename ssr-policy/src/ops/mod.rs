@@ -19,7 +19,7 @@ mod swiglu;
 mod tests;
 
 pub(crate) use attention::{
-    Attending, AttentionShape, BLOCK, KvBlock, Spans, attend, causal_attention,
+    Attending, AttentionShape, BLOCK, KvBlock, Prefix, Span, Spans, attend, causal_attention,
 };
 pub(crate) use checkpoint::checkpointed;
 pub(crate) use linear::linear;

@@ -1,7 +1,5 @@
 //! Every fused operation against the same computation composed of candle's differentiable ones.
 
-use std::sync::Arc;
-
 use candle_core::{DType, Device, Result, Tensor, Var};
 use ssr_core::Seed;
 
@@ -90,12 +88,32 @@ fn attention_is_a_masked_softmax_within_each_sequence() {
 
 fn attention_is_a_masked_softmax(window: Option<usize>) {
     let shape = AttentionShape { heads: 4, kv_heads: 2, dim: 8, window };
-    let lengths = [1, 5, 300];
-    let rows: usize = lengths.iter().sum();
+    let whole = |tokens| Span { tokens, prefix: None };
+    // What goes on from the third one, from within a block and from between two.
+    let from = |tokens, seen| Span { tokens, prefix: Some(Prefix { first: 6, tokens: seen }) };
+    let spans: Spans =
+        [whole(1), whole(5), whole(300), from(9, 133), whole(4), from(130, 256), from(1, 300)]
+            .into();
+    let rows: usize = spans.iter().map(|span| span.tokens).sum();
     let (q, k, v) = (var(&[rows, 32], 1), var(&[rows, 16], 2), var(&[rows, 16], 3));
-    let spans: Spans = Arc::from(lengths);
     let composed = || composed::causal_attention(&q, &k, &v, shape, &spans);
     assert_same(&[&q, &k, &v], || causal_attention(&q, &k, &v, shape, &spans), composed);
+}
+
+/// What follows a shared prefix attends as if it had a prefix of its own, bit for bit.
+#[test]
+fn a_shared_prefix_changes_no_bit() {
+    let shape = AttentionShape { heads: 4, kv_heads: 2, dim: 8, window: Some(70) };
+    let (prefix, own) = (100, 7);
+    let (q, k, v) =
+        (var(&[prefix + own, 32], 1), var(&[prefix + own, 16], 2), var(&[prefix + own, 16], 3));
+    let attend = |spans: &[Span]| -> Vec<Vec<f32>> {
+        causal_attention(&q, &k, &v, shape, &spans.into()).unwrap().to_vec2().unwrap()
+    };
+    let alone = attend(&[Span { tokens: prefix + own, prefix: None }]);
+    let seen = Prefix { first: 0, tokens: prefix };
+    let shared = [Span { tokens: prefix, prefix: None }, Span { tokens: own, prefix: Some(seen) }];
+    assert_eq!(attend(&shared), alone);
 }
 
 #[test]

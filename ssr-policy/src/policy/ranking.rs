@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ssr_core::{
-    Completion, EditRanking, FinishReason, PolicyError, RankedDraw, RankedEdit, Request, Seed,
-    Segment, TokenEdit, Usage,
+    Completion, EditRanking, EditScore, FinishReason, PolicyError, RankedDraw, RankedEdit, Request,
+    Seed, Segment, TokenEdit, Usage,
 };
 
 use super::broke;
@@ -15,6 +15,8 @@ use crate::tokenizer::Tokenizer;
 
 /// Tokens that are ranked in one forward pass.
 const BATCH_TOKENS: usize = 4096;
+/// The most tokens of a line that count.
+const LINE_TOKENS: usize = 48;
 
 /// The tokens of an [`EditRanking`] and what a model thinks of its edits.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +26,8 @@ pub struct RankedEdits {
     pub tokens: Vec<u32>,
     /// The edits in tokens.
     pub edits: Vec<TokenEdit>,
+    /// How they are scored.
+    pub score: EditScore,
     /// Natural-log probabilities of the edits, at temperature 1.
     pub logprobs: Vec<f32>,
 }
@@ -90,9 +94,9 @@ pub(super) fn rank(
     let mut start = 0;
     while start < read.len() {
         let mut end = start + 1;
-        let mut tokens = read[start].tokens.len();
-        while end < read.len() && tokens + read[end].tokens.len() <= BATCH_TOKENS {
-            tokens += read[end].tokens.len();
+        let mut tokens = read[start].width();
+        while end < read.len() && tokens + read[end].width() <= BATCH_TOKENS {
+            tokens += read[end].width();
             end += 1;
         }
         let batch: Vec<_> = read[start..end].iter().map(RankedEdits::sequence).collect();
@@ -115,7 +119,16 @@ pub(super) fn rank(
 
 impl RankedEdits {
     fn sequence(&self) -> RankedSequence<'_> {
-        RankedSequence { tokens: &self.tokens, edits: &self.edits }
+        RankedSequence { tokens: &self.tokens, edits: &self.edits, score: self.score }
+    }
+
+    /// How many tokens are read.
+    fn width(&self) -> usize {
+        let written = match self.score {
+            EditScore::Likelihood => self.edits.iter().map(|edit| edit.after.len()).sum(),
+            _ => 0,
+        };
+        self.tokens.len() + written
     }
 
     /// The edits, the likeliest first; equally likely ones in their order.
@@ -163,6 +176,7 @@ fn drawn(ranked: &RankedEdits, temperature: f32, seed: Seed, version: u64) -> Co
         (chosen, logprobs[chosen] as f32)
     };
     let draw = RankedDraw::new(ranked.edits.clone(), chosen, ranked.logprobs[chosen], version)
+        .with_score(ranked.score)
         .with_logprob(logprob);
     Completion::new(vec![chosen.to_string()], FinishReason::Stop)
         .with_prompt(ranked.tokens.clone())
@@ -210,9 +224,14 @@ pub(super) fn token_edits(tokenizer: &Tokenizer, ranking: &EditRanking) -> Resul
         let (to_byte, to_token) = starts[to.min(starts.len() - 1)];
         let head = &ranking.text[from_byte..edit.range.start];
         let tail = &ranking.text[edit.range.end..to_byte.max(edit.range.end)];
-        let mut after =
-            encode_lines(tokenizer, &[head, &edit.replacement, tail].concat())?.concat();
+        let written = [head, &edit.replacement, tail].concat();
+        let mut after = encode_lines(tokenizer, &written)?.concat();
         let mut before = text[from_token..to_token].to_vec();
+        // Lines in place of as many are compared up to the token after them. Of more or fewer lines,
+        // as many tokens of both texts are: every one costs likelihood.
+        let lines_stay = written.matches('\n').count() == (from..to).len();
+        let ends = (ranking.score == EditScore::Likelihood && lines_stay)
+            .then(|| (before.len() + 1, after.len() + 1));
         let common = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
         // What follows shows where one of the two ends first.
         let following = text[to_token..].iter().take(reach);
@@ -220,15 +239,18 @@ pub(super) fn token_edits(tokenizer: &Tokenizer, ranking: &EditRanking) -> Resul
         after.extend(following);
         let common = common
             + before[common..].iter().zip(&after[common..]).take_while(|(a, b)| a == b).count();
-        let cut = |tokens: &[u32]| {
-            tokens[common.min(tokens.len())..].iter().copied().take(reach).collect()
+        let cut = |tokens: &[u32], end: Option<usize>| -> Vec<u32> {
+            let most = end.map_or(reach, |end| end.saturating_sub(common).clamp(1, LINE_TOKENS));
+            tokens[common.min(tokens.len())..].iter().copied().take(most).collect()
         };
+        let (before_end, after_end) = ends.unzip();
         let position = first + from_token + common;
-        Ok(TokenEdit::new(position, cut(&before), cut(&after)).with_prior(edit.prior))
+        Ok(TokenEdit::new(position, cut(&before, before_end), cut(&after, after_end))
+            .with_prior(edit.prior))
     };
     let edits = ranking.edits.iter().map(edit).collect::<Result<Vec<_>>>()?;
     tokens.extend(text);
-    Ok(RankedEdits { tokens, edits, logprobs: Vec::new() })
+    Ok(RankedEdits { tokens, edits, score: ranking.score, logprobs: Vec::new() })
 }
 
 fn encode_lines(tokenizer: &Tokenizer, text: &str) -> Result<Vec<Vec<u32>>> {
@@ -291,7 +313,8 @@ mod tests {
     #[test]
     fn draws_without_putting_back_name_every_edit_once() {
         let logprobs = vec![0.5f32.ln(), 0.3f32.ln(), 0.2f32.ln()];
-        let ranked = RankedEdits { tokens: vec![1], edits: Vec::new(), logprobs };
+        let ranked =
+            RankedEdits { tokens: vec![1], edits: Vec::new(), score: EditScore::Place, logprobs };
         assert_eq!(ranked.order(), [0, 1, 2]);
         assert_eq!(ranked.draws(0.0, Seed::new(1)), [0, 1, 2]);
         let mut firsts = [0; 3];

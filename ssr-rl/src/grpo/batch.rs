@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-use ssr_core::{Episode, Role, TokenEdit, TokenSet};
+use ssr_core::{EditScore, Episode, Role, TokenEdit, TokenSet};
 
 use super::layout::layout;
 use super::{GrpoConfig, LossTotals, RewardGroup, role_advantages};
@@ -12,12 +12,14 @@ use crate::Error;
 use crate::Result;
 
 /// A token sequence to be scored once, however many episodes produced it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct TrainSequence {
     /// Contexts and answers, up to the last token to score.
     pub tokens: Vec<u32>,
     /// The edits of `tokens` among which [`TrainTarget::Edit`] was drawn.
     pub edits: Vec<TokenEdit>,
+    /// How they are scored.
+    pub score: EditScore,
     /// What the model drew itself.
     pub targets: Vec<TrainTarget>,
     /// The episodes that consist of exactly these tokens.
@@ -163,16 +165,23 @@ impl Batch {
         self.sequences.is_empty()
     }
 
-    /// The sequences in consecutive runs of at most `tokens` tokens; a longer one stands alone.
+    /// The sequences in consecutive runs of at most `tokens` tokens; a longer one stands alone. A prefix
+    /// that sequences of a run share counts once, because it is read once.
     pub fn micro_batches(&self, tokens: usize) -> Vec<&[TrainSequence]> {
         let mut runs = Vec::new();
-        let (mut start, mut filled) = (0, 0);
+        let (mut start, mut filled, mut whole) = (0, 0, 0);
         for (index, sequence) in self.sequences.iter().enumerate() {
-            if index > start && filled + sequence.tokens.len() > tokens {
+            let shared = sequence.shared_with(&self.sequences[whole]);
+            if index > start && filled + sequence.width() - shared > tokens {
                 runs.push(&self.sequences[start..index]);
-                (start, filled) = (index, 0);
+                (start, filled, whole) = (index, 0, index);
             }
-            filled += sequence.tokens.len();
+            if index == whole || shared < SHARED_AT_LEAST {
+                whole = index;
+                filled += sequence.width();
+            } else {
+                filled += sequence.width() - shared;
+            }
         }
         if start < self.sequences.len() {
             runs.push(&self.sequences[start..]);
@@ -181,12 +190,32 @@ impl Batch {
     }
 }
 
+/// Shorter prefixes are read again.
+const SHARED_AT_LEAST: usize = 16;
+
 impl TrainSequence {
+    /// How many tokens are read to score it.
+    fn width(&self) -> usize {
+        let written = match self.score {
+            EditScore::Likelihood => self.edits.iter().map(|edit| edit.after.len()).sum(),
+            _ => 0,
+        };
+        self.tokens.len() + written
+    }
+
+    /// How many tokens it begins with like another one, if both consist of tokens alone.
+    fn shared_with(&self, other: &Self) -> usize {
+        if !self.edits.is_empty() || !other.edits.is_empty() {
+            return 0;
+        }
+        self.tokens.iter().zip(&other.tokens).take_while(|(a, b)| a == b).count()
+    }
+
     /// What sequences have to share to be scored as one. All choices from a ranking are, whichever
     /// edit was drawn.
-    fn key(&self) -> (Vec<u32>, Vec<TokenEdit>, Vec<TrainTarget>) {
+    fn key(&self) -> (Vec<u32>, Vec<TokenEdit>, EditScore, Vec<TrainTarget>) {
         let targets = if self.edits.is_empty() { self.targets.clone() } else { Vec::new() };
-        (self.tokens.clone(), self.edits.clone(), targets)
+        (self.tokens.clone(), self.edits.clone(), self.score, targets)
     }
 
     /// Takes in the uses of a sequence with the same key.
@@ -374,20 +403,35 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_shared_prompt_counts_once() {
+        let sequence = |prompt: u32, answer: u32| TrainSequence {
+            tokens: [vec![prompt; 40], vec![answer; 10]].concat(),
+            ..TrainSequence::default()
+        };
+        let sequences = [(1, 2), (1, 3), (1, 4), (5, 2), (5, 3)];
+        let sequences = sequences.map(|(prompt, answer)| sequence(prompt, answer)).to_vec();
+        let batch = Batch { sequences, ..Batch::default() };
+        let lengths = |tokens| -> Vec<usize> {
+            batch.micro_batches(tokens).into_iter().map(<[_]>::len).collect()
+        };
+        assert_eq!(lengths(70), [3, 2]);
+        assert_eq!(lengths(60), [2, 1, 2]);
+        assert_eq!(lengths(130), [5]);
+    }
+
     proptest! {
         #[test]
         fn micro_batches_keep_every_sequence_in_order_within_the_limit(
             lengths in prop::collection::vec(1..50usize, 0..30),
             limit in 1..120usize,
         ) {
-            let sequence = |length: &usize| TrainSequence {
-                tokens: vec![0; *length],
-                edits: Vec::new(),
-                targets: Vec::new(),
-                uses: Vec::new(),
+            let sequence = |(at, length): (usize, &usize)| TrainSequence {
+                tokens: vec![at as u32; *length],
+                ..TrainSequence::default()
             };
             let batch =
-                Batch { sequences: lengths.iter().map(sequence).collect(), ..Batch::default() };
+                Batch { sequences: lengths.iter().enumerate().map(sequence).collect(), ..Batch::default() };
             let runs = batch.micro_batches(limit);
             prop_assert_eq!(runs.concat(), batch.sequences.clone());
             for run in runs {

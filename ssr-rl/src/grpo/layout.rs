@@ -61,7 +61,8 @@ pub(super) fn layout(
     }
     let stale = behaviour.iter().filter(|drawn| drawn.is_none()).count();
     let uses = vec![TrainUse { advantage: 0.0, behaviour }];
-    Ok((TrainSequence { tokens, edits: Vec::new(), targets, uses }, stale))
+    let sequence = TrainSequence { tokens, targets, uses, ..TrainSequence::default() };
+    Ok((sequence, stale))
 }
 
 /// The sequence of an episode whose only turn is a ranked edit.
@@ -92,6 +93,7 @@ fn ranked(
     let sequence = TrainSequence {
         tokens: turn.context.clone(),
         edits: edits.clone(),
+        score: draw.score,
         targets: vec![TrainTarget::Edit(*chosen)],
         uses: vec![TrainUse { advantage: 0.0, behaviour }],
     };

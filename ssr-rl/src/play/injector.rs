@@ -35,6 +35,26 @@ pub trait Injector: Send + Sync {
     ) -> Result<Option<Patch>>;
 }
 
+impl<I: Injector + ?Sized> Injector for &I {
+    fn strategy(&self) -> Strategy {
+        (**self).strategy()
+    }
+
+    fn candidates(&self, tree: &Tree, count: usize, seed: Seed) -> Result<Vec<Candidate>> {
+        (**self).candidates(tree, count, seed)
+    }
+
+    fn weaken(
+        &self,
+        tree: &Tree,
+        broken: &BTreeSet<TestId>,
+        seed: Seed,
+        failing: &mut dyn FnMut(&Patch) -> Result<BTreeSet<TestId>>,
+    ) -> Result<Option<Patch>> {
+        (**self).weaken(tree, broken, seed, failing)
+    }
+}
+
 /// One change that an [`Injector`] offers.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

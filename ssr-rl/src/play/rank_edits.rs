@@ -113,7 +113,8 @@ impl<E: EditSource> RankEdits<E> {
         let ranking = EditRanking::new(view.text.as_str())
             .with_context(context)
             .with_edits(ranked)
-            .with_reach(self.config.reach);
+            .with_reach(self.config.reach)
+            .with_score(self.config.score);
         Some((ranking, edits))
     }
 }

@@ -96,6 +96,11 @@ impl<S: Sandbox, I: Injector, L: Learner, P: SolverProtocol> SelfPlay<S, I, L, P
         &self.learner
     }
 
+    /// The learner, to go on with elsewhere.
+    pub fn into_learner(self) -> L {
+        self.learner
+    }
+
     /// Plays until all steps of the configuration are finished, in the run folder `path`.
     ///
     /// # Errors

@@ -9,45 +9,48 @@ use crate::ops::math::{dot, exp_in_place, max};
 /// Query tokens and keys per tile.
 const TILE: usize = 128;
 
-/// One key head of a sequence with the query heads that share it, rows dense.
+/// One key head of the last T tokens of a sequence of S, with the query heads that share it, rows
+/// dense.
 pub(super) struct Head<'a> {
     /// Queries, scaled, and the output and its gradient: [T * group, dim].
     pub(super) queries: &'a [f32],
     pub(super) out: &'a [f32],
     pub(super) grad: &'a [f32],
-    /// [T, dim]
+    /// [S, dim]
     pub(super) keys: &'a [f32],
     pub(super) values: &'a [f32],
 }
 
-/// Gradients of one key head over a whole sequence.
+/// Gradients of one key head.
 pub(super) struct HeadGrads {
     /// [T, group * dim].
     pub(super) queries: Vec<f32>,
-    /// [T, dim].
+    /// [S, dim].
     pub(super) keys: Vec<f32>,
-    /// [T, dim].
+    /// [S, dim].
     pub(super) values: Vec<f32>,
 }
 
-/// The gradients of a sequence that starts at position 0, with the probabilities computed again:
+/// The gradients of the last tokens of a sequence, with the probabilities computed again:
 /// dV = Pᵀ·dO, dS = P ∘ (dO·Vᵀ − rowsum(dO ∘ O)), dQ = dS·K, dK = dSᵀ·Q.
 pub(super) fn backward(shape: AttentionShape, head: &Head<'_>) -> HeadGrads {
     let (dim, group) = (shape.dim, shape.group());
-    let tokens = head.keys.len() / dim;
-    let (mut keys, mut values) = (vec![0.0; tokens * dim], vec![0.0; tokens * dim]);
+    let tokens = head.queries.len() / (group * dim);
+    let past = head.keys.len() / dim - tokens;
+    let (mut keys, mut values) = (vec![0.0; head.keys.len()], vec![0.0; head.keys.len()]);
     let mut queries = vec![0.0; head.queries.len()];
     for start in (0..tokens).step_by(TILE) {
         let end = tokens.min(start + TILE);
         let rows = (end - start) * group;
         let elements = start * group * dim..end * group * dim;
-        let tile = Tile { shape, start, rows, queries: &head.queries[elements.clone()] };
+        let tile =
+            Tile { shape, start: past + start, rows, queries: &head.queries[elements.clone()] };
         let (out, grad) = (&head.out[elements.clone()], &head.grad[elements.clone()]);
         let deltas: Vec<f32> =
             out.chunks(dim).zip(grad.chunks(dim)).map(|(out, grad)| dot(out, grad)).collect();
-        let first = shape.first_visible(start) / TILE * TILE;
+        let (first, last) = (shape.first_visible(past + start) / TILE * TILE, past + end);
         let pieces: Vec<_> =
-            (first..end).step_by(TILE).map(|from| from..end.min(from + TILE)).collect();
+            (first..last).step_by(TILE).map(|from| from..last.min(from + TILE)).collect();
         let probabilities = tile.probabilities(head.keys, &pieces);
         for (piece, weights) in pieces.into_iter().zip(probabilities) {
             let count = piece.len();
@@ -122,7 +125,8 @@ impl Tile<'_> {
     }
 }
 
-fn add(sum: &mut [f32], values: &[f32]) {
+/// Adds values to sums, one by one.
+pub(super) fn add(sum: &mut [f32], values: &[f32]) {
     for (sum, value) in sum.iter_mut().zip(values) {
         *sum += value;
     }

@@ -10,7 +10,7 @@ mod op;
 
 pub(crate) use blocks::{BLOCK, KvBlock};
 pub(crate) use forward::{Attending, attend};
-pub(crate) use op::{Spans, causal_attention};
+pub(crate) use op::{Prefix, Span, Spans, causal_attention};
 
 use crate::kernels::LANES;
 

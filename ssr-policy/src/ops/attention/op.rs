@@ -1,16 +1,44 @@
 //! Causal attention as a differentiable operation over packed sequences.
 
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::backward::{Head, HeadGrads, backward};
-use super::{Attending, AttentionShape, KvBlock, attend};
+use super::backward::{Head, HeadGrads, add, backward};
+use super::{Attending, AttentionShape, BLOCK, KvBlock, attend};
 use crate::ops::{composed, contiguous, with_slice};
 
-/// The lengths of the sequences that are packed into one batch, one after the other.
-pub(crate) type Spans = Arc<[usize]>;
+/// Rows of a packed batch: a whole sequence, or one that goes on from the first rows of another, so that
+/// a prompt that several answers share is there once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    /// The number of rows.
+    pub(crate) tokens: usize,
+    /// What comes before them.
+    pub(crate) prefix: Option<Prefix>,
+}
+
+/// The first rows of a whole sequence that stands earlier in the batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Prefix {
+    /// The first row of that sequence.
+    pub(crate) first: usize,
+    /// The number of rows.
+    pub(crate) tokens: usize,
+}
+
+impl Span {
+    /// The position of the first row.
+    pub(crate) fn start(&self) -> usize {
+        self.prefix.map_or(0, |prefix| prefix.tokens)
+    }
+}
+
+/// The sequences that are packed into one batch, one after the other.
+pub(crate) type Spans = Arc<[Span]>;
 
 /// Attention within each of the packed sequences: queries [N, heads * dim], keys and values
 /// [N, kv_heads * dim], result as the queries.
@@ -36,7 +64,7 @@ struct CausalAttention {
 impl CausalAttention {
     fn check(&self, queries: &[f32], keys: &[f32], values: &[f32]) -> Result<()> {
         let (wide, narrow) = (self.shape.query_width(), self.shape.key_width());
-        let rows: usize = self.spans.iter().sum();
+        let rows: usize = self.spans.iter().map(|span| span.tokens).sum();
         if queries.len() != rows * wide || keys.len() != rows * narrow || values.len() != keys.len()
         {
             bail!("queries, keys and values do not have {rows} rows of {wide} and {narrow}");
@@ -44,34 +72,73 @@ impl CausalAttention {
         Ok(())
     }
 
-    /// The first row and the number of rows of every sequence.
-    fn starts(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.spans.iter().scan(0, |first, &tokens| {
+    /// Every span with its first row.
+    fn starts(&self) -> impl Iterator<Item = (usize, Span)> {
+        self.spans.iter().scan(0, |first, &span| {
             let start = *first;
-            *first += tokens;
-            Some((start, tokens))
+            *first += span.tokens;
+            Some((start, span))
         })
+    }
+
+    /// Every whole sequence with what goes on from it: itself first, in the order of the batch.
+    fn families(&self) -> Vec<Vec<(usize, Span)>> {
+        let mut families: BTreeMap<usize, Vec<(usize, Span)>> = BTreeMap::new();
+        for (first, span) in self.starts() {
+            let root = span.prefix.map_or(first, |prefix| prefix.first);
+            families.entry(root).or_default().push((first, span));
+        }
+        families.into_values().collect()
+    }
+
+    /// The blocks of every span, those of its prefix included; full ones are shared.
+    fn blocks(&self, keys: &[f32], values: &[f32]) -> Vec<Vec<Arc<KvBlock>>> {
+        let width = self.shape.key_width();
+        let blocks = |rows: &[Range<usize>]| {
+            let of = |all: &[f32]| -> Vec<f32> {
+                rows.iter()
+                    .flat_map(|rows| &all[rows.start * width..rows.end * width])
+                    .copied()
+                    .collect()
+            };
+            let blocks = KvBlock::of_sequence(self.shape, &of(keys), &of(values));
+            blocks.into_iter().map(Arc::new).collect::<Vec<_>>()
+        };
+        let mut roots: HashMap<usize, usize> = HashMap::new();
+        let mut all: Vec<Vec<Arc<KvBlock>>> = Vec::with_capacity(self.spans.len());
+        for (first, span) in self.starts() {
+            let own = first..first + span.tokens;
+            let of_span = match span.prefix {
+                None => {
+                    roots.insert(first, all.len());
+                    blocks(&[own])
+                }
+                Some(prefix) => {
+                    let full = prefix.tokens / BLOCK;
+                    let rest = prefix.first + full * BLOCK..prefix.first + prefix.tokens;
+                    let mut shared = all[roots[&prefix.first]][..full].to_vec();
+                    shared.extend(blocks(&[rest, own]));
+                    shared
+                }
+            };
+            all.push(of_span);
+        }
+        all
     }
 
     fn forward(&self, queries: &[f32], keys: &[f32], values: &[f32]) -> Result<Vec<f32>> {
         self.check(queries, keys, values)?;
-        let (wide, narrow) = (self.shape.query_width(), self.shape.key_width());
-        let blocks: Vec<_> = self
-            .starts()
-            .map(|(first, tokens)| {
-                let range = first * narrow..(first + tokens) * narrow;
-                KvBlock::of_sequence(self.shape, &keys[range.clone()], &values[range])
-            })
-            .collect();
+        let wide = self.shape.query_width();
+        let blocks = self.blocks(keys, values);
         let sequences: Vec<_> = self
             .starts()
             .zip(&blocks)
-            .map(|((first, tokens), blocks)| Attending {
-                queries: &queries[first * wide..(first + tokens) * wide],
+            .map(|((first, span), blocks)| Attending {
+                queries: &queries[first * wide..(first + span.tokens) * wide],
                 stride: wide,
-                tokens,
-                start: 0,
-                blocks,
+                tokens: span.tokens,
+                start: span.start(),
+                blocks: &blocks[..],
                 first_block: 0,
             })
             .collect();
@@ -88,39 +155,64 @@ impl CausalAttention {
         let shape = self.shape;
         let (wide, narrow) = (shape.query_width(), shape.key_width());
         let group = shape.group() * shape.dim;
-        let starts: Vec<_> = self.starts().collect();
-        let tasks: Vec<_> = starts
+        let families = self.families();
+        let tasks: Vec<_> = families
             .iter()
-            .flat_map(|&rows| (0..shape.kv_heads).map(move |head| (rows, head)))
+            .flat_map(|family| (0..shape.kv_heads).map(move |head| (family, head)))
             .collect();
-        let grads = tasks.par_iter().map(|&((first, tokens), head)| {
-            let wide_rows = |of: &[f32], scale: f32| {
-                columns(&of[first * wide..(first + tokens) * wide], wide, head, group, scale)
+        let grads = tasks.par_iter().map(|&(family, head)| {
+            let narrow_rows = |of: &[f32], first: usize, tokens: usize| {
+                let rows = &of[first * narrow..(first + tokens) * narrow];
+                columns(rows, narrow, head, shape.dim, 1.0)
             };
-            let narrow_rows = |of: &[f32]| {
-                columns(
-                    &of[first * narrow..(first + tokens) * narrow],
+            let mut family_grads: Vec<HeadGrads> = Vec::with_capacity(family.len());
+            for &(first, span) in family {
+                let wide_rows = |of: &[f32], scale: f32| {
+                    let rows = &of[first * wide..(first + span.tokens) * wide];
+                    columns(rows, wide, head, group, scale)
+                };
+                let all_rows = |of: &[f32]| {
+                    let prefix =
+                        span.prefix.map(|of_root| narrow_rows(of, of_root.first, of_root.tokens));
+                    let mut rows = prefix.unwrap_or_default();
+                    rows.extend(narrow_rows(of, first, span.tokens));
+                    rows
+                };
+                let mut grads = backward(
+                    shape,
+                    &Head {
+                        queries: &wide_rows(queries, shape.scale()),
+                        out: &wide_rows(out, 1.0),
+                        grad: &wide_rows(grad, 1.0),
+                        keys: &all_rows(keys),
+                        values: &all_rows(values),
+                    },
+                );
+                if let (Some(root), start @ 1..) = (family_grads.first_mut(), span.start()) {
+                    let own = start * shape.dim;
+                    add(&mut root.keys, &grads.keys[..own]);
+                    add(&mut root.values, &grads.values[..own]);
+                    grads.keys.drain(..own);
+                    grads.values.drain(..own);
+                }
+                family_grads.push(grads);
+            }
+            family_grads
+        });
+        let grads: Vec<Vec<HeadGrads>> = grads.collect();
+        let mut sums = (vec![0.0; queries.len()], vec![0.0; keys.len()], vec![0.0; keys.len()]);
+        for (grads, (family, head)) in grads.into_iter().zip(tasks) {
+            for (grads, (first, _)) in grads.into_iter().zip(family) {
+                write_columns(&mut sums.0[first * wide..], wide, head, group, &grads.queries);
+                write_columns(&mut sums.1[first * narrow..], narrow, head, shape.dim, &grads.keys);
+                write_columns(
+                    &mut sums.2[first * narrow..],
                     narrow,
                     head,
                     shape.dim,
-                    1.0,
-                )
-            };
-            let head = Head {
-                queries: &wide_rows(queries, shape.scale()),
-                out: &wide_rows(out, 1.0),
-                grad: &wide_rows(grad, 1.0),
-                keys: &narrow_rows(keys),
-                values: &narrow_rows(values),
-            };
-            backward(shape, &head)
-        });
-        let grads: Vec<HeadGrads> = grads.collect();
-        let mut sums = (vec![0.0; queries.len()], vec![0.0; keys.len()], vec![0.0; keys.len()]);
-        for (grads, ((first, _), head)) in grads.into_iter().zip(tasks) {
-            write_columns(&mut sums.0[first * wide..], wide, head, group, &grads.queries);
-            write_columns(&mut sums.1[first * narrow..], narrow, head, shape.dim, &grads.keys);
-            write_columns(&mut sums.2[first * narrow..], narrow, head, shape.dim, &grads.values);
+                    &grads.values,
+                );
+            }
         }
         Ok(sums)
     }
