@@ -270,7 +270,7 @@ mod tests {
         RankedSequence { tokens, edits, score }
     }
 
-    const TOKENS: [u32; 6] = [1, 2, 7, 8, 5, 4];
+    const TOKENS: [u32; 7] = [1, 2, 7, 8, 5, 4, 3];
 
     #[test]
     fn a_rank_is_the_softmax_of_differences_of_logits() {
@@ -387,7 +387,7 @@ mod tests {
         let model = model();
         for edit in [
             TokenEdit::new(0, vec![1], vec![2]),
-            TokenEdit::new(7, vec![1], vec![2]),
+            TokenEdit::new(8, vec![1], vec![2]),
             TokenEdit::new(1, vec![], vec![]),
             TokenEdit::new(1, vec![50], vec![2]),
         ] {
