@@ -56,6 +56,11 @@ impl GrpoLearner {
         &self.policy
     }
 
+    /// The policy, as it was trained so far.
+    pub fn into_policy(self) -> LocalPolicy {
+        self.policy
+    }
+
     /// The optimiser.
     pub fn optimizer(&self) -> &AdamW {
         &self.optimizer

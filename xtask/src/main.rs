@@ -29,6 +29,8 @@ cargo xtask COMMAND
   run-tests [OPTIONS]   run a package's tests in the sandbox, and compare with native CPython
   guest [OPTIONS]       make the Python guest of the sandbox, or check the one that is there
                         (--python 3.11 compiles the one for older repositories)
+  experiment learning   whether policies learn to repair, on packages that they were not trained on
+                        (--quick, --seeds N, --arm NAME)
   bench AREA [--json]   measure against peers in one run; AREA: sandbox,
                         judge (--verify BUGS), mutate, policy (--shape 5m|0.5b, --device cpu|cuda, --rounds N)
   cuda [PROGRAM...]     build programs for NVIDIA GPUs, without GPU and CUDA here: bench-policy, and

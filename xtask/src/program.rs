@@ -17,8 +17,9 @@ pub struct Program {
     sandbox: bool,
 }
 
-pub const PROGRAMS: [Program; 8] = [
+pub const PROGRAMS: [Program; 9] = [
     Program { name: "self-play", features: "", sandbox: true },
+    Program { name: "experiment", features: "", sandbox: true },
     Program { name: "mutate", features: "history", sandbox: true },
     Program { name: "validate-bug", features: "", sandbox: true },
     Program { name: "generate", features: "", sandbox: false },

@@ -154,6 +154,25 @@ impl RankedEdits {
         keyed.into_iter().map(|(_, at)| at).collect()
     }
 
+    /// The answer that chooses one of the edits, as if it had been drawn at temperature 1 by the weights
+    /// of `version`: to train on an edit that is known to be right.
+    ///
+    /// # Panics
+    /// When there is no such edit.
+    pub fn choice(&self, chosen: usize, version: u64) -> Completion {
+        self.completion(chosen, self.logprobs[chosen], version)
+    }
+
+    fn completion(&self, chosen: usize, logprob: f32, version: u64) -> Completion {
+        let draw = RankedDraw::new(self.edits.clone(), chosen, self.logprobs[chosen], version)
+            .with_score(self.score)
+            .with_logprob(logprob);
+        Completion::new(vec![chosen.to_string()], FinishReason::Stop)
+            .with_prompt(self.tokens.clone())
+            .with_ranked(draw)
+            .with_usage(Usage::new(self.tokens.len() as u64, 1))
+    }
+
     /// The log-probabilities at another temperature.
     fn at_temperature(&self, temperature: f32) -> Vec<f64> {
         let scaled = self.logprobs.iter().map(|p| f64::from(*p) / f64::from(temperature));
@@ -175,13 +194,7 @@ fn drawn(ranked: &RankedEdits, temperature: f32, seed: Seed, version: u64) -> Co
         let chosen = pick(logprobs.iter().copied(), seed.unit());
         (chosen, logprobs[chosen] as f32)
     };
-    let draw = RankedDraw::new(ranked.edits.clone(), chosen, ranked.logprobs[chosen], version)
-        .with_score(ranked.score)
-        .with_logprob(logprob);
-    Completion::new(vec![chosen.to_string()], FinishReason::Stop)
-        .with_prompt(ranked.tokens.clone())
-        .with_ranked(draw)
-        .with_usage(Usage::new(ranked.tokens.len() as u64, 1))
+    ranked.completion(chosen, logprob, version)
 }
 
 /// The place at which the running sum of the probabilities passes `unit`.

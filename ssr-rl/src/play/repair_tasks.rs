@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 use ssr_core::{
-    BugInstance, Edit, EditRanking, Poison, RepoPath, Sandbox, Seed, Segment, Suites, Tree, judge,
+    BugInstance, Edit, EditRanking, Poison, RepoPath, Sandbox, Seed, Suites, Tree, judge,
 };
 use ssr_policy::{LocalPolicy, RankedEdits};
 
@@ -100,9 +100,14 @@ impl<S: Sandbox> RepairTasks<S> {
         self.tasks.iter().map(|task| &task.bug)
     }
 
-    /// What a solver of the bug at a place is asked; `None` without an edit to choose from.
-    pub fn answer(&self, at: usize) -> Option<Vec<Segment>> {
-        self.tasks[at].ranking.as_ref().map(|ranking| vec![Segment::Ranked(Arc::clone(ranking))])
+    /// What a solver of the bug at a place ranks; `None` without an edit to choose from.
+    pub fn ranking(&self, at: usize) -> Option<&Arc<EditRanking>> {
+        self.tasks[at].ranking.as_ref()
+    }
+
+    /// Suites that were run to judge repairs.
+    pub fn test_runs(&self) -> u64 {
+        self.suites.cycles()
     }
 
     /// An edit that takes the bug at a place back, if it is among those to choose from.
