@@ -42,8 +42,9 @@ pub enum EditScore {
     /// places: one forward pass of the unedited text. A small policy learns it from random weights.
     #[default]
     Place,
-    /// `log P(after | prefix) − log P(before | prefix)`, token by token, each given those before it:
-    /// the edits are read as well, as branches of one forward pass. What a pretrained model knows.
+    /// `½ (log P(after | prefix) − log P(before | prefix))`, token by token, each given those before it:
+    /// the edits are read as well, as branches of one forward pass. What a pretrained model knows; it
+    /// is halved because such models are too sure of themselves.
     Likelihood,
 }
 

@@ -43,12 +43,12 @@ impl Model {
     ///
     /// ```text
     /// s(c) = Σⱼ 0.6ʲ (logit(afterⱼ) − logit(beforeⱼ))            EditScore::Place
-    /// s(c) = log P(after | prefix) − log P(before | prefix)       EditScore::Likelihood
+    /// s(c) = ½ (log P(after | prefix) − log P(before | prefix))   EditScore::Likelihood
     /// ```
     ///
-    /// where the logits are those after the last token that is common to both texts. For one token on
-    /// each side, both are the same. With likelihoods, what an edit writes is read as well, as a branch
-    /// that shares the prefix with the unedited sequence.
+    /// where the logits are those after the last token that is common to both texts. With likelihoods,
+    /// what an edit writes is read as well, as a branch that shares the prefix with the unedited
+    /// sequence.
     ///
     /// A sequence's ranks have the same bits whatever other sequences are ranked with it.
     ///
@@ -180,13 +180,17 @@ impl Reading {
     }
 }
 
-/// For each edit the sum `(N)` of the values `(T)` that count for it less those against it.
+/// Of weights from ½ to 2, SmolLM2-135M repaired most bugs of toolz at temperature 1 with this one.
+const LIKELIHOOD_WEIGHT: f32 = 0.5;
+
+/// For each edit the weighted sum `(N)` of the values `(T)` that count for it less those against it.
 fn sums(values: &Tensor, terms: &[(Vec<u32>, Vec<u32>)]) -> Result<Tensor> {
     let width = terms.iter().map(|(plus, minus)| plus.len() + minus.len()).max().unwrap_or(0);
     let (mut at, mut weights) = (Vec::new(), Vec::new());
     for (plus, minus) in terms {
         at.extend(plus.iter().chain(minus));
-        weights.extend(plus.iter().map(|_| 1.0f32).chain(minus.iter().map(|_| -1.0)));
+        let weight = LIKELIHOOD_WEIGHT;
+        weights.extend(plus.iter().map(|_| weight).chain(minus.iter().map(|_| -weight)));
         let missing = width - plus.len() - minus.len();
         at.extend(std::iter::repeat_n(0, missing));
         weights.extend(std::iter::repeat_n(0.0, missing));
@@ -309,7 +313,7 @@ mod tests {
         let score = |edit: &TokenEdit| -> f64 {
             let prefix = &TOKENS[..edit.position];
             let of = |tokens: &[u32]| likelihood(&[prefix, tokens].concat(), edit.position);
-            f64::from(edit.prior) / 1000.0 + of(&edit.after) - of(&edit.before)
+            f64::from(edit.prior) / 1000.0 + (of(&edit.after) - of(&edit.before)) / 2.0
         };
         let scores: Vec<f64> = edits.iter().map(score).collect();
         let normaliser = scores.iter().map(|score| score.exp()).sum::<f64>().ln();
@@ -319,11 +323,14 @@ mod tests {
     }
 
     #[test]
-    fn one_token_for_another_is_scored_alike_by_both() {
+    fn one_token_for_another_differs_by_the_weight_alone() {
         let edits = [TokenEdit::new(2, vec![7], vec![9]), TokenEdit::new(4, vec![5], vec![6])];
-        let values = |score| model().rank(&[ranked(&TOKENS, &edits, score)]).unwrap().values;
-        let (place, likelihood) = (values(EditScore::Place), values(EditScore::Likelihood));
-        assert!(place.iter().zip(&likelihood).all(|(a, b)| (a - b).abs() < 1e-5), "{place:?}");
+        let odds = |score| {
+            let values = model().rank(&[ranked(&TOKENS, &edits, score)]).unwrap().values;
+            values[0] - values[1]
+        };
+        let (place, likelihood) = (odds(EditScore::Place), odds(EditScore::Likelihood));
+        assert!((place * LIKELIHOOD_WEIGHT - likelihood).abs() < 1e-5, "{place} {likelihood}");
     }
 
     #[test]

@@ -173,7 +173,7 @@ impl LineEditConfig {
 }
 
 /// The settings of [`RankEdits`](crate::RankEdits).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RankEditsConfig {
@@ -189,15 +189,26 @@ pub struct RankEditsConfig {
     /// Whether the source is shown twice, so that a model that reads forwards knows what follows each
     /// place. Pretrained models do better without. Default: true.
     pub repeat: bool,
-    /// Whether an edit counts for more the more suspicious its line is and the more plausible the edit
-    /// among those of its line: P(c) ∝ exp(score(c)) · suspicion / place. Default: true.
-    pub prior: bool,
+    /// How much an edit counts for being in a suspicious line and plausible among the edits of its line:
+    /// `P(c) ∝ exp(score(c)) · (suspicion / place)^w`. Default: 1.
+    pub prior_weight: f64,
+    /// What an edit pays, in nats, that adds or takes away lines: the likelihood of a whole line says
+    /// less than that of a changed one, because models like to repeat and to leave out. Default: 0.
+    pub line_cost: f64,
 }
 
 impl Default for RankEditsConfig {
     fn default() -> Self {
         let score = EditScore::Place;
-        Self { source_tokens: 640, candidates: 96, reach: 8, score, repeat: true, prior: true }
+        Self {
+            source_tokens: 640,
+            candidates: 96,
+            reach: 8,
+            score,
+            repeat: true,
+            prior_weight: 1.0,
+            line_cost: 0.0,
+        }
     }
 }
 
@@ -237,10 +248,17 @@ impl RankEditsConfig {
         self
     }
 
-    /// Sets [`RankEditsConfig::prior`].
+    /// Sets [`RankEditsConfig::prior_weight`].
     #[must_use]
-    pub fn with_prior(mut self, prior: bool) -> Self {
-        self.prior = prior;
+    pub fn with_prior_weight(mut self, prior_weight: f64) -> Self {
+        self.prior_weight = prior_weight;
+        self
+    }
+
+    /// Sets [`RankEditsConfig::line_cost`].
+    #[must_use]
+    pub fn with_line_cost(mut self, line_cost: f64) -> Self {
+        self.line_cost = line_cost;
         self
     }
 }
@@ -292,6 +310,9 @@ impl Config {
         check("rank_edits.source_tokens", ranked.source_tokens >= 16, "must be 16 or more")?;
         check("rank_edits.candidates", ranked.candidates >= 2, "must be 2 or more")?;
         check("rank_edits.reach", ranked.reach >= 1, "must be 1 or more")?;
+        let weight = |value: f64| (0.0..=1000.0).contains(&value);
+        check("rank_edits.prior_weight", weight(ranked.prior_weight), "must be in 0..=1000")?;
+        check("rank_edits.line_cost", weight(ranked.line_cost), "must be in 0..=1000")?;
         self.grpo.validate()?;
         self.optimizer.validate()
     }

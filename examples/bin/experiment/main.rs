@@ -39,6 +39,12 @@ struct Args {
     /// An arm to run; may be repeated [default: all]
     #[arg(long = "arm", value_enum)]
     arms: Vec<Arm>,
+    /// A package to train on, instead of those of examples/experiment.toml; may be repeated
+    #[arg(long, value_name = "NAME==VERSION")]
+    train: Vec<String>,
+    /// A package to compare policies by, instead of those of examples/experiment.toml; may be repeated
+    #[arg(long, value_name = "NAME==VERSION")]
+    held_out: Vec<String>,
     /// Updates of the weights, instead of what examples/experiment.toml says
     #[arg(long)]
     updates: Option<u64>,
@@ -104,6 +110,9 @@ fn run(args: &Args) -> Result<Vec<ArmRow>> {
         }
         Ok(fields)
     };
+    if let Some(both) = train.iter().find(|name| held_out.contains(name)) {
+        return Err(Failure::input(format!("{both} is trained on; it cannot be held out, too")));
+    }
     let trained = open(&train, train_bugs, "train")?;
     let held_out = open(&[held_out, late].concat(), held_out_bugs, "held out")?;
 

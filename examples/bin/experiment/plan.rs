@@ -36,6 +36,12 @@ impl Plan {
         let plan: Self = toml::from_str(text)
             .map_err(|error| Failure::input(format!("experiment.toml: {error}")))?;
         let mut scale = if args.quick { plan.quick } else { plan.full };
+        if !args.train.is_empty() {
+            scale.train = args.train.clone();
+        }
+        if !args.held_out.is_empty() {
+            (scale.held_out, scale.late) = (args.held_out.clone(), Vec::new());
+        }
         scale.updates = args.updates.unwrap_or(scale.updates);
         scale.train_bugs = args.train_bugs.unwrap_or(scale.train_bugs);
         scale.held_out_bugs = args.held_out_bugs.unwrap_or(scale.held_out_bugs);

@@ -100,8 +100,11 @@ impl<E: EditSource> RankEdits<E> {
         for (cost, edit) in proposed {
             let Some(shown) = view.shown(&edit) else { continue };
             if edits.len() < self.config.candidates && known.insert(shown.clone()) {
+                let lines = view.text[shown.range.clone()].contains('\n')
+                    || shown.replacement.contains('\n');
+                let line_cost = if lines { self.config.line_cost } else { 0.0 };
                 // Half as plausible an edit counts half as much.
-                let prior = if self.config.prior { -1000.0 * cost.ln() } else { 0.0 };
+                let prior = -1000.0 * (self.config.prior_weight * cost.ln() + line_cost);
                 ranked.push(shown.with_prior(prior as i32));
                 edits.push(edit);
             }
