@@ -38,7 +38,7 @@ impl StartingPoint {
         // Chosen by 36 bugs of toolz, on which nothing was trained.
         let ranked = ranked.with_prior_weight(2.0).with_line_cost(6.0);
         let config = config.with_rank_edits(ranked.with_repeat(false));
-        config.with_candidates(8).with_optimizer(optimizer)
+        config.with_questions(4).with_candidates(8).with_optimizer(optimizer)
     }
 }
 

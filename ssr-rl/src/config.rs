@@ -29,6 +29,9 @@ pub struct Config {
     pub group: usize,
     /// Bugs proposed in each step, all from one prompt. Default: 8.
     pub proposals: usize,
+    /// Questions that the injector is asked in a step, each with candidates of its own; the answers to
+    /// one are a group. More of them spread the bugs. Default: 1.
+    pub questions: usize,
     /// Sites among which the injector chooses. Default: 24.
     pub candidates: usize,
     /// Failed attempts of a step that become bugs of the next order; the paper does not state how
@@ -71,6 +74,7 @@ impl Default for Config {
             steps: 3,
             group: 8,
             proposals: 8,
+            questions: 1,
             candidates: 24,
             higher_order: 1,
             max_order: 2,
@@ -294,6 +298,12 @@ impl Config {
         check("group", self.group <= 1024, "must be 1024 or less")?;
         check("proposals", self.proposals >= 2, pair)?;
         check("proposals", self.proposals <= 1024, "must be 1024 or less")?;
+        let questions = 1..=self.proposals / 2;
+        check(
+            "questions",
+            questions.contains(&self.questions),
+            "must be 1 or more, and leave two proposals to each",
+        )?;
         let sites = "must be in 2..=1000: the injector chooses among them";
         check("candidates", (2..=1000).contains(&self.candidates), sites)?;
         check("max_order", (1..=2).contains(&self.max_order), "must be 1 or 2")?;
@@ -344,6 +354,13 @@ impl Config {
     #[must_use]
     pub fn with_proposals(mut self, proposals: usize) -> Self {
         self.proposals = proposals;
+        self
+    }
+
+    /// Sets [`Config::questions`].
+    #[must_use]
+    pub fn with_questions(mut self, questions: usize) -> Self {
+        self.questions = questions;
         self
     }
 

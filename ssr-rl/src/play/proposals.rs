@@ -28,7 +28,8 @@ pub(super) struct InjectorHalf<'a, S, I> {
 
 /// A proposal that was drawn and what became of it.
 pub(super) struct Proposal {
-    index: usize,
+    /// The question that it answers, and its number among the answers.
+    place: (usize, usize),
     completion: Completion,
     pub(super) decision: Decision,
 }
@@ -47,39 +48,52 @@ pub(super) struct Proposals {
     pub(super) bugs: Vec<FoundBug>,
 }
 
+/// A question of a step and a candidate among those that it asks to choose from.
+type Choice = (usize, usize);
+
 /// A bug or why there is none; the outer error is a failure of the infrastructure.
 type Found = Result<Result<FoundBug, Rejected>>;
 
 impl<S: Sandbox, I: Injector> InjectorHalf<'_, S, I> {
-    /// Draws proposals from one prompt and checks the different ones.
+    /// Draws proposals, a group from each question, and checks the different ones.
     pub(super) fn propose(&self) -> Result<Proposals> {
-        let candidates = self.candidates()?;
-        let count = self.step.config.proposals;
-        self.step.progress.event(Event::Proposing { proposals: count });
-        let (messages, answer) = question(&self.repository.name, &candidates);
-        let seed = self.step.seed.derive("injector");
-        let requests = self.step.requests(count, &messages, &answer, seed);
+        let config = self.step.config;
+        let candidates: Vec<Vec<Candidate>> =
+            (0..config.questions).map(|at| self.candidates(at)).collect::<Result<_>>()?;
+        self.step.progress.event(Event::Proposing { proposals: config.proposals });
+        let (mut requests, mut places) = (Vec::new(), Vec::new());
+        for (at, candidates) in candidates.iter().enumerate() {
+            let (messages, answer) = question(&self.repository.name, candidates);
+            // The first questions have one more where they cannot be shared out evenly.
+            let count = (config.proposals + config.questions - 1 - at) / config.questions;
+            let seed = of_question(self.step.seed.derive("injector"), at);
+            requests.extend(self.step.requests(count, &messages, &answer, seed));
+            places.extend((0..count).map(|index| (at, index)));
+        }
         let completions = self.step.clock.generate(|| self.step.policy.complete(&requests))?;
-        let known = labels(candidates.len());
-        let chosen: Vec<Option<usize>> = completions
-            .iter()
-            .map(|completion| known.iter().position(|label| *label == completion.text().trim()))
-            .collect();
+        let choice = |(completion, (at, _)): (&Completion, &(usize, usize))| {
+            let labels = labels(candidates[*at].len());
+            let chosen = labels.iter().position(|label| *label == completion.text().trim());
+            chosen.map(|chosen| (*at, chosen))
+        };
+        let chosen: Vec<Option<Choice>> = completions.iter().zip(&places).map(choice).collect();
         // A small model draws the same candidate again and again. It is checked once.
-        let distinct: BTreeSet<usize> = chosen.iter().flatten().copied().collect();
+        let distinct: BTreeSet<Choice> = chosen.iter().flatten().copied().collect();
         self.step.progress.event(Event::Checking { bugs: distinct.len() });
         // The threads of the pool have no span of their own.
         let span = Span::current();
-        let checked = self.step.clock.test(|| -> BTreeMap<usize, Found> {
+        let checked = self.step.clock.test(|| -> BTreeMap<Choice, Found> {
             let each = distinct.into_par_iter();
-            let check = |choice: usize| span.in_scope(|| self.check(&candidates[choice]));
+            let check =
+                |(at, choice): Choice| span.in_scope(|| self.check(&candidates[at][choice]));
             each.map(|choice| (choice, check(choice))).collect()
         });
-        Ok(self.sort_out(completions, chosen, checked))
+        let drawn = places.into_iter().zip(completions).zip(chosen);
+        Ok(self.sort_out(drawn.map(|((place, answer), choice)| (place, answer, choice)), checked))
     }
 
-    fn candidates(&self) -> Result<Vec<Candidate>> {
-        let seed = self.step.seed.derive("candidates");
+    fn candidates(&self, question: usize) -> Result<Vec<Candidate>> {
+        let seed = of_question(self.step.seed.derive("candidates"), question);
         let tree = &self.repository.tree;
         let candidates = self.injector.candidates(tree, self.step.config.candidates, seed)?;
         if candidates.len() >= 2 {
@@ -156,12 +170,11 @@ impl<S: Sandbox, I: Injector> InjectorHalf<'_, S, I> {
     /// Says of every drawn proposal what became of it. Different choices may still be the same bug.
     fn sort_out(
         &self,
-        completions: Vec<Completion>,
-        chosen: Vec<Option<usize>>,
-        checked: BTreeMap<usize, Found>,
+        drawn: impl Iterator<Item = ((usize, usize), Completion, Option<Choice>)>,
+        checked: BTreeMap<Choice, Found>,
     ) -> Proposals {
         let mut proposals = Proposals { drawn: Vec::new(), bugs: Vec::new() };
-        for (index, (completion, choice)) in completions.into_iter().zip(chosen).enumerate() {
+        for (place, completion, choice) in drawn {
             let decision = match choice.map(|choice| &checked[&choice]) {
                 None => Decision::Rejected(Rejected::Malformed),
                 Some(Err(_)) => Decision::Dropped,
@@ -175,7 +188,7 @@ impl<S: Sandbox, I: Injector> InjectorHalf<'_, S, I> {
                     }))
                 }
             };
-            proposals.drawn.push(Proposal { index, completion, decision });
+            proposals.drawn.push(Proposal { place, completion, decision });
         }
         for error in checked.into_values().filter_map(Result::err) {
             self.step.note("a proposal is dropped", error);
@@ -193,9 +206,13 @@ impl<S: Sandbox, I: Injector> InjectorHalf<'_, S, I> {
         let StepContext { number, config, .. } = self.step;
         let reward = config.injector_reward();
         let episode = |proposal: &Proposal| {
-            let episode =
-                Episode::new(Role::Injector, *number, format!("{number}/injector"), proposal.index)
-                    .with_trajectory(trajectory(&proposal.completion));
+            let (question, index) = proposal.place;
+            let group = match config.questions {
+                1 => format!("{number}/injector"),
+                _ => format!("{number}/injector/{question}"),
+            };
+            let episode = Episode::new(Role::Injector, *number, group, index)
+                .with_trajectory(trajectory(&proposal.completion));
             match &proposal.decision {
                 Decision::Dropped => None,
                 Decision::Rejected(rejected) => {
@@ -214,4 +231,9 @@ impl<S: Sandbox, I: Injector> InjectorHalf<'_, S, I> {
         };
         proposals.drawn.iter().filter_map(episode).collect()
     }
+}
+
+/// The seed of one of a step's questions.
+fn of_question(seed: Seed, question: usize) -> Seed {
+    if question == 0 { seed } else { seed.index(question as u64) }
 }
