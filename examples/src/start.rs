@@ -35,8 +35,8 @@ impl StartingPoint {
         }
         let ranked = RankEditsConfig::default().with_score(EditScore::Likelihood);
         let optimizer = config.optimizer.with_learning_rate(2e-4);
-        // Chosen by 36 bugs of toolz, on which nothing was trained.
-        let ranked = ranked.with_prior_weight(2.0).with_line_cost(6.0);
+        // Chosen by 36 bugs of toolz, before anything was trained on it.
+        let ranked = ranked.with_candidates(32).with_prior_weight(2.0).with_line_cost(6.0);
         let config = config.with_rank_edits(ranked.with_repeat(false));
         config.with_questions(4).with_candidates(8).with_optimizer(optimizer)
     }

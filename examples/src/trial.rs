@@ -64,7 +64,7 @@ impl<'a, S: Sandbox> Trials<'a, S> {
     /// # Errors
     /// [`Failure::Infrastructure`] when the sandbox fails.
     pub fn run(&self, change: &Patch) -> Result<Trial> {
-        let artifact = self.artifact(change, Patch::default());
+        let artifact = self.repository.artifact(change.clone(), Patch::default());
         let buggy = self.repository.tree.apply(change)?;
         let run = self.suites.test(&artifact, &buggy)?;
         let passed = run.passed();
@@ -91,7 +91,7 @@ impl<'a, S: Sandbox> Trials<'a, S> {
     /// [`Failure::Infrastructure`] when the sandbox fails.
     pub fn check(&self, change: &Patch, trial: &mut Trial, seed: Seed) -> Result<()> {
         let original = &self.repository.tree;
-        let bare = self.artifact(change, Patch::default());
+        let bare = self.repository.artifact(change.clone(), Patch::default());
         let buggy = match trial.buggy.take() {
             Some(buggy) => buggy,
             None => original.apply(change)?,
@@ -111,7 +111,7 @@ impl<'a, S: Sandbox> Trials<'a, S> {
             }
             _ => None,
         };
-        let artifact = self.artifact(change, weaken.unwrap_or_default());
+        let artifact = self.repository.artifact(change.clone(), weaken.unwrap_or_default());
         let checked = check_applied(self.suites, original, &artifact, &buggy, &self.thresholds)?;
         (trial.buggy, trial.checked) = (Some(buggy), Some((artifact, checked)));
         Ok(())
@@ -133,17 +133,6 @@ impl<'a, S: Sandbox> Trials<'a, S> {
         }
         let files = whole.touched_paths().len();
         Ok(parts.is_empty() || Interaction::new(&trial.broken, &alone, files).keep())
-    }
-
-    fn artifact(&self, bug_inject: &Patch, test_weaken: Patch) -> BugArtifact {
-        let Repository { test_script, test_files, test_parser, .. } = self.repository;
-        BugArtifact {
-            test_script: test_script.clone(),
-            test_files: test_files.clone(),
-            test_parser: test_parser.clone(),
-            bug_inject: bug_inject.clone(),
-            test_weaken,
-        }
     }
 }
 

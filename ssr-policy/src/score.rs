@@ -128,3 +128,64 @@ pub(crate) fn check_ids(config: &ModelConfig, tokens: &[u32]) -> Result<()> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ssr_core::Seed;
+
+    use super::*;
+
+    /// Answers to a prompt of 40 tokens, one of them twice, and a sequence of its own.
+    fn group() -> Vec<Vec<u32>> {
+        let prompt: Vec<u32> = (0..40).map(|at| at * 7 % 50).collect();
+        let answer = |answer: &[u32]| [&prompt[..], answer].concat();
+        vec![
+            answer(&[1, 2, 3]),
+            answer(&[1, 2, 9, 8, 7]),
+            answer(&[4]),
+            answer(&[4]),
+            vec![3, 2, 1],
+        ]
+    }
+
+    fn scored(tokens: &[u32]) -> ScoredSequence<'_> {
+        let first = if tokens.len() > 40 { 40 } else { 1 };
+        let targets = (first..tokens.len()).map(|position| Target { position, allowed: None });
+        ScoredSequence { tokens, targets: targets.collect() }
+    }
+
+    #[test]
+    fn a_shared_prompt_changes_no_bit_of_a_score_and_no_gradient() {
+        for window in [None, Some(12)] {
+            let config = ModelConfig { num_hidden_layers: 2, ..ModelConfig::tiny(50) };
+            let model = Model::new(config.with_sliding_window(window), Seed::new(3)).unwrap();
+            let sequences = group();
+            let all: Vec<_> = sequences.iter().map(|tokens| scored(tokens)).collect();
+            let shared = model.score(&all).unwrap();
+            let shared_grads = shared.logprobs.sum_all().unwrap().backward().unwrap();
+            let values: Vec<f32> = shared.logprobs.to_vec1().unwrap();
+            let mut alone = Vec::new();
+            let mut expected: Vec<Option<Tensor>> = vec![None; model.vars().len()];
+            for one in &all {
+                let scores = model.score(std::slice::from_ref(one)).unwrap();
+                let grads = scores.logprobs.sum_all().unwrap().backward().unwrap();
+                alone.extend(scores.logprobs.to_vec1::<f32>().unwrap());
+                for (sum, (_, var)) in expected.iter_mut().zip(model.vars()) {
+                    let grad = grads.get(var).unwrap();
+                    *sum = Some(match sum.take() {
+                        Some(sum) => (sum + grad).unwrap(),
+                        None => grad.clone(),
+                    });
+                }
+            }
+            assert_eq!(values, alone);
+            for (expected, (name, var)) in expected.into_iter().zip(model.vars()) {
+                let (ours, expected) = (shared_grads.get(var).unwrap(), expected.unwrap());
+                let largest =
+                    |t: &Tensor| t.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+                let gap = largest(&(ours - &expected).unwrap());
+                assert!(gap <= 1e-6 * largest(&expected).max(1.0), "{name}: {gap}");
+            }
+        }
+    }
+}

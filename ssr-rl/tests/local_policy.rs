@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ssr_core::{
-    Completion, EditRanking, Episode, Message, RankedEdit, Request, Role, Sampling, Seed, Segment,
-    Suites, Thresholds, Turn,
+    Completion, EditRanking, EditScore, Episode, Message, RankedEdit, Request, Role, Sampling,
+    Seed, Segment, Suites, Thresholds, Turn,
 };
 use ssr_policy::{LocalPolicy, LoraConfig, Model, ModelConfig, Tokenizer};
 use ssr_rl::{
@@ -99,10 +99,11 @@ fn rewarding_a_choice_makes_it_likely() {
 }
 
 /// Attempts at a text of which the third edit is the right one, ranked by the policy.
-fn ranked_group(learner: &GrpoLearner, step: u64) -> Vec<Episode> {
+fn ranked_group(learner: &GrpoLearner, step: u64, score: EditScore) -> Vec<Episode> {
     let edits = ["1", "2", "alpha", "gamma", "beta", "expect"];
     let edits = edits.map(|new| RankedEdit::new(7..8, new));
     let ranking = EditRanking::new("alpha = 3\nbeta = 2\n").with_edits(edits);
+    let ranking = ranking.with_score(score);
     let answer = vec![Segment::Ranked(Arc::new(ranking))];
     let ranked = |index| Request::new(Vec::new(), answer.clone(), Seed::new(step).index(index));
     // Requests of other kinds come between them.
@@ -115,21 +116,27 @@ fn ranked_group(learner: &GrpoLearner, step: u64) -> Vec<Episode> {
 
 #[test]
 fn rewarding_an_edit_ranks_it_first_and_every_ratio_is_one() {
+    for score in [EditScore::Place, EditScore::Likelihood] {
+        rewarding_an_edit_ranks_it_first(score);
+    }
+}
+
+fn rewarding_an_edit_ranks_it_first(score: EditScore) {
     let mut learner = learner_with(
         GrpoConfig::default().with_baseline(RewardBaseline::GroupMean).with_loss_constant(8.0),
     );
     let share = |episodes: &[Episode]| episodes.iter().filter(|e| e.reward == 1.0).count();
-    let before = ranked_group(&learner, 0);
+    let before = ranked_group(&learner, 0, score);
     assert!((1..12).contains(&share(&before)), "{}", share(&before));
     for step in 0..12 {
-        let episodes = ranked_group(&learner, step);
+        let episodes = ranked_group(&learner, step, score);
         let metrics = learner.learn(&episodes).unwrap();
         assert_eq!(metrics.logprob_gap_max, 0.0);
         if metrics.updated {
             assert!(metrics.mean_ratio == 1.0 && metrics.entropy >= 0.0 && metrics.grad_norm > 0.0);
         }
     }
-    let after = ranked_group(&learner, 99);
+    let after = ranked_group(&learner, 99, score);
     assert!(share(&after) > 20, "{} of 24, from {}", share(&after), share(&before));
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use ssr_rl::{Event, Progress, StepMetrics, Summary};
 
+use crate::held_out::Comparison;
+
 /// Shows on standard error what the run is doing: a line that moves on a terminal, a line a step
 /// elsewhere.
 pub struct Display {
@@ -182,6 +184,38 @@ pub fn table(summary: &Summary) -> String {
         let _ = writeln!(text, "{:<22}{}", "dropped episodes", summary.dropped_episodes);
     }
     text
+}
+
+/// How the policy repairs bugs of a package that it did not learn from, before and after.
+pub fn comparison(held_out: &Comparison) -> String {
+    let Comparison { package, before, after, gain } = held_out;
+    let percent = |share: f64| 100.0 * share;
+    let arrow = |name: &str, before: f64, after: f64| {
+        format!("{name} {:.1} → {:.1} %", percent(before), percent(after))
+    };
+    let rows = [
+        ("held out", format!("{package}, {} bugs, start → end", before.bugs)),
+        (
+            "",
+            format!(
+                "{} ({:+.1}, 95 %: {:+.1} to {:+.1})",
+                arrow("T = 1", before.t1, after.t1),
+                percent(gain.mean),
+                percent(gain.low),
+                percent(gain.high)
+            ),
+        ),
+        (
+            "",
+            [
+                arrow("greedy", before.greedy, after.greedy),
+                arrow("4 tries", before.k4, after.k4),
+                arrow("16 tries", before.k16, after.k16),
+            ]
+            .join(", "),
+        ),
+    ];
+    rows.iter().map(|(name, value)| format!("{name:<22}{value}\n")).collect()
 }
 
 fn reasons(rejections: &BTreeMap<String, u64>) -> String {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
+use serde::Serialize;
 use ssr_core::Seed;
 use ssr_examples::{
     Arena, Failure, OperatorInjector, PYTEST, Packages, Result, SMOLLM2, Screened, StartingPoint,
@@ -14,9 +15,11 @@ use ssr_mutate::TestPoison;
 use ssr_rl::{GrpoLearner, LearningErrorKind, Scaffold, SelfPlay, SolverKind, Summary};
 
 mod display;
+mod held_out;
 mod plan;
 
 use display::Display;
+use held_out::{Comparison, HeldOut};
 use plan::Plan;
 
 /// Self-play SWE-RL on one Python package: inject bugs, validate them, repair them, learn.
@@ -51,6 +54,16 @@ struct Args {
     /// network]
     #[arg(long, value_enum)]
     start: Option<StartingPoint>,
+    /// A package of the index whose bugs are repaired before and after, without learning from them
+    /// [default: cachetools==6.1.0 for the default package without --config and --solver]
+    #[arg(long, value_name = "NAME", conflicts_with = "no_held_out")]
+    held_out: Option<String>,
+    /// How many bugs of that package
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    held_out_bugs: usize,
+    /// Compare nothing before and after
+    #[arg(long)]
+    no_held_out: bool,
     /// The folder of the run [default: a new one under runs/]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -81,11 +94,14 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let display = Display::new(std::io::stderr().is_terminal());
     match run(&args, &display) {
-        Ok(summary) => {
+        Ok(results) => {
             display.finish();
-            print!("{}", display::table(&summary));
+            print!("{}", display::table(&results.summary));
+            if let Some(held_out) = &results.held_out {
+                print!("{}", display::comparison(held_out));
+            }
             if args.json {
-                println!("{}", serde_json::json!(summary));
+                println!("{}", serde_json::json!(results));
             }
             ExitCode::SUCCESS
         }
@@ -97,8 +113,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args, display: &Display) -> Result<Summary> {
-    let Plan { label, with, config, out, start, from } =
+/// What a run ends with.
+#[derive(Serialize)]
+struct Results {
+    #[serde(flatten)]
+    summary: Summary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_out: Option<Comparison>,
+}
+
+fn run(args: &Args, display: &Display) -> Result<Results> {
+    let Plan { label, with, config, out, start, from, held_out } =
         Plan::new(args, &|what| display.say(what))?;
     display.say(&format!("reading {label}"));
     let packages = Packages::new(&ssr_sandbox::default_cache_dir());
@@ -130,6 +155,18 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
         None => untrained_policy([&package.tree], seed)?,
         Some(model) => pretrained_policy(model, seed)?,
     };
+    let held_out = match (&held_out, &protocol) {
+        (Some(name), Some(_)) => Some(HeldOut::open(
+            name,
+            args.held_out_bugs,
+            &packages,
+            &guest,
+            &config,
+            &policy,
+            &say,
+        )?),
+        _ => None,
+    };
     let learner = GrpoLearner::new(policy, config.grpo, config.optimizer).map_err(from_rl)?;
     let mut play = SelfPlay::new(repository.clone(), arena.suites(), injector, learner, config)
         .map_err(from_rl)?
@@ -142,11 +179,17 @@ fn run(args: &Args, display: &Display) -> Result<Summary> {
     if !with.is_empty() {
         play = play.version("with", with.join("\n"));
     }
-    let summary = match protocol {
-        Some(protocol) => play.with_protocol(protocol).run(&out, start, display),
-        None => play.run(&out, start, display),
+    let Some(protocol) = protocol else {
+        let summary = play.run(&out, start, display).map_err(from_rl)?;
+        return Ok(Results { summary, held_out: None });
     };
-    summary.map_err(from_rl)
+    let mut play = play.with_protocol(protocol);
+    let summary = play.run(&out, start, display).map_err(from_rl)?;
+    let held_out = match held_out {
+        Some(held_out) => Some(held_out.compare(play.learner().local_policy(), &say)?),
+        None => None,
+    };
+    Ok(Results { summary, held_out })
 }
 
 /// What the user can mend is a wrong input; everything else broke around the run.

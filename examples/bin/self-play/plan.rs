@@ -11,6 +11,8 @@ use crate::{Args, Solver, from_rl};
 
 /// What is played with when nothing is said.
 const DEFAULT_PACKAGE: &str = "toolz==0.12.1";
+/// What is held out then: it is small, and its suite runs in a second.
+const HELD_OUT: &str = "cachetools==6.1.0";
 /// Where runs go when nothing is said.
 const RUNS: &str = "runs";
 
@@ -25,6 +27,8 @@ pub struct Plan {
     pub start: Start,
     /// The pretrained model that the policy starts from; `None` for random weights.
     pub from: Option<PathBuf>,
+    /// The package whose bugs are repaired before and after.
+    pub held_out: Option<String>,
 }
 
 impl Plan {
@@ -66,7 +70,9 @@ impl Plan {
                 None
             }
         };
-        Ok(Self { label, with: args.with.clone(), config, out, start: Start::Fresh, from })
+        let held_out = held_out(args, &label)?;
+        let (with, start) = (args.with.clone(), Start::Fresh);
+        Ok(Self { label, with, config, out, start, from, held_out })
     }
 
     /// The package and the settings of the run, so that `--resume` needs no others.
@@ -95,8 +101,21 @@ impl Plan {
             )));
         }
         let from = if pretrained { Some(smollm2(&default_cache_dir())?) } else { None };
-        Ok(Self { label, with, config: adjusted(base, args)?, out, start: Start::Resume, from })
+        let (config, held_out) = (adjusted(base, args)?, held_out(args, &label)?);
+        Ok(Self { label, with, config, out, start: Start::Resume, from, held_out })
     }
+}
+
+/// The default is for the default run: what else is played with may be anything, the same package too.
+fn held_out(args: &Args, label: &str) -> Result<Option<String>> {
+    let plain = args.config.is_none() && args.solver.is_none() && label == DEFAULT_PACKAGE;
+    let default = (plain && !args.no_held_out).then(|| HELD_OUT.to_owned());
+    let held_out = args.held_out.clone().or(default).filter(|_| args.held_out_bugs > 0);
+    let name = |label: &str| label.split("==").next().unwrap_or_default().to_lowercase();
+    if held_out.as_deref().is_some_and(|held_out| name(held_out) == name(label)) {
+        return Err(Failure::input(format!("{label} is learned from; hold out another package")));
+    }
+    Ok(held_out)
 }
 
 /// A folder goes by its full name, so that a run can be resumed from anywhere.

@@ -59,7 +59,7 @@ impl Repository {
     }
 
     /// The artifact that a bug and its weakening make.
-    pub(super) fn artifact(&self, bug_inject: Patch, test_weaken: Patch) -> BugArtifact {
+    pub fn artifact(&self, bug_inject: Patch, test_weaken: Patch) -> BugArtifact {
         BugArtifact {
             test_script: self.test_script.clone(),
             test_files: self.test_files.clone(),
