@@ -17,8 +17,9 @@ fn run(args: &[&str]) -> Output {
     program(args).output().unwrap()
 }
 
-/// A short run that needs no pretrained model.
-const SMALL: [&str; 8] = ["--start", "zero", "--steps", "2", "--group", "4", "--seed", "3"];
+/// A short run that needs no pretrained model and no second package.
+const SMALL: [&str; 9] =
+    ["--start", "zero", "--steps", "2", "--group", "4", "--seed", "3", "--no-held-out"];
 
 fn play(out: &Path, more: &[&str]) -> Output {
     run(&[&SMALL[..], &["--json", "--out", &out.to_string_lossy()], more].concat())
@@ -109,7 +110,7 @@ fn a_run_on_toolz_validates_bugs_learns_and_survives_being_killed() {
     child.wait().unwrap();
     let again = play(&killed, &[]);
     assert_eq!(again.status.code(), Some(2), "a run was overwritten");
-    let output = run(&["--resume", "--out", &killed.to_string_lossy()]);
+    let output = run(&["--resume", "--no-held-out", "--out", &killed.to_string_lossy()]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(contents(&whole.join("bugs")), contents(&killed.join("bugs")));
     let weights =
@@ -120,8 +121,30 @@ fn a_run_on_toolz_validates_bugs_learns_and_survives_being_killed() {
     for checkpoint in std::fs::read_dir(killed.join("checkpoints")).unwrap() {
         std::fs::write(checkpoint.unwrap().path().join("model.safetensors"), "damaged").unwrap();
     }
-    let more = ["--resume", "--steps", "3", "--out", &killed.to_string_lossy()];
+    let more = ["--resume", "--no-held-out", "--steps", "3", "--out", &killed.to_string_lossy()];
     refused(&more, "model.safetensors");
+}
+
+#[test]
+fn bugs_of_a_package_that_is_held_out_are_repaired_before_and_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run").to_string_lossy().into_owned();
+    let held_out = ["--held-out", "cachetools==6.1.0", "--held-out-bugs", "2"];
+    let small = ["--start", "zero", "--steps", "1", "--group", "2", "--json", "--out", &out];
+    let output = run(&[&small[..], &held_out].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(stdout.contains("held out              cachetools==6.1.0"), "{stdout}");
+    let results: Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+    let comparison = &results["held_out"];
+    for rates in [&comparison["before"], &comparison["after"]] {
+        let rate = |name: &str| rates[name].as_f64().unwrap();
+        assert!((1..=2).contains(&rates["bugs"].as_u64().unwrap()), "{results}");
+        assert!((0.0..=1.0).contains(&rate("t1")), "{results}");
+        assert!(rate("greedy") <= rate("k4") && rate("k4") <= rate("k16"), "{results}");
+    }
+    let gain = |name: &str| comparison["gain"][name].as_f64().unwrap();
+    assert!(gain("low") <= gain("mean") && gain("mean") <= gain("high"), "{results}");
 }
 
 #[test]
@@ -174,6 +197,7 @@ fn bad_input_gets_one_clear_message() {
 
     refused(&["--package", "--evil", "--out", &out], "--evil");
     refused(&["--package", "../x", "--out", &out], "NAME==VERSION");
+    refused(&["--held-out", "Toolz==1.0.0", "--out", &out], "hold out another package");
     refused(&["--package", "toolz==0.0.0.999", "--out", &out], "toolz==0.0.0.999");
     refused(&["--repo", &path("absent"), "--out", &out], "absent");
     refused(&["--config", &path("absent.toml")], "absent.toml");

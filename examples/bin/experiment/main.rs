@@ -95,6 +95,9 @@ type Tasks = Vec<RepairTasks<WasiSandbox>>;
 fn run(args: &Args) -> Result<Vec<ArmRow>> {
     let Subject::Learning = args.subject;
     let Scale { train, held_out, late, train_bugs, held_out_bugs, updates } = Plan::scale(args)?;
+    if let Some(both) = train.iter().find(|name| held_out.contains(name)) {
+        return Err(Failure::input(format!("{both} is trained on; it cannot be held out, too")));
+    }
     let say = |what: &str| eprintln!("{what}");
     let guest = prepare_guest(&say)?;
     let packages = Packages::new(&default_cache_dir());
@@ -110,16 +113,13 @@ fn run(args: &Args) -> Result<Vec<ArmRow>> {
         }
         Ok(fields)
     };
-    if let Some(both) = train.iter().find(|name| held_out.contains(name)) {
-        return Err(Failure::input(format!("{both} is trained on; it cannot be held out, too")));
-    }
     let trained = open(&train, train_bugs, "train")?;
     let held_out = open(&[held_out, late].concat(), held_out_bugs, "held out")?;
 
     let arms =
         if args.arms.is_empty() { Arm::value_variants().to_vec() } else { args.arms.clone() };
     let mut tasks: BTreeMap<StartingPoint, (Tasks, Tasks)> = BTreeMap::new();
-    let mut rows = Vec::new();
+    let mut measured = Vec::new();
     for arm in arms {
         for seed in 1..=args.seeds.max(1) {
             let start = arm.start();
@@ -140,13 +140,30 @@ fn run(args: &Args) -> Result<Vec<ArmRow>> {
             let runs = test_runs(train_tasks) - runs;
             let after = measure(test_tasks, &policy)?;
             let seconds = clock.elapsed().as_secs_f64();
-            let pairs = pairs(test_tasks, &before, &after);
-            let row = row(arm, seed, &pairs, runs, seconds);
-            say(&report::line(&row));
-            rows.push(row);
+            let result = Measured { arm, seed, before, after, runs, seconds };
+            say(&report::line(&result.row(test_tasks)));
+            measured.push(result);
         }
     }
-    Ok(rows)
+    // All arms are compared by all verdicts, also by those that a later one asked for.
+    Ok(measured.iter().map(|result| result.row(&tasks[&result.arm.start()].1)).collect())
+}
+
+/// How the policy of an arm ranked repairs before and after.
+struct Measured {
+    arm: Arm,
+    seed: u64,
+    before: Vec<TaskRanks>,
+    after: Vec<TaskRanks>,
+    runs: u64,
+    seconds: f64,
+}
+
+impl Measured {
+    fn row(&self, tasks: &Tasks) -> ArmRow {
+        let pairs = pairs(tasks, &self.before, &self.after);
+        row(self.arm, self.seed, &pairs, self.runs, self.seconds)
+    }
 }
 
 fn policy(start: StartingPoint, trained: &[Field], seed: Seed) -> Result<LocalPolicy> {

@@ -19,7 +19,7 @@ mod held_out;
 mod plan;
 
 use display::Display;
-use held_out::{Comparison, HeldOut};
+use held_out::Comparison;
 use plan::Plan;
 
 /// Self-play SWE-RL on one Python package: inject bugs, validate them, repair them, learn.
@@ -151,28 +151,17 @@ fn run(args: &Args, display: &Display) -> Result<Results> {
         _ => None,
     };
     let seed = Seed::new(config.seed);
-    let policy = match &from {
-        None => untrained_policy([&package.tree], seed)?,
-        Some(model) => pretrained_policy(model, seed)?,
+    let started = || match &from {
+        None => untrained_policy([&package.tree], seed),
+        Some(model) => pretrained_policy(model, seed),
     };
-    let held_out = match (&held_out, &protocol) {
-        (Some(name), Some(_)) => Some(HeldOut::open(
-            name,
-            args.held_out_bugs,
-            &packages,
-            &guest,
-            &config,
-            &policy,
-            &say,
-        )?),
-        _ => None,
-    };
-    let learner = GrpoLearner::new(policy, config.grpo, config.optimizer).map_err(from_rl)?;
-    let mut play = SelfPlay::new(repository.clone(), arena.suites(), injector, learner, config)
-        .map_err(from_rl)?
-        .with_poison(TestPoison)
-        .version("guest", guest.id())
-        .version("pytest", PYTEST);
+    let learner = GrpoLearner::new(started()?, config.grpo, config.optimizer).map_err(from_rl)?;
+    let mut play =
+        SelfPlay::new(repository.clone(), arena.suites(), injector, learner, config.clone())
+            .map_err(from_rl)?
+            .with_poison(TestPoison)
+            .version("guest", guest.id())
+            .version("pytest", PYTEST);
     if from.is_some() {
         play = play.version("start", SMOLLM2);
     }
@@ -186,7 +175,11 @@ fn run(args: &Args, display: &Display) -> Result<Results> {
     let mut play = play.with_protocol(protocol);
     let summary = play.run(&out, start, display).map_err(from_rl)?;
     let held_out = match held_out {
-        Some(held_out) => Some(held_out.compare(play.learner().local_policy(), &say)?),
+        Some(name) => {
+            let policies = [&started()?, play.learner().local_policy()];
+            let (count, tools) = (args.held_out_bugs, (&packages, &guest));
+            Some(held_out::compare(&name, count, tools, &config, policies, &say)?)
+        }
         None => None,
     };
     Ok(Results { summary, held_out })

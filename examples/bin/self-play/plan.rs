@@ -138,6 +138,7 @@ fn adjusted(mut config: Config, args: &Args) -> Result<Config> {
     config.seed = args.seed.unwrap_or(config.seed);
     if let Some(group) = args.group {
         (config.group, config.proposals) = (group, group);
+        config.questions = config.questions.min(group / 2).max(1);
     }
     if let Some(solver) = args.solver {
         config.solver = solver.into();
