@@ -90,6 +90,9 @@ impl Model {
                     let terms: Vec<_> = terms.by_ref().take(sequence.edits.len()).collect();
                     sums(tokens, &terms)?
                 }
+                (EditScore::Likelihood, None) => {
+                    return Err(Error::input("no edit takes a token away or writes one"));
+                }
                 _ => {
                     let hidden = hidden.narrow(0, first, places.len())?;
                     first += places.len();
@@ -402,6 +405,8 @@ mod tests {
             assert!(model.rank(&[ranked(&TOKENS, &edits, EditScore::Place)]).is_err());
         }
         assert!(model.rank(&[ranked(&TOKENS, &[], EditScore::Place)]).is_err());
+        let none = [TokenEdit::new(1, vec![], vec![])];
+        assert!(model.rank(&[ranked(&TOKENS, &none, EditScore::Likelihood)]).is_err());
         let elsewhere = [TokenEdit::new(2, vec![9], vec![8])];
         assert!(model.rank(&[ranked(&TOKENS, &elsewhere, EditScore::Likelihood)]).is_err());
         assert!(model.rank(&[]).is_err());

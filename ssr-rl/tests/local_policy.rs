@@ -100,7 +100,7 @@ fn rewarding_a_choice_makes_it_likely() {
 
 /// Attempts at a text of which the third edit is the right one, ranked by the policy.
 fn ranked_group(learner: &GrpoLearner, step: u64, score: EditScore) -> Vec<Episode> {
-    let edits = ["1", "2", "alpha", "gamma", "beta", "expect"];
+    let edits = ["1", "2", "4", "gamma", "beta", "expect"];
     let edits = edits.map(|new| RankedEdit::new(7..8, new));
     let ranking = EditRanking::new("alpha = 3\nbeta = 2\n").with_edits(edits);
     let ranking = ranking.with_score(score);
