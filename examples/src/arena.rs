@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 use ssr_core::{BugInstance, Command, Limits, Provenance, Seed, Strategy, Suites, Thresholds};
-use ssr_mutate::{Mutator, Site};
-use ssr_rl::{RankEdits, RankEditsConfig};
+use ssr_mutate::{Mutator, Site, TestPoison};
+use ssr_policy::LocalPolicy;
+use ssr_rl::{RankEdits, RankEditsConfig, RepairTasks};
 use ssr_sandbox::{Guest, WasiSandbox};
 
 use crate::{
@@ -75,6 +76,29 @@ impl Arena {
     /// The suites of the package.
     pub fn suites(&self) -> Suites<WasiSandbox> {
         Suites::new(self.sandbox.clone(), self.screened.limits)
+    }
+
+    /// Bugs of the package with the edits among which `policy` chooses their repairs. Claimed repairs
+    /// are audited.
+    ///
+    /// # Errors
+    /// [`Failure::Infrastructure`] when the sandbox fails.
+    pub fn repair_tasks(
+        &self,
+        bugs: &[BugInstance],
+        config: RankEditsConfig,
+        policy: &LocalPolicy,
+        say: &dyn Fn(&str),
+    ) -> Result<RepairTasks<WasiSandbox>> {
+        let protocol = self.rank_edits(config, say)?;
+        let repository = &self.screened.repository;
+        let mut tasks =
+            RepairTasks::new(self.suites(), repository.tree.clone()).with_poison(TestPoison);
+        for bug in bugs {
+            let tokens = |text: &str| policy.count_tokens(text);
+            tasks.add(bug.clone(), &protocol, &repository.sources, &tokens);
+        }
+        Ok(tasks)
     }
 
     /// At most `count` bugs at sites of operators, drawn by the seed, that pass the seven checks. The

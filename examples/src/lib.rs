@@ -23,7 +23,7 @@ pub use device::device;
 pub use failure::{Failure, Result};
 pub use model::ModelArgs;
 pub use operators::{OperatorEdits, OperatorInjector};
-pub use package::{PYTEST, Package, Packages};
+pub use package::{PYTEST, Package, Packages, same_package};
 pub use repository::{Screened, open_sandbox, prepare_guest, prepare_python, screen, test_modules};
 pub use smollm2::{SMOLLM2, smollm2};
 pub use start::{StartingPoint, pretrained_policy, untrained_policy};

@@ -51,6 +51,14 @@ pub struct Packages {
     python: PythonVersion,
 }
 
+/// Whether two requirements, `NAME` or `NAME==VERSION`, are of one package of the index.
+pub fn same_package(a: &str, b: &str) -> bool {
+    let name = |label: &str| {
+        label.split("==").next().unwrap_or_default().to_lowercase().replace(['_', '.'], "-")
+    };
+    name(a) == name(b)
+}
+
 impl Packages {
     /// Keeps downloads in `cache` and does not download them again.
     pub fn new(cache: &Path) -> Self {

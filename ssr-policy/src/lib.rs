@@ -55,7 +55,7 @@ pub use policy::{InferencePolicy, LocalPolicy, RankedEdits, TokenStream};
 pub use rank::{RankedSequence, Ranks};
 #[cfg(feature = "remote")]
 pub use remote::{Dialect, Reload, RemotePolicy, RemoteSettings, RemoteUsage};
-pub use score::{ScoredSequence, Scores, Target};
+pub use score::{ScoredSequence, Scores, Target, shared_prefix};
 pub use search::{
     BestOfN, Environment, Found, Majority, Ranked, SequenceLogprob, Transition, TreeSearch,
     Verifier, Vote,

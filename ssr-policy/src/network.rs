@@ -129,8 +129,9 @@ impl Network {
         })
     }
 
-    /// The residual stream [N, hidden] after the last layer, of the tokens of a batch. With `checkpointing`, the layers forget what they computed and the backward pass runs each
-    /// of them again.
+    /// The residual stream [N, hidden] after the last layer, of the tokens of a batch. With
+    /// `checkpointing`, the layers forget what they computed and the backward pass runs each of them
+    /// again.
     pub(crate) fn residual(&self, batch: &Packed, checkpointing: bool) -> Result<Tensor> {
         let spans: Spans = batch.spans.as_slice().into();
         let rotation = Rotation::new(&batch.positions, &self.frequencies);

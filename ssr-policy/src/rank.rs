@@ -22,6 +22,17 @@ pub struct RankedSequence<'a> {
     pub score: EditScore,
 }
 
+impl RankedSequence<'_> {
+    /// How many tokens [`Model::rank`] reads for it: the sequence and, with likelihoods, the edits.
+    pub fn width(&self) -> usize {
+        let written = match self.score {
+            EditScore::Likelihood => self.edits.iter().map(|edit| edit.after.len()).sum(),
+            _ => 0,
+        };
+        self.tokens.len() + written
+    }
+}
+
 /// What [`Model::rank`] returns.
 #[derive(Debug)]
 #[non_exhaustive]

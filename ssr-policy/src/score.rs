@@ -58,9 +58,7 @@ impl Model {
             check_tokens(self.config(), tokens)?;
             let shared = whole.map(|(known, place)| (shared_prefix(known, tokens), place));
             let place = match shared {
-                Some((shared, of)) if shared >= SHARED_AT_LEAST => {
-                    batch.branch(of, shared, &tokens[shared..])
-                }
+                Some((shared @ 1.., of)) => batch.branch(of, shared, &tokens[shared..]),
                 _ => {
                     let place = batch.push(tokens);
                     whole = Some((tokens, place));
@@ -83,9 +81,11 @@ impl Model {
 /// The least number of tokens that is worth sharing.
 const SHARED_AT_LEAST: usize = 16;
 
-/// How many tokens two sequences begin with alike.
-fn shared_prefix(a: &[u32], b: &[u32]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+/// How many of the first tokens of `tokens` [`Model::score`] does not read again after `whole`, the last
+/// sequence that it has read whole: all that they begin with alike, from 16 on.
+pub fn shared_prefix(whole: &[u32], tokens: &[u32]) -> usize {
+    let shared = whole.iter().zip(tokens).take_while(|(a, b)| a == b).count();
+    if shared < SHARED_AT_LEAST { 0 } else { shared }
 }
 
 impl Target<'_> {

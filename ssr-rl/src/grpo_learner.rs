@@ -85,8 +85,7 @@ impl Learner for GrpoLearner {
     }
 
     fn count_tokens(&self, text: &str) -> usize {
-        // No tokenisation is longer than one token a byte.
-        self.policy.tokenizer().encode(text).map_or(text.len(), |tokens| tokens.len())
+        self.policy.count_tokens(text)
     }
 
     fn check_sampling(&self, sampling: &Sampling) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The ways to train that are compared.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +19,14 @@ use ssr_rl::{
 use ssr_sandbox::WasiSandbox;
 
 use crate::{Field, broke};
+
+/// A policy after training, and what it took.
+pub struct Trained {
+    pub policy: LocalPolicy,
+    /// Of self-play, the suites that were run. Of arms with given bugs, the different repairs that were
+    /// judged, whichever arm asked first: each takes a run at least.
+    pub test_runs: u64,
+}
 
 /// Bugs of one update where operators make them.
 const BUGS: usize = 16;
@@ -82,7 +91,7 @@ impl Arm {
         updates: u64,
         seed: Seed,
         say: &dyn Fn(&str),
-    ) -> Result<LocalPolicy> {
+    ) -> Result<Trained> {
         let mut config = self.start().settings();
         if matches!(self, Self::Supervised | Self::ExpertIteration) {
             // A reward of 1 with nothing to compare it with is the likelihood of what was chosen.
@@ -90,14 +99,14 @@ impl Arm {
                 config.grpo.with_baseline(RewardBaseline::None).with_scale(AdvantageScale::None);
         }
         let learner = GrpoLearner::new(policy, config.grpo, config.optimizer).map_err(broke)?;
-        let learner = match self {
+        let (learner, test_runs) = match self {
             Self::SolverOnly
             | Self::SolverOnlySmollm2
             | Self::Supervised
             | Self::ExpertIteration => self.repair(learner, tasks, &config, updates, seed, say)?,
             _ => self.play(learner, fields, config, updates, seed, say)?,
         };
-        Ok(learner.into_policy())
+        Ok(Trained { policy: learner.into_policy(), test_runs })
     }
 
     /// Updates on repairs of bugs that operators make.
@@ -109,7 +118,8 @@ impl Arm {
         updates: u64,
         seed: Seed,
         say: &dyn Fn(&str),
-    ) -> Result<GrpoLearner> {
+    ) -> Result<(GrpoLearner, u64)> {
+        let mut judged = BTreeSet::new();
         let all: Vec<(usize, usize)> = tasks
             .iter()
             .enumerate()
@@ -129,7 +139,7 @@ impl Arm {
             let seed = seed.derive("update").index(update);
             let episodes = match self {
                 Self::Supervised => reversals(&learner, tasks, &bugs)?,
-                _ => attempts(&learner, tasks, &bugs, config.group, seed)?,
+                _ => attempts(&learner, tasks, &bugs, config.group, seed, &mut judged)?,
             };
             let solved = episodes.iter().filter(|episode| episode.reward > 0.0).count();
             let count = episodes.len();
@@ -142,7 +152,7 @@ impl Arm {
             learner.learn(&kept).map_err(broke)?;
             say(&format!("  update {}: {solved} of {count} repairs hold", update + 1));
         }
-        Ok(learner)
+        Ok((learner, judged.len() as u64))
     }
 
     /// Self-play on one package after the other.
@@ -154,13 +164,18 @@ impl Arm {
         updates: u64,
         seed: Seed,
         say: &dyn Fn(&str),
-    ) -> Result<GrpoLearner> {
+    ) -> Result<(GrpoLearner, u64)> {
         let mut learner =
             OneRole { learner, role: (self == Self::InjectorOnly).then_some(Role::Injector) };
         let higher = if self == Self::FirstOrder { 0 } else { config.higher_order };
         let runs = tempfile::tempdir().map_err(|e| Failure::Infrastructure(e.to_string()))?;
-        let mut left = updates;
-        for (visit, field) in fields.iter().cycle().enumerate() {
+        let mut ready = Vec::with_capacity(fields.len());
+        for field in fields {
+            let injector = OperatorInjector::new(&field.arena.screened.repository.tree);
+            ready.push((field, injector, field.arena.rank_edits(config.rank_edits, &|_| {})?));
+        }
+        let (mut left, mut runs_of_tests) = (updates, 0);
+        for (visit, (field, injector, protocol)) in ready.iter().cycle().enumerate() {
             if left == 0 {
                 break;
             }
@@ -169,13 +184,11 @@ impl Arm {
             let mut config = config.clone().with_higher_order(higher).with_steps(steps);
             config.seed = seed.derive("visit").index(visit as u64).below(1 << 30) as u64;
             let repository = field.arena.screened.repository.clone();
-            let injector = OperatorInjector::new(&repository.tree);
-            let protocol = field.arena.rank_edits(config.rank_edits, &|_| {})?;
             let suites = field.arena.suites();
             let mut play = SelfPlay::new(repository, suites, injector, learner, config)
                 .map_err(broke)?
                 .with_poison(TestPoison)
-                .with_protocol(protocol);
+                .with_protocol(protocol.clone());
             let folder = runs.path().join(visit.to_string());
             let summary = play.run(&folder, Start::Fresh, &()).map_err(broke)?;
             say(&format!(
@@ -186,9 +199,10 @@ impl Arm {
                 summary.solved,
                 summary.attempts
             ));
+            runs_of_tests += summary.test_cycles;
             learner = play.into_learner();
         }
-        Ok(learner.learner)
+        Ok((learner.learner, runs_of_tests))
     }
 }
 
@@ -211,6 +225,9 @@ fn reversals(
     Ok(episodes)
 }
 
+/// A package and a bug in it, and an edit among those to choose from.
+type Repair = ((usize, usize), usize);
+
 /// A group of draws of each bug with the verdicts on them. What the infrastructure drops is left out.
 fn attempts(
     learner: &GrpoLearner,
@@ -218,6 +235,7 @@ fn attempts(
     bugs: &[(usize, usize)],
     group: usize,
     seed: Seed,
+    judged: &mut BTreeSet<Repair>,
 ) -> Result<Vec<Episode>> {
     let request = |(index, draw): (usize, usize)| -> Option<Request> {
         let (package, at) = bugs[index];
@@ -239,15 +257,14 @@ fn attempts(
         Some(episode(package, at, *draw, completion, solved))
     };
     // Draws of one edit are judged once.
-    let mut different: Vec<_> = drawn
+    let different: BTreeSet<Repair> = drawn
         .iter()
         .filter_map(|((index, _), completion)| Some((bugs[*index], chosen(completion)?)))
         .collect();
-    different.sort_unstable();
-    different.dedup();
-    different.into_par_iter().for_each(|((package, at), edit)| {
-        tasks[package].verdict(at, edit);
+    different.par_iter().for_each(|((package, at), edit)| {
+        tasks[*package].verdict(*at, *edit);
     });
+    judged.extend(different);
     Ok(drawn.iter().filter_map(judge).collect())
 }
 

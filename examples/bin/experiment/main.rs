@@ -1,16 +1,16 @@
 //! Whether policies learn to repair: training on some packages, tests on others.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 use ssr_core::{BugInstance, Seed};
 use ssr_examples::{
-    Arena, Failure, Packages, Result, StartingPoint, prepare_guest, pretrained_policy, smollm2,
-    untrained_policy,
+    Arena, Failure, Packages, Result, StartingPoint, prepare_guest, pretrained_policy,
+    same_package, smollm2, untrained_policy,
 };
-use ssr_mutate::TestPoison;
 use ssr_policy::LocalPolicy;
 use ssr_rl::{RepairTasks, TaskRanks, TaskScore};
 use ssr_sandbox::{WasiSandbox, default_cache_dir};
@@ -19,7 +19,7 @@ mod arms;
 mod plan;
 mod report;
 
-use arms::Arm;
+use arms::{Arm, Trained};
 use plan::{Plan, Scale};
 use report::{ArmRow, row};
 
@@ -95,7 +95,8 @@ type Tasks = Vec<RepairTasks<WasiSandbox>>;
 fn run(args: &Args) -> Result<Vec<ArmRow>> {
     let Subject::Learning = args.subject;
     let Scale { train, held_out, late, train_bugs, held_out_bugs, updates } = Plan::scale(args)?;
-    if let Some(both) = train.iter().find(|name| held_out.contains(name)) {
+    let is_held_out = |name: &&String| held_out.iter().any(|other| same_package(name, other));
+    if let Some(both) = train.iter().find(is_held_out) {
         return Err(Failure::input(format!("{both} is trained on; it cannot be held out, too")));
     }
     let say = |what: &str| eprintln!("{what}");
@@ -124,7 +125,7 @@ fn run(args: &Args) -> Result<Vec<ArmRow>> {
         for seed in 1..=args.seeds.max(1) {
             let start = arm.start();
             let policy = policy(start, &trained, Seed::new(seed))?;
-            if let std::collections::btree_map::Entry::Vacant(free) = tasks.entry(start) {
+            if let Entry::Vacant(free) = tasks.entry(start) {
                 let of = |fields: &[Field]| -> Result<Tasks> {
                     fields.iter().map(|field| as_tasks(field, start, &policy)).collect()
                 };
@@ -134,13 +135,11 @@ fn run(args: &Args) -> Result<Vec<ArmRow>> {
             say(&format!("{}, seed {seed}: measuring", arm.name()));
             let clock = Instant::now();
             let before = measure(test_tasks, &policy)?;
-            let runs = test_runs(train_tasks);
-            let policy =
+            let Trained { policy, test_runs } =
                 arm.train(policy, &trained, train_tasks, updates, Seed::new(seed), &say)?;
-            let runs = test_runs(train_tasks) - runs;
             let after = measure(test_tasks, &policy)?;
             let seconds = clock.elapsed().as_secs_f64();
-            let result = Measured { arm, seed, before, after, runs, seconds };
+            let result = Measured { arm, seed, before, after, test_runs, seconds };
             say(&report::line(&result.row(test_tasks)));
             measured.push(result);
         }
@@ -155,14 +154,14 @@ struct Measured {
     seed: u64,
     before: Vec<TaskRanks>,
     after: Vec<TaskRanks>,
-    runs: u64,
+    test_runs: u64,
     seconds: f64,
 }
 
 impl Measured {
     fn row(&self, tasks: &Tasks) -> ArmRow {
         let pairs = pairs(tasks, &self.before, &self.after);
-        row(self.arm, self.seed, &pairs, self.runs, self.seconds)
+        row(self.arm, self.seed, &pairs, self.test_runs, self.seconds)
     }
 }
 
@@ -184,15 +183,8 @@ fn as_tasks(
     policy: &LocalPolicy,
 ) -> Result<RepairTasks<WasiSandbox>> {
     let Field { name, arena, bugs } = field;
-    let config = start.settings();
-    let protocol = arena.rank_edits(config.rank_edits, &|_| {})?;
-    let repository = &arena.screened.repository;
-    let tokens = |text: &str| policy.tokenizer().encode(text).map_or(text.len(), |ids| ids.len());
-    let mut tasks =
-        RepairTasks::new(arena.suites(), repository.tree.clone()).with_poison(TestPoison);
-    for bug in bugs {
-        tasks.add(bug.clone(), &protocol, &repository.sources, &tokens);
-    }
+    let config = start.settings().rank_edits;
+    let tasks = arena.repair_tasks(bugs, config, policy, &|_| {})?;
     let covered = (0..bugs.len()).filter(|at| tasks.reversal(*at).is_some()).count();
     eprintln!("{name}: {covered} of {} bugs can be taken back by one of their edits", bugs.len());
     Ok(tasks)
@@ -209,10 +201,6 @@ fn pairs(tasks: &Tasks, before: &[TaskRanks], after: &[TaskRanks]) -> Vec<(TaskS
         pairs.filter_map(|(before, after)| before.zip(after)).collect::<Vec<_>>()
     };
     tasks.iter().zip(before).zip(after).flat_map(of).collect()
-}
-
-fn test_runs(tasks: &Tasks) -> u64 {
-    tasks.iter().map(RepairTasks::test_runs).sum()
 }
 
 fn broke(error: ssr_rl::Error) -> Failure {

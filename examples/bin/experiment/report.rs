@@ -26,6 +26,7 @@ pub struct ArmRow {
     pub k16_before: f64,
     pub k16_after: f64,
     pub test_runs: u64,
+    /// Of measuring and training, to a tenth. Verdicts that an earlier arm asked for cost nothing here.
     pub seconds: f64,
 }
 
@@ -58,7 +59,7 @@ pub fn row(
         k16_before: percent(before.k16),
         k16_after: percent(after.k16),
         test_runs,
-        seconds: seconds.round(),
+        seconds: (seconds * 10.0).round() / 10.0,
     }
 }
 
@@ -69,7 +70,7 @@ pub fn line(row: &ArmRow) -> String {
     let arrow = |before: f64, after: f64| format!("{before:.1} → {after:.1}");
     let gain = format!("({:+.1}, {:+.1} to {:+.1})", row.gain, row.gain_low, row.gain_high);
     format!(
-        "{:<17} {:<8} {:>4} {:>5}   {:<13} {:<26} {:<14} {:<14} {:<14} {:>9} {:>8.0}",
+        "{:<17} {:<8} {:>4} {:>5}   {:<13} {:<26} {:<14} {:<14} {:<14} {:>9} {:>8.1}",
         row.name,
         row.start,
         row.seed,

@@ -3,9 +3,8 @@
 use serde::Serialize;
 use ssr_core::Seed;
 use ssr_examples::{Arena, Packages, Result};
-use ssr_mutate::TestPoison;
 use ssr_policy::LocalPolicy;
-use ssr_rl::{Config, PairedGain, RepairRates, RepairTasks};
+use ssr_rl::{Config, PairedGain, RepairRates};
 use ssr_sandbox::Guest;
 
 use crate::from_rl;
@@ -34,15 +33,9 @@ pub fn compare(
 ) -> Result<Comparison> {
     let say = |what: &str| say(&format!("held out, {name}: {what}"));
     let arena = Arena::open(guest, &packages.fetch(name, &[])?, 1, &say)?;
-    let protocol = arena.rank_edits(config.rank_edits, &say)?;
     say(&format!("making {count} bugs"));
-    let repository = &arena.screened.repository;
-    let mut tasks =
-        RepairTasks::new(arena.suites(), repository.tree.clone()).with_poison(TestPoison);
-    let tokens = |text: &str| end.tokenizer().encode(text).map_or(text.len(), |ids| ids.len());
-    for bug in arena.bugs(count, Seed::new(config.seed).derive("held out"))? {
-        tasks.add(bug, &protocol, &repository.sources, &tokens);
-    }
+    let bugs = arena.bugs(count, Seed::new(config.seed).derive("held out"))?;
+    let tasks = arena.repair_tasks(&bugs, config.rank_edits, end, &say)?;
     say("judging the repairs that the policy ranks first, as it started and as it is now");
     let [before, after] = [start, end].map(|policy| tasks.measure(policy).map_err(from_rl));
     let (before, after) = (before?, after?);

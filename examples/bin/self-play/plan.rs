@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use ssr_examples::{Failure, Result, StartingPoint, smollm2};
-use ssr_rl::{Config, Manifest, RunDir, Start};
+use ssr_examples::{Failure, Result, StartingPoint, same_package, smollm2};
+use ssr_rl::{Config, Manifest, RunDir, Scaffold, Start};
 use ssr_sandbox::default_cache_dir;
 
 use crate::{Args, Solver, from_rl};
@@ -70,7 +70,7 @@ impl Plan {
                 None
             }
         };
-        let held_out = held_out(args, &label)?;
+        let held_out = held_out(args, &label, config.scaffold)?;
         let (with, start) = (args.with.clone(), Start::Fresh);
         Ok(Self { label, with, config, out, start, from, held_out })
     }
@@ -101,19 +101,23 @@ impl Plan {
             )));
         }
         let from = if pretrained { Some(smollm2(&default_cache_dir())?) } else { None };
-        let (config, held_out) = (adjusted(base, args)?, held_out(args, &label)?);
+        let config = adjusted(base, args)?;
+        let held_out = held_out(args, &label, config.scaffold)?;
         Ok(Self { label, with, config, out, start: Start::Resume, from, held_out })
     }
 }
 
 /// The default is for the default run: what else is played with may be anything, the same package too.
-fn held_out(args: &Args, label: &str) -> Result<Option<String>> {
+fn held_out(args: &Args, label: &str, scaffold: Scaffold) -> Result<Option<String>> {
     let plain = args.config.is_none() && args.solver.is_none() && label == DEFAULT_PACKAGE;
     let default = (plain && !args.no_held_out).then(|| HELD_OUT.to_owned());
     let held_out = args.held_out.clone().or(default).filter(|_| args.held_out_bugs > 0);
-    let name = |label: &str| label.split("==").next().unwrap_or_default().to_lowercase();
-    if held_out.as_deref().is_some_and(|held_out| name(held_out) == name(label)) {
+    if held_out.as_deref().is_some_and(|held_out| same_package(held_out, label)) {
         return Err(Failure::input(format!("{label} is learned from; hold out another package")));
+    }
+    if args.held_out.is_some() && scaffold != Scaffold::RankEdits {
+        let problem = "--held-out compares ranked edits; say scaffold = \"rank-edits\"";
+        return Err(Failure::input(problem));
     }
     Ok(held_out)
 }

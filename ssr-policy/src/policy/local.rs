@@ -193,6 +193,12 @@ impl LocalPolicy {
         Ok(TokenStream::new(handle, Some(weights)))
     }
 
+    /// How many tokens a text has.
+    pub fn count_tokens(&self, text: &str) -> usize {
+        // No tokenisation is longer than one token a byte.
+        self.tokenizer().encode(text).map_or(text.len(), |tokens| tokens.len())
+    }
+
     /// Ranks edits, as for [`Segment::Ranked`](ssr_core::Segment::Ranked), without drawing one.
     ///
     /// # Errors

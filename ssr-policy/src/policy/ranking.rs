@@ -94,9 +94,10 @@ pub(super) fn rank(
     let mut start = 0;
     while start < read.len() {
         let mut end = start + 1;
-        let mut tokens = read[start].width();
-        while end < read.len() && tokens + read[end].width() <= BATCH_TOKENS {
-            tokens += read[end].width();
+        let width = |at: usize| read[at].sequence().width();
+        let mut tokens = width(start);
+        while end < read.len() && tokens + width(end) <= BATCH_TOKENS {
+            tokens += width(end);
             end += 1;
         }
         let batch: Vec<_> = read[start..end].iter().map(RankedEdits::sequence).collect();
@@ -120,15 +121,6 @@ pub(super) fn rank(
 impl RankedEdits {
     fn sequence(&self) -> RankedSequence<'_> {
         RankedSequence { tokens: &self.tokens, edits: &self.edits, score: self.score }
-    }
-
-    /// How many tokens are read.
-    fn width(&self) -> usize {
-        let written = match self.score {
-            EditScore::Likelihood => self.edits.iter().map(|edit| edit.after.len()).sum(),
-            _ => 0,
-        };
-        self.tokens.len() + written
     }
 
     /// The edits, the likeliest first; equally likely ones in their order.

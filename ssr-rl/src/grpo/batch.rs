@@ -4,6 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use ssr_core::{EditScore, Episode, Role, TokenEdit, TokenSet};
+use ssr_policy::{RankedSequence, shared_prefix};
 
 use super::layout::layout;
 use super::{GrpoConfig, LossTotals, RewardGroup, role_advantages};
@@ -176,7 +177,7 @@ impl Batch {
                 runs.push(&self.sequences[start..index]);
                 (start, filled, whole) = (index, 0, index);
             }
-            if index == whole || shared < SHARED_AT_LEAST {
+            if index == whole || shared == 0 {
                 whole = index;
                 filled += sequence.width();
             } else {
@@ -190,25 +191,18 @@ impl Batch {
     }
 }
 
-/// Shorter prefixes are read again.
-const SHARED_AT_LEAST: usize = 16;
-
 impl TrainSequence {
     /// How many tokens are read to score it.
     fn width(&self) -> usize {
-        let written = match self.score {
-            EditScore::Likelihood => self.edits.iter().map(|edit| edit.after.len()).sum(),
-            _ => 0,
-        };
-        self.tokens.len() + written
+        RankedSequence { tokens: &self.tokens, edits: &self.edits, score: self.score }.width()
     }
 
-    /// How many tokens it begins with like another one, if both consist of tokens alone.
-    fn shared_with(&self, other: &Self) -> usize {
-        if !self.edits.is_empty() || !other.edits.is_empty() {
+    /// How many of its first tokens are not read again after another one.
+    fn shared_with(&self, whole: &Self) -> usize {
+        if !self.edits.is_empty() || !whole.edits.is_empty() {
             return 0;
         }
-        self.tokens.iter().zip(&other.tokens).take_while(|(a, b)| a == b).count()
+        shared_prefix(&whole.tokens, &self.tokens)
     }
 
     /// What sequences have to share to be scored as one. All choices from a ranking are, whichever
@@ -430,8 +424,8 @@ mod tests {
                 tokens: vec![at as u32; *length],
                 ..TrainSequence::default()
             };
-            let batch =
-                Batch { sequences: lengths.iter().enumerate().map(sequence).collect(), ..Batch::default() };
+            let sequences = lengths.iter().enumerate().map(sequence).collect();
+            let batch = Batch { sequences, ..Batch::default() };
             let runs = batch.micro_batches(limit);
             prop_assert_eq!(runs.concat(), batch.sequences.clone());
             for run in runs {
